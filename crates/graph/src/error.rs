@@ -1,0 +1,83 @@
+//! Errors of building and planning a graph.
+
+use crate::shape::{Dtype, Shape, Type};
+
+/// What is wrong with a graph. The first error made while building is kept and returned by
+/// [`Graph::finish`](crate::Graph::finish), so that model code stays free of `?`.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum GraphError {
+    #[error("{op} `{name}`: {why} (operands: {})", list(.operands))]
+    Operands { op: &'static str, name: String, why: String, operands: Vec<Type> },
+
+    #[error("{op} has no derivative of this order: it is first order only, and `{name}` asks for more")]
+    NotDifferentiable { op: &'static str, name: String },
+
+    #[error("the gradient starts at `{name}` of shape {shape}; it must be a scalar (reduce it first)")]
+    NotScalar { name: String, shape: Shape },
+
+    #[error("state `{name}` is {known} where it was made and {asked} here")]
+    StateMismatch { name: String, known: Type, asked: Type },
+
+    #[error("{what} `{name}` is declared twice")]
+    Duplicate { what: &'static str, name: String },
+
+    #[error("assigning to `{name}`, which is not a state of this graph")]
+    UnknownState { name: String },
+
+    #[error("a tensor of another graph was used in `{name}`")]
+    ForeignTensor { name: String },
+}
+
+fn list(types: &[Type]) -> String {
+    types.iter().map(Type::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Why a graph cannot be carried out on a device.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum PlanError {
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+
+    #[error("tensor `{name}` {shape} takes {bytes} bytes; {device} binds at most {limit}")]
+    TensorTooLarge { name: String, shape: Shape, bytes: u64, limit: u64, device: String },
+
+    #[error("the plan needs {bytes} bytes; {device} has {limit}")]
+    OutOfMemory { bytes: u64, limit: u64, device: String },
+}
+
+/// Why a device could not do what was asked.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum DeviceError {
+    #[error("{device}: no such adapter; there are: {available}")]
+    NoAdapter { device: String, available: String },
+
+    #[error("out of device memory: {0}")]
+    OutOfMemory(String),
+
+    #[error("the device was lost: {0}")]
+    Lost(String),
+
+    #[error("shader `{shader}` does not compile: {message}")]
+    Shader { shader: String, message: String },
+
+    #[error("no input `{0}` was given")]
+    MissingInput(String),
+
+    #[error("`{name}` takes {expected} elements of {dtype}, got {got}")]
+    WrongSize { name: String, expected: usize, got: usize, dtype: Dtype },
+
+    #[error("`{name}` is {expected}, got {got}")]
+    WrongType { name: String, expected: Type, got: Type },
+
+    #[error("no state `{0}` on this device")]
+    UnknownState(String),
+
+    #[error("no such plan is loaded")]
+    UnknownPlan,
+
+    #[error("{op}: not supported on {device}: {why}")]
+    Unsupported { op: String, device: String, why: String },
+
+    #[error("{0}")]
+    Other(String),
+}

@@ -1,0 +1,30 @@
+//! The language of Calotype: shapes, ops, a static graph with reverse-mode autodiff, passes and a memory plan. A graph
+//! compiles to a [`Plan`], which a [`Device`] carries out. No device code, no files, clocks or threads.
+
+mod autodiff;
+pub mod device;
+mod error;
+pub mod expr;
+mod graph;
+mod host;
+mod memory;
+pub mod op;
+mod passes;
+pub mod philox;
+pub mod plan;
+mod planner;
+mod scope;
+mod shape;
+mod tensor;
+
+pub use device::{BoxFuture, CompileJob, Device, DeviceKind, DeviceProfile, HostTime, NonFinite, PlanId, Poll, Ticket};
+pub use error::{DeviceError, GraphError, PlanError};
+pub use expr::{Binary, Expr, Instr, Scalar, Unary};
+pub use graph::{Graph, Label, Program};
+pub use host::{HostData, HostTensor};
+pub use op::{Op, Window};
+pub use plan::{Index, Init, Kernel, Layout, MemoryBytes, Place, Plan, Port, Read, Region, StateSpec, Step, Write};
+pub use planner::{MAX_BINDINGS, PlanOptions, is_sound, memory_bytes, plan};
+pub use scope::{Mode, Scope};
+pub use shape::{Dtype, ELEMENT_BYTES, Shape, Type};
+pub use tensor::Tensor;

@@ -1,0 +1,42 @@
+//! Logarithm of a sum of exponentials over the last axis.
+
+use super::softmax::{has_elements, row_cases};
+use super::{Carried, Case, Cotangents, Operation, Vjp};
+use crate::shape::{Shape, Type};
+
+/// `y = max + log Σ exp(x - max)` over the last axis, which is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LogSumExp;
+
+impl Operation for LogSumExp {
+    fn stem(&self) -> &'static str {
+        "log_sum_exp"
+    }
+
+    fn carried(&self) -> Carried {
+        Carried::Own
+    }
+
+    fn arity(&self) -> usize {
+        1
+    }
+
+    fn infer(&self, inputs: &[Type]) -> Result<Type, String> {
+        has_elements(inputs)?;
+        let dims = inputs[0].shape.dims();
+        Ok(Type::f32(&dims[..dims.len() - 1]))
+    }
+
+    fn vjp(&self, v: &Vjp) -> Option<Cotangents> {
+        let kept = Shape::from([v.dy.dims(), &[1]].concat());
+        Some(vec![Some(&v.inputs[0].softmax() * &v.dy.reshape(&kept))])
+    }
+
+    fn flops(&self, inputs: &[Type], _output: &Type) -> u64 {
+        4 * inputs[0].numel() as u64
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    row_cases("log_sum_exp", LogSumExp)
+}

@@ -1,0 +1,102 @@
+//! Kernels while they are being drawn up: what each computes, in terms of nodes.
+
+use std::collections::HashMap;
+
+use crate::device::DeviceProfile;
+use crate::expr::Expr;
+use crate::graph::{NodeId, NodeKind, Program};
+use crate::op::Op;
+use crate::plan::Index;
+use crate::shape::Type;
+
+/// An operand of an expression: a whole node in memory and how it is indexed.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Operand {
+    pub base: NodeId,
+    pub index: Index,
+}
+
+/// A kernel: an expression, or an op with perhaps an expression as its epilogue.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    /// The op's node, with the nodes it reads; `None` for an elementwise kernel.
+    pub op: Option<(Op, Vec<NodeId>)>,
+    /// The elementwise body or the epilogue.
+    pub expr: Option<Expr>,
+    /// What `expr` loads.
+    pub operands: Vec<Operand>,
+    /// Nodes that it computes, in the order of `expr`'s outputs.
+    pub outputs: Vec<NodeId>,
+    /// Type of the op's own result, before the epilogue.
+    pub result: Type,
+    pub name: String,
+}
+
+impl Draft {
+    /// Nodes that it reads.
+    pub fn reads(&self) -> impl Iterator<Item = NodeId> + '_ {
+        let own = self.op.iter().flat_map(|(_, reads)| reads.iter().copied());
+        own.chain(self.operands.iter().map(|o| o.base))
+    }
+
+    pub fn is_elementwise(&self) -> bool {
+        self.op.is_none()
+    }
+}
+
+/// A program with its nodes' types (of copies that planning added, too) and its kernels.
+pub(crate) struct Draws<'a> {
+    pub program: &'a Program,
+    pub types: Vec<Type>,
+    pub drafts: Vec<Draft>,
+    /// For each state that is assigned: the node whose value it takes.
+    pub finals: Vec<(usize, NodeId)>,
+}
+
+impl Draws<'_> {
+    /// Which draft computes each node.
+    pub fn producers(&self) -> HashMap<NodeId, usize> {
+        let of = |(i, d): (usize, &Draft)| d.outputs.iter().map(move |&o| (o, i)).collect::<Vec<_>>();
+        self.drafts.iter().enumerate().flat_map(of).collect()
+    }
+
+    /// For each draft, those that it must follow.
+    pub fn dependencies(&self) -> Vec<Vec<usize>> {
+        let producers = self.producers();
+        let of = |d: &Draft| {
+            let mut before: Vec<usize> = d.reads().filter_map(|r| producers.get(&r).copied()).collect();
+            before.sort_unstable();
+            before.dedup();
+            before
+        };
+        self.drafts.iter().map(of).collect()
+    }
+
+    /// Scratch elements of a draft's op.
+    pub fn workspace(&self, draft: &Draft, profile: &DeviceProfile) -> usize {
+        draft.op.as_ref().map_or(0, |(op, reads)| {
+            let types: Vec<Type> = reads.iter().map(|&r| self.types[r as usize].clone()).collect();
+            op.workspace(&types, &draft.result, profile)
+        })
+    }
+}
+
+/// Whether a node is computed by an expression.
+pub(crate) fn is_elementwise(kind: &NodeKind) -> bool {
+    matches!(kind, NodeKind::Op(Op::Unary(_) | Op::Binary(_) | Op::Select(_) | Op::Cast(_) | Op::Full(_) | Op::Iota(_)))
+}
+
+/// Whether `from` is reached from `to` by following dependencies, over paths that avoid the direct edge when `indirect`.
+pub(crate) fn depends(dependencies: &[Vec<usize>], to: usize, from: usize, indirect: bool) -> bool {
+    let mut stack: Vec<usize> = dependencies[to].iter().copied().filter(|&d| !(indirect && d == from)).collect();
+    let mut seen = vec![false; dependencies.len()];
+    while let Some(d) = stack.pop() {
+        if d == from {
+            return true;
+        }
+        if !std::mem::replace(&mut seen[d], true) {
+            stack.extend(&dependencies[d]);
+        }
+    }
+    false
+}

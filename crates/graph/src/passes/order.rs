@@ -1,0 +1,78 @@
+//! The order of kernels, and the edges that in-place updates of state need.
+
+use super::kernel::{Draft, Draws, Operand, depends};
+use crate::expr::Expr;
+use crate::graph::NodeId;
+use crate::plan::Index;
+
+/// Orders the kernels so that every state can be updated in place: whoever reads a state's old value runs before, or is
+/// the elementwise kernel that writes the new one element by element. Where that cannot be, the new value is kept apart and
+/// copied after the last reader.
+pub(crate) fn order(draws: &mut Draws) {
+    let mut dependencies = draws.dependencies();
+    for f in 0..draws.finals.len() {
+        let (state, value) = draws.finals[f];
+        let initial = draws.program.states[state].initial;
+        let Some(mut writer) = draws.producers().get(&value).copied() else { continue };
+        let readers: Vec<usize> = (0..draws.drafts.len()).filter(|&i| draws.drafts[i].reads().any(|r| r == initial)).collect();
+        let in_place = readers.iter().all(|&r| {
+            if r == writer { reads_in_place(&draws.drafts[r], initial) } else { !depends(&dependencies, r, writer, false) }
+        });
+        if !in_place {
+            writer = push_copy(draws, &mut dependencies, state, f, value);
+        }
+        dependencies[writer].extend(readers.iter().filter(|&&r| r != writer));
+    }
+    sort(draws, &dependencies);
+}
+
+fn reads_in_place(draft: &Draft, node: NodeId) -> bool {
+    draft.is_elementwise() && draft.operands.iter().all(|o| o.base != node || o.index == Index::Same)
+}
+
+fn push_copy(draws: &mut Draws, dependencies: &mut Vec<Vec<usize>>, state: usize, f: usize, value: NodeId) -> usize {
+    let copy = draws.types.len() as NodeId;
+    let ty = draws.types[value as usize].clone();
+    draws.types.push(ty.clone());
+    let producer = draws.producers()[&value];
+    draws.drafts.push(Draft {
+        op: None,
+        expr: Some(Expr::copy()),
+        operands: vec![Operand { base: value, index: Index::Same }],
+        outputs: vec![copy],
+        result: ty,
+        name: draws.program.states[state].spec.name.clone(),
+    });
+    dependencies.push(vec![producer]);
+    draws.finals[f].1 = copy;
+    draws.drafts.len() - 1
+}
+
+/// Dependencies first; among those that are ready, the one written first.
+fn sort(draws: &mut Draws, dependencies: &[Vec<usize>]) {
+    let n = draws.drafts.len();
+    let mut waits: Vec<usize> = vec![0; n];
+    let mut followers: Vec<Vec<usize>> = vec![vec![]; n];
+    for (i, before) in dependencies.iter().enumerate() {
+        let mut before = before.clone();
+        before.sort_unstable();
+        before.dedup();
+        waits[i] = before.len();
+        before.iter().for_each(|&b| followers[b].push(i));
+    }
+    let key = |i: usize| std::cmp::Reverse((draws.drafts[i].outputs.iter().max().copied(), i));
+    let mut ready: std::collections::BinaryHeap<_> = (0..n).filter(|&i| waits[i] == 0).map(key).collect();
+    let mut sorted = Vec::with_capacity(n);
+    while let Some(std::cmp::Reverse((_, i))) = ready.pop() {
+        sorted.push(i);
+        for &j in &followers[i] {
+            waits[j] -= 1;
+            if waits[j] == 0 {
+                ready.push(key(j));
+            }
+        }
+    }
+    debug_assert_eq!(sorted.len(), n, "kernels wait for each other");
+    let mut drafts: Vec<Option<Draft>> = draws.drafts.drain(..).map(Some).collect();
+    draws.drafts = sorted.into_iter().filter_map(|i| drafts[i].take()).collect();
+}
