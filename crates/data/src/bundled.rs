@@ -1,0 +1,50 @@
+//! Data carried in the binary as IDX: Fashion-MNIST's test file and the UCI digits.
+
+use std::sync::Arc;
+
+use crate::dataset::{Dataset, Values};
+use crate::error::Result;
+use crate::format::{Source, idx};
+use crate::spec::Options;
+
+macro_rules! asset {
+    ($file:literal) => {
+        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/data/", $file)).as_slice()
+    };
+}
+pub(crate) use asset;
+
+static FASHION_IMAGES: &[u8] = asset!("t10k-images-idx3-ubyte.gz");
+static FASHION_LABELS: &[u8] = asset!("t10k-labels-idx1-ubyte.gz");
+static DIGIT_IMAGES: &[u8] = asset!("digits-images-idx3-ubyte.gz");
+static DIGIT_LABELS: &[u8] = asset!("digits-labels-idx1-ubyte.gz");
+
+/// Fashion-MNIST's classes, by label. Source: github.com/zalandoresearch/fashion-mnist.
+pub(crate) const GARMENTS: [&str; 10] =
+    ["t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"];
+
+/// The official test file as one data set [28, 28, 1].
+pub(crate) fn fashion_mnist_test_file(name: &str, options: &Options) -> Result<Dataset> {
+    let images = Source::bundled(name, FASHION_IMAGES, options.max_bytes);
+    idx::pair(name, images, Source::bundled(name, FASHION_LABELS, options.max_bytes), Some(&GARMENTS))
+}
+
+/// The official test file, rows 0 to 8,999 train and 9,000 to 9,999 test.
+pub(crate) fn fashion_mnist(options: &Options) -> Result<Dataset> {
+    let dataset = fashion_mnist_test_file("fashion-mnist", options)?;
+    let test = (0..dataset.n_rows()).map(|row| row >= 9_000).collect();
+    dataset.with_test_rows(test)
+}
+
+/// UCI digits [8, 8, 1], values 0 to 16; rows with index % 5 == 4 are the test split.
+pub(crate) fn digits(options: &Options) -> Result<Dataset> {
+    let source = |bytes| Source::bundled("digits", bytes, options.max_bytes);
+    let raw = idx::pair("digits", source(DIGIT_IMAGES), source(DIGIT_LABELS), None)?;
+    let values = match raw.values() {
+        Values::Levels { data, .. } => Values::Levels { data: Arc::clone(data), levels: 17 },
+        continuous => continuous.clone(),
+    };
+    let (labels, names) = (raw.labels().unwrap_or_default().to_vec(), raw.class_names().to_vec());
+    let test = (0..raw.n_rows()).map(|row| row % 5 == 4).collect();
+    Dataset::new("digits", &[8, 8, 1], values)?.with_labels(labels, names, "digits")?.with_test_rows(test)
+}

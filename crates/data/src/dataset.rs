@@ -1,0 +1,394 @@
+//! A data set in memory: rows of values, and what is known about each row.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::{DataError, Result};
+
+/// The values of all rows, row-major. Cloning shares them.
+#[derive(Clone, Debug)]
+pub enum Values {
+    /// Whole numbers 0..levels: 256 levels for common images, 17 for `digits`, 2 for bits.
+    Levels { data: Arc<Vec<u8>>, levels: u32 },
+    /// Continuous values, all finite. Images of this kind lie in 0..1.
+    Continuous(Arc<Vec<f32>>),
+}
+
+impl Values {
+    /// How many values there are in all rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Values::Levels { data, .. } => data.len(),
+            Values::Continuous(data) => data.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Something known about every row, as one of few values: its class, its colour, its skin tone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Factor {
+    /// What it is: `class`, `colour`, `tone`.
+    pub name: String,
+    /// The names of its values.
+    pub values: Vec<String>,
+    /// For each row, an index into `values`.
+    pub of_row: Vec<u32>,
+}
+
+/// Which rows are meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Split {
+    #[default]
+    Train,
+    Test,
+    All,
+}
+
+impl Split {
+    /// As it is typed: `train`, `test`, `all`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Split::Train => "train",
+            Split::Test => "test",
+            Split::All => "all",
+        }
+    }
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl std::str::FromStr for Split {
+    type Err = DataError;
+    fn from_str(s: &str) -> Result<Self> {
+        [Split::Train, Split::Test, Split::All].into_iter().find(|split| split.name() == s).ok_or_else(|| DataError::Setting {
+            key: "split",
+            expected: "train, test or all".into(),
+            found: s.into(),
+        })
+    }
+}
+
+/// A data set: N rows of one shape, [H, W, C] for images or [D] for vectors, with splits and what is known about each row.
+///
+/// Every way to make one checks it: at least one row, lengths that agree, finite values, levels in range.
+#[derive(Debug)]
+pub struct Dataset {
+    name: String,
+    shape: Vec<usize>,
+    values: Values,
+    n_rows: usize,
+    factors: Vec<Factor>,
+    /// Which factor is the class, if one is.
+    class: Option<usize>,
+    captions: Option<Vec<String>>,
+    /// For each row, whether it is a test row; none where all of it is training data.
+    test: Option<Vec<bool>>,
+    /// Rows of equal group are kept on one side of a hold-out; none where each row is its own.
+    groups: Option<Vec<u32>>,
+    hash: OnceLock<String>,
+}
+
+impl Dataset {
+    /// Makes a data set of whole rows: `shape` is [H, W, C] or [D]; the number of values is a multiple of its product.
+    ///
+    /// Errors: no rows, a dimension of zero, a part of a row, a NaN or infinity, a level out of range.
+    pub fn new(name: impl Into<String>, shape: &[usize], values: Values) -> Result<Self> {
+        let name = name.into();
+        let wanted = || DataError::format(&name, "rows of shape [H, W, C] or [D], no dimension zero", format!("{shape:?}"));
+        if !matches!(shape.len(), 1 | 3) {
+            return Err(wanted());
+        }
+        let per_row = shape.iter().try_fold(1_usize, |n, &d| n.checked_mul(d)).filter(|&n| n > 0).ok_or_else(wanted)?;
+        if values.is_empty() {
+            return Err(DataError::Empty { origin: name, what: "rows".into() });
+        }
+        let n_rows = values.len() / per_row;
+        if !values.len().is_multiple_of(per_row) {
+            return Err(DataError::RowLength { origin: name, row: n_rows, expected: per_row, found: values.len() % per_row });
+        }
+        if u32::try_from(n_rows).is_err() {
+            return Err(DataError::format(name, "fewer than 2^32 rows", n_rows.to_string()));
+        }
+        check_values(&name, per_row, &values)?;
+        Ok(Dataset {
+            name,
+            shape: shape.to_vec(),
+            values,
+            n_rows,
+            factors: vec![],
+            class: None,
+            captions: None,
+            test: None,
+            groups: None,
+            hash: OnceLock::new(),
+        })
+    }
+
+    /// Adds classes: a label for each row and the names of all classes. They are the factor `class` too.
+    ///
+    /// Errors: another number of labels than rows, or a label without a name; `origin` is where the labels came from.
+    pub fn with_labels(self, labels: Vec<u32>, names: Vec<String>, origin: &str) -> Result<Self> {
+        self.with_class_factor(Factor { name: "class".into(), values: names, of_row: labels }, origin)
+    }
+
+    /// Adds something known about every row, and makes it the class. Errors as [`Dataset::with_labels`].
+    pub fn with_class_factor(mut self, factor: Factor, origin: &str) -> Result<Self> {
+        self.check_factor(&factor, origin)?;
+        self.class = Some(self.factors.len());
+        self.factors.push(factor);
+        Ok(self)
+    }
+
+    /// Adds something known about every row. Errors as [`Dataset::with_labels`].
+    pub fn with_factor(mut self, factor: Factor) -> Result<Self> {
+        self.check_factor(&factor, &self.name)?;
+        self.factors.push(factor);
+        Ok(self)
+    }
+
+    /// Adds a caption for each row. Errors: another number of captions than rows.
+    pub fn with_captions(mut self, captions: Vec<String>) -> Result<Self> {
+        self.check_length(captions.len(), &self.name)?;
+        self.captions = Some(captions);
+        Ok(self)
+    }
+
+    /// Says which rows are test rows. Errors: another number of flags than rows.
+    pub fn with_test_rows(mut self, test: Vec<bool>) -> Result<Self> {
+        self.check_length(test.len(), &self.name)?;
+        self.test = Some(test);
+        Ok(self)
+    }
+
+    /// Says which rows belong together, so that [`Dataset::hold_out`] does not part them.
+    pub(crate) fn with_groups(mut self, groups: Vec<u32>) -> Result<Self> {
+        self.check_length(groups.len(), &self.name)?;
+        self.groups = Some(groups);
+        Ok(self)
+    }
+
+    /// The name it was opened by; for a path, the last part of it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The shape of one row: [H, W, C] for images, [D] for vectors.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// [H, W, C] if the rows are images.
+    pub fn image_shape(&self) -> Option<[usize; 3]> {
+        self.shape.as_slice().try_into().ok()
+    }
+
+    /// How many rows there are in all splits.
+    pub fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    /// How many values a row has: H W C, or D.
+    pub fn n_values(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// The values as they were read, [N, H, W, C] or [N, D].
+    pub fn values(&self) -> &Values {
+        &self.values
+    }
+
+    /// How many levels a value has; none for continuous values.
+    pub fn levels(&self) -> Option<u32> {
+        match self.values {
+            Values::Levels { levels, .. } => Some(levels),
+            Values::Continuous(_) => None,
+        }
+    }
+
+    /// Each row's class, if there are classes.
+    pub fn labels(&self) -> Option<&[u32]> {
+        self.class.map(|class| self.factors[class].of_row.as_slice())
+    }
+
+    /// The names of the classes; empty if there are none.
+    pub fn class_names(&self) -> &[String] {
+        self.class.map_or(&[], |class| &self.factors[class].values)
+    }
+
+    /// All that is known about the rows.
+    pub fn factors(&self) -> &[Factor] {
+        &self.factors
+    }
+
+    /// The factor of that name.
+    pub fn factor(&self, name: &str) -> Option<&Factor> {
+        self.factors.iter().find(|f| f.name == name)
+    }
+
+    /// Each row's caption or name, if there are any.
+    pub fn captions(&self) -> Option<&[String]> {
+        self.captions.as_deref()
+    }
+
+    /// Whether there are test rows apart from training rows.
+    pub fn has_splits(&self) -> bool {
+        self.test.is_some()
+    }
+
+    /// The split to score when none was asked for: `test` where there is one, else all.
+    pub fn default_evaluation_split(&self) -> Split {
+        if self.has_splits() { Split::Test } else { Split::All }
+    }
+
+    /// The rows of a split, in order. Data without splits is all training data. Errors: `Test` where there is none.
+    pub fn rows(&self, split: Split) -> Result<Vec<u32>> {
+        let all = 0..self.n_rows as u32;
+        match (&self.test, split) {
+            (None, Split::Test) => Err(DataError::NoSplit { origin: self.name.clone(), split: split.name() }),
+            (None, _) | (_, Split::All) => Ok(all.collect()),
+            (Some(test), _) => Ok(all.filter(|&r| test[r as usize] == (split == Split::Test)).collect()),
+        }
+    }
+
+    /// Parts `rows` into (kept, held out), about `fraction` of them held out: every k-th, k = round(1 / fraction), counting
+    /// groups where rows belong together (the tones and vendors of one emoji). Pure: no seed. A fraction of zero holds out none.
+    pub fn hold_out(&self, rows: &[u32], fraction: f64) -> (Vec<u32>, Vec<u32>) {
+        if fraction.is_nan() || fraction <= 0.0 {
+            return (rows.to_vec(), vec![]);
+        }
+        let every = (1.0 / fraction.min(1.0)).round() as usize;
+        let mut rank_of_group = std::collections::HashMap::new();
+        let held = |row: &u32| {
+            let group = self.groups.as_ref().map_or(*row, |g| g[*row as usize]);
+            let next = rank_of_group.len();
+            *rank_of_group.entry(group).or_insert(next) % every == every - 1
+        };
+        let (held_out, kept) = rows.iter().copied().partition(held);
+        (kept, held_out)
+    }
+
+    /// SHA-256 over shape, values and labels, in hexadecimal: the data's identity in `run.toml`. Computed once.
+    pub fn content_hash(&self) -> &str {
+        self.hash.get_or_init(|| {
+            let mut sha = Sha256::new();
+            sha.update((self.shape.len() as u64).to_le_bytes());
+            self.shape.iter().for_each(|&d| sha.update((d as u64).to_le_bytes()));
+            match &self.values {
+                Values::Levels { data, levels } => {
+                    sha.update(u64::from(*levels).to_le_bytes());
+                    sha.update(data.as_slice());
+                }
+                Values::Continuous(data) => {
+                    sha.update(0_u64.to_le_bytes());
+                    let chunk_bytes = |chunk: &[f32]| chunk.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+                    data.chunks(1 << 14).for_each(|chunk| sha.update(chunk_bytes(chunk)));
+                }
+            }
+            self.labels().unwrap_or_default().iter().for_each(|l| sha.update(l.to_le_bytes()));
+            crate::hex(&sha.finalize())
+        })
+    }
+
+    /// What `calotype data` prints.
+    pub fn summary(&self) -> Summary {
+        let count = |split| self.rows(split).map_or(0, |rows| rows.len());
+        Summary {
+            name: self.name.clone(),
+            n_rows: self.n_rows,
+            n_train: count(Split::Train),
+            n_test: count(Split::Test),
+            shape: self.shape.clone(),
+            levels: self.levels(),
+            factors: self.factors.iter().map(|f| (f.name.clone(), f.values.len())).collect(),
+            captions: self.captions.is_some(),
+            content_hash: self.content_hash().to_owned(),
+        }
+    }
+
+    fn check_length(&self, found: usize, origin: &str) -> Result<()> {
+        let (images, labels) = (self.name.clone(), origin.to_owned());
+        let wrong = DataError::LabelCount { images, labels, expected: self.n_rows, found };
+        if found == self.n_rows { Ok(()) } else { Err(wrong) }
+    }
+
+    fn check_factor(&self, factor: &Factor, origin: &str) -> Result<()> {
+        self.check_length(factor.of_row.len(), origin)?;
+        match factor.of_row.iter().position(|&v| v as usize >= factor.values.len()) {
+            None => Ok(()),
+            Some(row) => Err(DataError::Value {
+                origin: origin.to_owned(),
+                row,
+                column: 0,
+                expected: format!("a {} below {}", factor.name, factor.values.len()),
+                found: factor.of_row[row].to_string(),
+            }),
+        }
+    }
+}
+
+fn check_values(origin: &str, per_row: usize, values: &Values) -> Result<()> {
+    let bad = match values {
+        Values::Levels { data, levels } if *levels < 256 => data
+            .iter()
+            .position(|&v| u32::from(v) >= *levels)
+            .map(|at| (at, format!("a level below {levels}"), data[at].to_string())),
+        Values::Levels { .. } => None,
+        Values::Continuous(data) => {
+            data.iter().position(|v| !v.is_finite()).map(|at| (at, "a finite number".to_owned(), data[at].to_string()))
+        }
+    };
+    match bad {
+        None => Ok(()),
+        Some((at, expected, found)) => {
+            Err(DataError::Value { origin: origin.to_owned(), row: at / per_row, column: at % per_row, expected, found })
+        }
+    }
+}
+
+/// A data set in a few lines; [`fmt::Display`] prints them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    pub name: String,
+    pub n_rows: usize,
+    pub n_train: usize,
+    pub n_test: usize,
+    /// [H, W, C] or [D].
+    pub shape: Vec<usize>,
+    /// None for continuous values.
+    pub levels: Option<u32>,
+    /// Names of factors, and how many values each has.
+    pub factors: Vec<(String, usize)>,
+    pub captions: bool,
+    pub content_hash: String,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        writeln!(f, "{}: {} rows ({} train, {} test)", self.name, self.n_rows, self.n_train, self.n_test)?;
+        let shape = self.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
+        match self.levels {
+            Some(levels) => writeln!(f, "  values    {shape}, {levels} levels")?,
+            None => writeln!(f, "  values    {shape}, continuous")?,
+        }
+        for (name, n) in &self.factors {
+            writeln!(f, "  {name:<9} {n} values")?;
+        }
+        if self.captions {
+            writeln!(f, "  captions  one a row")?;
+        }
+        write!(f, "  sha256    {}", self.content_hash)
+    }
+}

@@ -1,0 +1,98 @@
+//! What can go wrong with data: each error names the thing, what was expected and what was found.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// An error about data. Sources are named by path, or by the data set's name when it is bundled or made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    #[error("no data set is named `{name}`, and no file or folder has that path{}; the names are: {valid}", guessed(guess))]
+    UnknownName { name: String, valid: String, guess: Option<String> },
+
+    #[error("{path}: no such file or folder", path = path.display())]
+    NotFound { path: PathBuf },
+
+    #[error("{path}: {source}", path = path.display())]
+    Io { path: PathBuf, source: io::Error },
+
+    #[error("{origin}: expected {expected}, found {found}")]
+    Format { origin: String, expected: String, found: String },
+
+    #[error("{origin}: {what} needs {expected_bytes} bytes, found {found_bytes}: the file is truncated, or its header is wrong")]
+    Truncated { origin: String, what: String, expected_bytes: u64, found_bytes: u64 },
+
+    #[error("{origin}: expected the end after {expected_bytes} bytes, but more follow")]
+    Trailing { origin: String, expected_bytes: u64 },
+
+    #[error(
+        "{origin}: {what} would take {claimed_bytes} bytes, the limit is {limit_bytes}; use fewer rows or smaller images (or raise `max_bytes`)"
+    )]
+    TooLarge { origin: String, what: String, claimed_bytes: u64, limit_bytes: u64 },
+
+    #[error("{origin}: cannot be decoded ({reason}): the file is truncated or damaged")]
+    Corrupt { origin: String, reason: String },
+
+    #[error("{labels}: {found} labels, but {images} has {expected} rows")]
+    LabelCount { images: String, labels: String, expected: usize, found: usize },
+
+    #[error("{origin}: row {row}, column {column}: expected {expected}, found {found}")]
+    Value { origin: String, row: usize, column: usize, expected: String, found: String },
+
+    #[error("{origin}: row {row} has {found} values, the rows before have {expected}")]
+    RowLength { origin: String, row: usize, expected: usize, found: usize },
+
+    #[error("{origin}: no {what} in it")]
+    Empty { origin: String, what: String },
+
+    #[error("`{key}` = {found}: expected {expected}")]
+    Setting { key: &'static str, expected: String, found: String },
+
+    #[error("a batch of {batch} is larger than the data, which has {rows} rows; use --batch {rows} or less")]
+    BatchTooLarge { batch: usize, rows: usize },
+
+    #[error("{origin} cannot be prepared as {wanted}: {reason}; {remedy}")]
+    Preparation { origin: String, wanted: String, reason: String, remedy: String },
+
+    #[error("{origin} has no {split} split; use --split all")]
+    NoSplit { origin: String, split: &'static str },
+
+    #[error("`{name}` is not on this machine (looked in {cache}); run `calotype data fetch {name}`", cache = cache.display())]
+    NotFetched { name: String, cache: PathBuf },
+
+    #[error("`{name}` cannot be fetched; what can be: {valid}")]
+    NotFetchable { name: String, valid: String },
+
+    #[error("no cache folder is known on this machine; set CALOTYPE_DATA to a folder")]
+    NoCache,
+
+    #[error("{url}: {reason}")]
+    Fetch { url: String, reason: String },
+
+    #[error("{origin}: SHA-256 is {found}, expected {expected}: the file is not the official one")]
+    Hash { origin: String, expected: String, found: String },
+
+    #[error("the thread that prepares batches stopped before step {step}")]
+    PrefetchStopped { step: u64 },
+}
+
+/// Shorthand for results of this crate.
+pub type Result<T, E = DataError> = std::result::Result<T, E>;
+
+fn guessed(guess: &Option<String>) -> String {
+    guess.as_ref().map(|g| format!(" (did you mean `{g}`?)")).unwrap_or_default()
+}
+
+impl DataError {
+    /// Wraps what the system said about `path`; a missing file gets its own error.
+    pub(crate) fn io(path: &Path, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::NotFound => DataError::NotFound { path: path.to_owned() },
+            _ => DataError::Io { path: path.to_owned(), source },
+        }
+    }
+
+    pub(crate) fn format(origin: impl Into<String>, expected: impl Into<String>, found: impl Into<String>) -> Self {
+        DataError::Format { origin: origin.into(), expected: expected.into(), found: found.into() }
+    }
+}

@@ -1,0 +1,149 @@
+//! A folder of images: decoded in parallel, cropped to their middle square, resized. Sub-folders are classes.
+
+use std::fs;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use image::imageops::{self, FilterType};
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage};
+use rayon::prelude::*;
+
+use super::{Source, name_of};
+use crate::dataset::{Dataset, Values};
+use crate::error::{DataError, Result};
+use crate::spec::Options;
+
+pub(super) const EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "gif", "webp", "bmp"];
+/// Bounds for one picture, whatever its header claims.
+const MOST_FILE_BYTES: u64 = 256 << 20;
+const MOST_DECODED_BYTES: u64 = 512 << 20;
+const MOST_SIDE: u32 = 1 << 15;
+
+/// Opens a folder as images [S, S, 3] of 256 levels, S = `options.size` or 64, in the order of their paths. With sub-folders that
+/// hold images, each is a class; images beside them are then an error.
+///
+/// Errors: no image in it; an image that cannot be decoded, by path; more bytes in all than `options.max_bytes`.
+pub(super) fn open(folder: &Path, options: &Options) -> Result<Dataset> {
+    let loose = images_in(folder)?;
+    let mut classes = Vec::new();
+    for sub in sorted_entries(folder)?.into_iter().filter(|p| p.is_dir()) {
+        let files = images_in(&sub)?;
+        if !files.is_empty() {
+            classes.push((name_of(&sub), files));
+        }
+    }
+    if !loose.is_empty() && !classes.is_empty() {
+        let found = format!("{} images beside {} folders of images", loose.len(), classes.len());
+        return Err(DataError::format(folder.display().to_string(), "images, or one folder a class", found));
+    }
+    let mut labels = Vec::new();
+    for (class, (_, files)) in classes.iter().enumerate() {
+        labels.extend(std::iter::repeat_n(class as u32, files.len()));
+    }
+    let (names, files): (Vec<_>, Vec<_>) = classes.into_iter().unzip();
+    let files: Vec<PathBuf> = loose.into_iter().chain(files.into_iter().flatten()).collect();
+    if files.is_empty() {
+        let what = format!("images ({})", EXTENSIONS.join(", "));
+        return Err(DataError::Empty { origin: folder.display().to_string(), what });
+    }
+    let dataset = load(&name_of(folder), &files, options)?;
+    if names.is_empty() { Ok(dataset) } else { dataset.with_labels(labels, names, &folder.display().to_string()) }
+}
+
+/// Decodes `files`, in order, to squares of `options.size` (default 64).
+pub(super) fn load(name: &str, files: &[PathBuf], options: &Options) -> Result<Dataset> {
+    let side = options.image_size()?;
+    let row_bytes = side * side * 3;
+    check_total(name, files.len(), row_bytes, options)?;
+    let mut data = vec![0; files.len() * row_bytes];
+    data.par_chunks_exact_mut(row_bytes).zip(files).try_for_each(|(row, path)| {
+        let picture = decode_image(&path.display().to_string(), &read_picture_bytes(path)?)?;
+        row.copy_from_slice(&to_square_rgb(picture, side as u32));
+        Ok(())
+    })?;
+    Dataset::new(name, &[side, side, 3], Values::Levels { data: Arc::new(data), levels: 256 })
+}
+
+/// The bytes of one picture's file, of at most 256 MiB.
+pub(crate) fn read_picture_bytes(path: &Path) -> Result<Vec<u8>> {
+    Source::file(path, MOST_FILE_BYTES)?.all("an image file")
+}
+
+/// Refuses what would take more than `options.max_bytes` in all.
+pub(crate) fn check_total(name: &str, n_rows: usize, row_bytes: usize, options: &Options) -> Result<()> {
+    let claimed_bytes = (n_rows as u64).saturating_mul(row_bytes as u64);
+    if claimed_bytes <= options.max_bytes && usize::try_from(claimed_bytes).is_ok() {
+        return Ok(());
+    }
+    let what = format!("{n_rows} rows of {row_bytes} bytes");
+    Err(DataError::TooLarge { origin: name.to_owned(), what, claimed_bytes, limit_bytes: options.max_bytes })
+}
+
+/// Decodes a picture of bounded size, turned upright as its metadata says.
+pub(crate) fn decode_image(origin: &str, bytes: &[u8]) -> Result<DynamicImage> {
+    let corrupt = |reason: String| DataError::Corrupt { origin: origin.to_owned(), reason };
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MOST_SIDE);
+    limits.max_image_height = Some(MOST_SIDE);
+    limits.max_alloc = Some(MOST_DECODED_BYTES);
+    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| corrupt(e.to_string()))?;
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(|e| corrupt(e.to_string()))?;
+    let (width, height) = decoder.dimensions();
+    if width == 0 || height == 0 {
+        return Err(corrupt(format!("{width}x{height} pixels")));
+    }
+    if decoder.total_bytes() > MOST_DECODED_BYTES {
+        let what = format!("an image of {width}x{height} pixels");
+        let (claimed_bytes, limit_bytes) = (decoder.total_bytes(), MOST_DECODED_BYTES);
+        return Err(DataError::TooLarge { origin: origin.to_owned(), what, claimed_bytes, limit_bytes });
+    }
+    let orientation = decoder.orientation().map_err(|e| corrupt(e.to_string()))?;
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(|e| corrupt(e.to_string()))?;
+    picture.apply_orientation(orientation);
+    Ok(picture)
+}
+
+/// The middle square of a picture, on white where it is transparent, resized to `side`: [side, side, 3] row-major.
+fn to_square_rgb(picture: DynamicImage, side: u32) -> Vec<u8> {
+    let (w, h) = (picture.width(), picture.height());
+    let s = w.min(h);
+    let square = picture.crop_imm((w - s) / 2, (h - s) / 2, s, s);
+    let rgb = on_white(&square);
+    if s == side { rgb.into_raw() } else { imageops::resize(&rgb, side, side, FilterType::Lanczos3).into_raw() }
+}
+
+/// RGB, composited on white: c = (a c + (255 - a) 255) / 255, rounded.
+fn on_white(picture: &DynamicImage) -> RgbImage {
+    if !picture.color().has_alpha() {
+        return picture.to_rgb8();
+    }
+    let rgba = picture.to_rgba8();
+    RgbImage::from_fn(rgba.width(), rgba.height(), |x, y| {
+        let [r, g, b, a] = rgba.get_pixel(x, y).0;
+        image::Rgb([r, g, b].map(|c| over_white(c, a)))
+    })
+}
+
+/// One value over white, rounded to nearest.
+pub(crate) fn over_white(c: u8, a: u8) -> u8 {
+    let (c, a) = (u32::from(c), u32::from(a));
+    ((a * c + (255 - a) * 255 + 127) / 255) as u8
+}
+
+fn images_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let is_image = |path: &PathBuf| {
+        let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+        path.is_file() && extension.is_some_and(|e| EXTENSIONS.contains(&e.as_str()))
+    };
+    Ok(sorted_entries(folder)?.into_iter().filter(is_image).collect())
+}
+
+fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let wrap = |e| DataError::io(folder, e);
+    let entries = fs::read_dir(folder).map_err(wrap)?;
+    let mut paths = entries.map(|entry| entry.map(|e| e.path())).collect::<Result<Vec<_>, _>>().map_err(wrap)?;
+    paths.sort();
+    Ok(paths)
+}

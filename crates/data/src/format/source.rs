@@ -1,0 +1,120 @@
+//! Bytes from a file or from the binary itself, unpacked if they are gzipped, never more of them than was agreed on.
+
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+
+use crate::error::{DataError, Result};
+
+/// A byte of deflate unpacks to at most 1,032 bytes (zlib's documentation, "Maximum Compression Factor").
+const MOST_BYTES_PER_DEFLATED_BYTE: u64 = 1032;
+
+/// A bounded stream of bytes that knows its name, and how many bytes it can give at most.
+pub(crate) struct Source {
+    name: String,
+    reader: Box<dyn Read>,
+    taken_bytes: u64,
+    most_bytes: u64,
+    limit_bytes: u64,
+}
+
+impl Source {
+    /// Opens a file, plain or gzipped; no more than `limit_bytes` are ever held.
+    pub(crate) fn file(path: &Path, limit_bytes: u64) -> Result<Self> {
+        let wrap = |e| DataError::io(path, e);
+        let file = File::open(path).map_err(wrap)?;
+        let stored_bytes = file.metadata().map_err(wrap)?.len();
+        let mut reader = BufReader::new(file);
+        let mut magic = Vec::new();
+        reader.by_ref().take(2).read_to_end(&mut magic).map_err(wrap)?;
+        let is_gzip = magic == [0x1f, 0x8b];
+        let whole = Cursor::new(magic).chain(reader);
+        Ok(Self::new(path.display().to_string(), whole, stored_bytes, is_gzip, limit_bytes))
+    }
+
+    /// Data carried in the binary, plain or gzipped.
+    pub(crate) fn bundled(name: &str, bytes: &'static [u8], limit_bytes: u64) -> Self {
+        Self::new(name.to_owned(), bytes, bytes.len() as u64, bytes.starts_with(&[0x1f, 0x8b]), limit_bytes)
+    }
+
+    fn new(name: String, raw: impl Read + 'static, stored_bytes: u64, is_gzip: bool, limit_bytes: u64) -> Self {
+        let (reader, most_bytes): (Box<dyn Read>, _) = match is_gzip {
+            true => (Box::new(MultiGzDecoder::new(raw)), stored_bytes.saturating_mul(MOST_BYTES_PER_DEFLATED_BYTE)),
+            false => (Box::new(raw), stored_bytes),
+        };
+        Source { name, reader, taken_bytes: 0, most_bytes, limit_bytes }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How many bytes are left at most: exact for a plain file, a bound for a gzipped one.
+    pub(crate) fn most_left(&self) -> u64 {
+        self.most_bytes.saturating_sub(self.taken_bytes)
+    }
+
+    /// Reads exactly `n_bytes`. What the source cannot hold, or what passes the limit, is refused before memory is taken; after
+    /// that, memory grows as bytes arrive.
+    pub(crate) fn exact(&mut self, n_bytes: u64, what: &str) -> Result<Vec<u8>> {
+        let truncated = |name: &str, found_bytes| DataError::Truncated {
+            origin: name.to_owned(),
+            what: what.to_owned(),
+            expected_bytes: n_bytes,
+            found_bytes,
+        };
+        if n_bytes > self.most_left() {
+            return Err(truncated(&self.name, self.most_left()));
+        }
+        if n_bytes > self.limit_bytes {
+            return Err(DataError::TooLarge {
+                origin: self.name.clone(),
+                what: what.to_owned(),
+                claimed_bytes: n_bytes,
+                limit_bytes: self.limit_bytes,
+            });
+        }
+        let mut bytes = Vec::new();
+        match self.reader.by_ref().take(n_bytes).read_to_end(&mut bytes) {
+            Err(e) if e.kind() != io::ErrorKind::UnexpectedEof => Err(self.corrupt(&e)),
+            _ if (bytes.len() as u64) < n_bytes => Err(truncated(&self.name, bytes.len() as u64)),
+            _ => {
+                self.taken_bytes += n_bytes;
+                bytes.shrink_to_fit();
+                Ok(bytes)
+            }
+        }
+    }
+
+    /// Reads all of it, up to the limit.
+    pub(crate) fn all(mut self, what: &str) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let read = self.reader.by_ref().take(self.limit_bytes.saturating_add(1)).read_to_end(&mut bytes);
+        read.map_err(|e| self.corrupt(&e))?;
+        if bytes.len() as u64 > self.limit_bytes {
+            return Err(DataError::TooLarge {
+                origin: self.name,
+                what: what.to_owned(),
+                claimed_bytes: self.most_bytes.max(bytes.len() as u64),
+                limit_bytes: self.limit_bytes,
+            });
+        }
+        Ok(bytes)
+    }
+
+    /// Asserts that nothing is left: this reads one byte more, however much a .gz would unpack to, and checks its checksum.
+    pub(crate) fn end(mut self) -> Result<()> {
+        let mut one = [0];
+        match self.reader.read(&mut one) {
+            Ok(0) => Ok(()),
+            Ok(_) => Err(DataError::Trailing { origin: self.name, expected_bytes: self.taken_bytes }),
+            Err(e) => Err(self.corrupt(&e)),
+        }
+    }
+
+    fn corrupt(&self, error: &io::Error) -> DataError {
+        DataError::Corrupt { origin: self.name.clone(), reason: error.to_string() }
+    }
+}

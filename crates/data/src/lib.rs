@@ -1,0 +1,52 @@
+//! Calotype's data: named and bundled sets, file formats, preparation, seeded batches, prefetch, pictures.
+//!
+//! The way of a batch: [`open`] a [`Dataset`] by name or path; prepare it once ([`Prepared`]: size, channels, encoding); take
+//! [`Batches`] of some of its rows, each a pure function of (seed, step); let [`Prefetch`] make them ahead.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use calotype_data::{Batches, Encoding, Options, Preparation, Prepared, Split, open};
+//!
+//! # fn main() -> Result<(), calotype_data::DataError> {
+//! let digits = open("digits", &Options::default())?;
+//! let preparation = Preparation { encoding: Encoding::Signed, ..Preparation::default() };
+//! let prepared = Arc::new(Prepared::new(&digits, &preparation)?);
+//! let batches = Batches::new(prepared, digits.rows(Split::Train)?, 32, 7)?;
+//! let batch = batches.batch(0);
+//! assert_eq!((batch.images.len(), batch.labels.len()), (32 * 8 * 8, 32));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Data are never trusted: what a file claims and what a .gz unpacks to are bounded before memory is taken, and every fault is a
+//! [`DataError`] that names the file, what was expected and what was found.
+
+mod batches;
+mod bundled;
+mod dataset;
+mod emoji;
+mod error;
+pub mod fetch;
+mod format;
+mod geometry;
+pub mod picture;
+mod prefetch;
+mod prepare;
+mod random;
+mod shapes;
+mod spec;
+pub mod toy;
+
+pub use batches::{Batch, Batches, Evaluation, EvaluationBatch};
+pub use dataset::{Dataset, Factor, Split, Summary, Values};
+pub use error::{DataError, Result};
+pub use format::npy::{Npy, read_npy, write_npy};
+pub use format::open_images;
+pub use prefetch::Prefetch;
+pub use prepare::{Binarise, Encoding, Preparation, Prepared, Standard};
+pub use spec::{CATALOGUE, DatasetSpec, Entry, Options, open};
+
+/// Bytes in hexadecimal, lower case.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}

@@ -1,0 +1,94 @@
+//! Pictures out: tiles of images as one PNG, frames as a GIF; and single pictures in.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use image::codecs::gif::{GifEncoder, Repeat};
+use image::{Delay, Frame, ImageFormat, Rgb, RgbImage};
+
+use crate::error::{DataError, Result};
+use crate::format::{decode_image, read_picture_bytes};
+
+/// Colour of values that are no numbers: a fault that should be seen.
+const NOT_A_NUMBER: Rgb<u8> = Rgb([255, 0, 255]);
+/// Colour between tiles.
+const MARGIN: Rgb<u8> = Rgb([128, 128, 128]);
+/// A tiling larger than this is refused.
+const MOST_SIDE: usize = 1 << 15;
+
+/// Tiles images [N, H, W, C], f32 in 0..1 (clamped), C = 1 or 3, into one picture of `columns` columns, with `margin` grey pixels
+/// between and around them. None for `columns` makes it about square. NaN is painted magenta.
+///
+/// Errors: a length other than N H W C; other channels; no image; a picture over 32,768 pixels a side.
+pub fn grid(images: &[f32], [n, h, w, c]: [usize; 4], columns: Option<usize>, margin: usize) -> Result<RgbImage> {
+    let wrong = |expected: String, found: String| DataError::format("a grid of images", expected, found);
+    let expected = [n, h, w, c].iter().try_fold(1_usize, |all, &d| all.checked_mul(d));
+    if expected != Some(images.len()) || images.is_empty() || !matches!(c, 1 | 3) {
+        let expected = "N H W C values, none of them 0, C = 1 or 3".to_owned();
+        return Err(wrong(expected, format!("{} values for {:?}", images.len(), [n, h, w, c])));
+    }
+    let columns = columns.unwrap_or_else(|| (n as f64).sqrt().ceil() as usize).clamp(1, n);
+    let side = |tiles: usize, tile: usize| tiles.checked_mul(tile.checked_add(margin)?)?.checked_add(margin);
+    let (width, height) = (side(columns, w), side(n.div_ceil(columns), h));
+    let (Some(width @ ..=MOST_SIDE), Some(height @ ..=MOST_SIDE)) = (width, height) else {
+        return Err(wrong(format!("at most {MOST_SIDE} pixels a side"), format!("{n} images of {h}x{w}")));
+    };
+    let mut picture = RgbImage::from_pixel(width as u32, height as u32, MARGIN);
+    for (nth, image) in images.chunks_exact(h * w * c).enumerate() {
+        let (left, top) = (margin + nth % columns * (w + margin), margin + nth / columns * (h + margin));
+        for (at, pixel) in image.chunks_exact(c).enumerate() {
+            let (x, y) = (left + at % w, top + at / w);
+            picture.put_pixel(x as u32, y as u32, colour(pixel));
+        }
+    }
+    Ok(picture)
+}
+
+fn colour(pixel: &[f32]) -> Rgb<u8> {
+    if pixel.iter().any(|v| v.is_nan()) {
+        return NOT_A_NUMBER;
+    }
+    let byte = |v: f32| (v.clamp(0.0, 1.0) * 255.0).round() as u8;
+    match pixel {
+        &[r, g, b] => Rgb([byte(r), byte(g), byte(b)]),
+        _ => Rgb([byte(pixel[0]); 3]),
+    }
+}
+
+/// Writes a picture as PNG, whatever the file's name. Errors: what the system says.
+pub fn write_png(path: &Path, picture: &RgbImage) -> Result<()> {
+    picture.save_with_format(path, ImageFormat::Png).map_err(|e| written(path, e))
+}
+
+/// Writes frames of equal size as an endless GIF, `frame_ms` milliseconds each. Errors: no frames; unequal sizes; what the system says.
+pub fn write_gif(path: &Path, frames: &[RgbImage], frame_ms: u32) -> Result<()> {
+    let sizes: Vec<_> = frames.iter().map(RgbImage::dimensions).collect();
+    if sizes.is_empty() || sizes.iter().any(|s| *s != sizes[0]) || sizes[0].0.max(sizes[0].1) > u32::from(u16::MAX) {
+        let expected = "frames of one size, at most 65535 pixels a side";
+        return Err(DataError::format(path.display().to_string(), expected, format!("{sizes:?}")));
+    }
+    let file = File::create(path).map_err(|e| DataError::io(path, e))?;
+    let mut out = BufWriter::new(file);
+    let mut encoder = GifEncoder::new(&mut out);
+    encoder.set_repeat(Repeat::Infinite).map_err(|e| written(path, e))?;
+    for frame in frames {
+        let rgba = image::DynamicImage::from(frame.clone()).into_rgba8();
+        let delay = Delay::from_numer_denom_ms(frame_ms, 1);
+        encoder.encode_frame(Frame::from_parts(rgba, 0, 0, delay)).map_err(|e| written(path, e))?;
+    }
+    drop(encoder);
+    out.flush().map_err(|e| DataError::io(path, e))
+}
+
+/// Reads one picture, bounded and turned upright, as RGB. Errors: not a picture, a damaged one, or one too large.
+pub fn read_picture(path: &Path) -> Result<RgbImage> {
+    Ok(decode_image(&path.display().to_string(), &read_picture_bytes(path)?)?.into_rgb8())
+}
+
+fn written(path: &Path, error: image::ImageError) -> DataError {
+    match error {
+        image::ImageError::IoError(e) => DataError::io(path, e),
+        other => DataError::io(path, std::io::Error::other(other)),
+    }
+}

@@ -1,0 +1,187 @@
+//! Which data: the names, the options, and `open`.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::Dataset;
+use crate::error::{DataError, Result};
+use crate::{bundled, emoji, fetch, format, shapes, toy};
+
+/// How to read or make data. Each option says which data it is for; other data ignore it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Folders of images, CelebA and `shapes`: side in pixels; none means 64.
+    pub size: Option<usize>,
+    /// Emoji: all 3,786 glyphs of a vendor, not only the 1,911 bases.
+    pub tones: bool,
+    /// Data that is made (toys, `shapes`): number of rows; none means 10,000 and 8,100.
+    pub rows: Option<usize>,
+    /// Data that is made: its seed. Apart from the run's seed, so that two runs can differ on equal data.
+    pub seed: u64,
+    /// `.npy` of u8: number of levels, 2 to 256; none means the maximum + 1. A value at or above it is an error.
+    pub levels: Option<u32>,
+    /// Paths: rows with index % test_every == test_every - 1 are the test split; none leaves the format's own split.
+    pub test_every: Option<u32>,
+    /// No data set takes more memory than this, whatever its files claim.
+    pub max_bytes: u64,
+    /// Where fetched data lie; none means CALOTYPE_DATA, else the platform's cache folder.
+    pub cache: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { size: None, tones: false, rows: None, seed: 0, levels: None, test_every: None, max_bytes: 8 << 30, cache: None }
+    }
+}
+
+impl Options {
+    /// The side of images that are resized or drawn while they are opened. Errors: not 1 to 4,096.
+    pub(crate) fn image_size(&self) -> Result<usize> {
+        match self.size.unwrap_or(64) {
+            size @ 1..=4096 => Ok(size),
+            other => Err(DataError::Setting { key: "size", expected: "1 to 4096".into(), found: other.to_string() }),
+        }
+    }
+
+    /// The number of rows to make. Errors: zero, or more than 2^32 - 1.
+    pub(crate) fn rows_or(&self, default: usize) -> Result<u32> {
+        let rows = self.rows.unwrap_or(default);
+        u32::try_from(rows).ok().filter(|&n| n > 0).ok_or_else(|| DataError::Setting {
+            key: "rows",
+            expected: "1 to 4294967295".into(),
+            found: rows.to_string(),
+        })
+    }
+}
+
+/// A data set that has a name.
+#[derive(Debug)]
+pub struct Entry {
+    pub name: &'static str,
+    /// One line for a list.
+    pub about: &'static str,
+    /// Whether `calotype data fetch` must have brought it.
+    pub fetched: bool,
+    open: fn(&Options) -> Result<Dataset>,
+}
+
+/// All data sets that have a name.
+pub static CATALOGUE: [Entry; 11] = [
+    entry("fashion-mnist", "10,000 grey images of garments, 28x28, 10 classes; 9,000 train, 1,000 test", bundled::fashion_mnist),
+    Entry { fetched: true, ..entry("fashion-mnist-60k", "the official 60,000 train and 10,000 test", fetch::fashion_mnist_60k) },
+    entry("digits", "1,797 handwritten digits, 8x8, 17 levels, 10 classes", bundled::digits),
+    entry("emoji", "Noto and Twemoji together, 64x64 RGB, with names", emoji::both),
+    entry("emoji-noto", "1,911 Noto emoji, 64x64 RGB, with names; 3,786 with tones=true", emoji::noto),
+    entry("emoji-twemoji", "the same emoji as drawn for Twemoji, row for row", emoji::twemoji),
+    entry("shapes", "drawn shapes with factors and captions: \"a small red circle, top left\"", shapes::open),
+    entry("ring", "2-D: 8 Gaussians on a ring, radius 2, deviation 0.02", toy::ring),
+    entry("grid", "2-D: 25 Gaussians on a grid, spacing 1, deviation 0.05", toy::grid),
+    entry("swiss-roll", "2-D: a spiral, noise 0.05", toy::swiss_roll),
+    entry("mixture-1d", "1-D: three Gaussians", toy::mixture_1d),
+];
+
+const fn entry(name: &'static str, about: &'static str, open: fn(&Options) -> Result<Dataset>) -> Entry {
+    Entry { name, about, fetched: false, open }
+}
+
+/// What `--data` names.
+#[derive(Clone, Debug)]
+pub enum DatasetSpec {
+    /// One of [`CATALOGUE`].
+    Named(&'static Entry),
+    /// A file or folder, present when it was parsed.
+    Path(PathBuf),
+}
+
+impl DatasetSpec {
+    /// Resolves a name or path, without reading any data. A name wins over a path of the same spelling (`./digits` is a path).
+    ///
+    /// Errors: neither; the error lists the names and guesses the one meant.
+    pub fn parse(name_or_path: &str) -> Result<Self> {
+        if let Some(entry) = CATALOGUE.iter().find(|e| e.name == name_or_path) {
+            return Ok(DatasetSpec::Named(entry));
+        }
+        let path = Path::new(name_or_path);
+        if path.exists() {
+            return Ok(DatasetSpec::Path(path.to_owned()));
+        }
+        if path.components().count() > 1 || path.extension().is_some() {
+            return Err(DataError::NotFound { path: path.to_owned() });
+        }
+        let names = || CATALOGUE.iter().map(|e| e.name);
+        Err(DataError::UnknownName {
+            name: name_or_path.to_owned(),
+            valid: names().collect::<Vec<_>>().join(", "),
+            guess: closest(name_or_path, names()).map(str::to_owned),
+        })
+    }
+
+    /// A short name for folders: the data set's name, or the path's last part without its extension.
+    pub fn short_name(&self) -> String {
+        match self {
+            DatasetSpec::Named(entry) => entry.name.to_owned(),
+            DatasetSpec::Path(path) => {
+                let name = format::name_of(path);
+                name.split_once('.').map_or(name.as_str(), |(stem, _)| stem).to_owned()
+            }
+        }
+    }
+
+    /// Reads or makes the data.
+    pub fn open(&self, options: &Options) -> Result<Dataset> {
+        match self {
+            DatasetSpec::Named(entry) => (entry.open)(options),
+            DatasetSpec::Path(path) => format::open_path(path, options),
+        }
+    }
+}
+
+/// Opens a data set by name or path.
+pub fn open(name_or_path: &str, options: &Options) -> Result<Dataset> {
+    DatasetSpec::parse(name_or_path)?.open(options)
+}
+
+/// The candidate with the fewest edits from `typed`, if at most a third of its letters (at least two) differ.
+fn closest<'a>(typed: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let typed = typed.to_lowercase().replace('_', "-");
+    let scored = candidates.map(|c| (edits(&typed, c), c));
+    scored.min_by_key(|&(n, _)| n).filter(|&(n, c)| n <= (c.len() / 3).max(2)).map(|(_, c)| c)
+}
+
+/// Levenshtein distance.
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, &y) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edits_counts_insertions_deletions_and_replacements() {
+        assert_eq!(edits("kitten", "sitting"), 3);
+        assert_eq!(edits("", "abc"), 3);
+        assert_eq!(edits("digits", "digits"), 0);
+    }
+
+    #[test]
+    fn a_name_is_guessed_only_when_it_is_near() {
+        let names = || CATALOGUE.iter().map(|e| e.name);
+        assert_eq!(closest("fashon-mnist", names()), Some("fashion-mnist"));
+        assert_eq!(closest("SWISS_ROLL", names()), Some("swiss-roll"));
+        assert_eq!(closest("imagenet", names()), None);
+    }
+}
