@@ -1,0 +1,15 @@
+//! The kernels, one file a stem. `plain` is the oracle: naive loops over slices, with the op's own names.
+
+pub mod batch_norm_stats;
+pub mod batch_norm_sums;
+pub mod concat;
+pub mod conv2d;
+pub mod conv2d_transpose;
+pub mod conv2d_weight_grad;
+pub mod elementwise;
+pub mod log_sum_exp;
+pub mod matmul;
+pub mod pad;
+pub mod random;
+pub mod reduce;
+pub mod softmax;
