@@ -261,8 +261,10 @@ pub fn cases() -> Vec<Case> {
     }
     let given = vec![Given::fixed(Type::f32([4, 1]), Fill::Below(2)), Given::normal([4, 6]), Given::normal([6])];
     all.push(Case::op(S, "Select", Select, given));
-    all.push(Case::op(S, "Full", Full { shape: [3, 5].into(), value: 0.25.into() }, vec![]).without_gradient());
-    all.push(Case::op(S, "Iota", Iota { n: 300 }, vec![]).without_gradient());
+    // These take no operand; one is given for its graph.
+    let any = || vec![Given::fixed(Type::f32([1]), Fill::Value(0.0))];
+    all.push(Case::composed(S, "Full", any(), |t| t[0].graph().full([3, 5], 0.25)).without_gradient());
+    all.push(Case::composed(S, "Iota", any(), |t| t[0].graph().iota(300)).without_gradient());
     let labels = Given::fixed(Type::u32([17]), Fill::Below(1 << 20));
     all.push(Case::op(S, "Cast to f32", Cast { to: Dtype::F32 }, vec![labels]).without_gradient());
     let floats = Given::fixed(Type::f32([17]), Fill::Uniform { low: 0.0, high: 9.0 });
