@@ -38,8 +38,10 @@ pub(crate) struct State {
     pub trainable: bool,
     /// Value at the start of a step.
     pub initial: NodeId,
-    /// Latest version: what the state holds after the step.
+    /// What the state holds after the step.
     pub current: NodeId,
+    /// The latest version as later uses see it: `current`, detached.
+    pub latest: NodeId,
 }
 
 /// A finished graph: what a step computes. Turn it into a plan with [`plan`](crate::plan()).
@@ -202,7 +204,7 @@ impl Graph {
             let b = self.0.borrow();
             b.state_index.get(name).map(|&n| {
                 let s = &b.program.states[n];
-                (s.current, s.spec.ty.clone())
+                (s.latest, s.spec.ty.clone())
             })
         };
         if let Some((id, known)) = known {
@@ -216,7 +218,7 @@ impl Graph {
         let mut b = self.0.borrow_mut();
         b.state_index.insert(name.to_owned(), index);
         let spec = StateSpec { name: name.to_owned(), ty, init, layout };
-        b.program.states.push(State { spec, trainable, initial: t.id, current: t.id });
+        b.program.states.push(State { spec, trainable, initial: t.id, current: t.id, latest: t.id });
         t
     }
 
@@ -224,11 +226,11 @@ impl Graph {
     pub fn parameters(&self, prefix: &str) -> Vec<(StateSpec, Tensor)> {
         let b = self.0.borrow();
         let chosen = b.program.states.iter().filter(|s| s.trainable && s.spec.name.starts_with(prefix));
-        chosen.map(|s| (s.spec.clone(), Tensor::new(self.clone(), s.current, s.spec.ty.clone()))).collect()
+        chosen.map(|s| (s.spec.clone(), Tensor::new(self.clone(), s.latest, s.spec.ty.clone()))).collect()
     }
 
     /// Makes `value` the latest version of a state: later uses see it, earlier ones keep theirs, and the state holds it
-    /// after the step.
+    /// after the step. Gradients end at a state: none flows from a later use through `value`.
     pub fn assign(&self, name: &str, value: &Tensor) {
         let known = {
             let b = self.0.borrow();
@@ -239,7 +241,11 @@ impl Graph {
             Some((_, ty)) if ty != value.ty() => {
                 self.fail(GraphError::StateMismatch { name: name.to_owned(), known: ty, asked: value.ty() });
             }
-            Some((n, _)) => self.0.borrow_mut().program.states[n].current = value.id,
+            Some((n, _)) => {
+                let latest = value.detach().id;
+                let state = &mut self.0.borrow_mut().program.states[n];
+                (state.current, state.latest) = (value.id, latest);
+            }
         }
     }
 

@@ -5,8 +5,8 @@ use std::ops::{Add, Div, Mul, Sub};
 use crate::expr::{Binary, Unary};
 use crate::graph::{Graph, NodeId};
 use crate::op::{
-    BatchNorm, BatchNormStats, Cast, Concat, Conv2d, Conv2dTranspose, Expand, Flip, Full, LogSumExp, MatMul, Op, Pad, Permute,
-    Reduce, ReduceKind, Reshape, Select, Slice, Softmax, Window,
+    BatchNorm, BatchNormStats, Cast, Concat, Conv2d, Conv2dTranspose, Detach, Expand, Flip, Full, LogSumExp, MatMul, Op, Pad,
+    Permute, Reduce, ReduceKind, Reshape, Select, Slice, Softmax, Window,
 };
 use crate::shape::{Dtype, Shape, Type};
 
@@ -184,6 +184,11 @@ impl Tensor {
     /// `a` where this is not 0, else `b`.
     pub fn select(&self, a: &Tensor, b: &Tensor) -> Tensor {
         self.graph.apply(Select, &[self.clone(), a.clone(), b.clone()])
+    }
+
+    /// The same value, through which no gradient flows.
+    pub fn detach(&self) -> Tensor {
+        self.unary(Detach)
     }
 
     pub fn cast(&self, to: Dtype) -> Tensor {

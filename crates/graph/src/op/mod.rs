@@ -35,7 +35,7 @@ pub use pad::Pad;
 pub use random::{Distribution, Random};
 pub use reduce::{Reduce, ReduceKind};
 pub use softmax::Softmax;
-pub use view::{Expand, Flip, Permute, Reshape, Slice};
+pub use view::{Detach, Expand, Flip, Permute, Reshape, Slice};
 
 use crate::device::DeviceProfile;
 use crate::expr::{Binary, Unary};
@@ -167,6 +167,7 @@ ops! {
     Expand(Expand) from view,
     Slice(Slice) from view,
     Flip(Flip) from view,
+    Detach(Detach) from view,
     Pad(Pad) from pad,
     Concat(Concat) from concat,
     Reduce(Reduce) from reduce,

@@ -36,6 +36,10 @@ pub struct Flip {
     pub axis: usize,
 }
 
+/// The same tensor, through which no gradient flows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Detach;
+
 macro_rules! view {
     () => {
         fn stem(&self) -> &'static str {
@@ -155,6 +159,18 @@ impl Operation for Flip {
     }
 }
 
+impl Operation for Detach {
+    view!();
+
+    fn infer(&self, inputs: &[Type]) -> Result<Type, String> {
+        Ok(inputs[0].clone())
+    }
+
+    fn vjp(&self, _v: &Vjp) -> Option<Cotangents> {
+        Some(vec![None])
+    }
+}
+
 pub fn cases() -> Vec<Case> {
     const S: &str = "view";
     let words = |shape: &[usize]| Given::fixed(Type::u32(shape), Fill::Below(u32::MAX));
@@ -167,6 +183,7 @@ pub fn cases() -> Vec<Case> {
         Case::op(S, "slice", Slice { axis: 1, start: 1, end: 3 }, vec![Given::normal([2, 4, 3])]),
         Case::op(S, "slice of nothing", Slice { axis: 0, start: 1, end: 1 }, vec![Given::normal([2, 3])]),
         Case::op(S, "flip", Flip { axis: 1 }, vec![Given::normal([2, 4, 3])]),
+        Case::op(S, "detach", Detach, vec![Given::normal([3])]).without_gradient(),
         Case::composed(S, "flip, permute, slice, in a sum", vec![Given::normal([4, 6]), Given::normal([3, 4])], |t| {
             let v = t[0].flip(1).permute(&[1, 0]).slice(0, 2, 5); // [3, 4]
             &v + &t[1]

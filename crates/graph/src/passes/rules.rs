@@ -18,6 +18,7 @@ pub(super) fn simplify(r: &mut Rewriter, op: &Op, operands: &[Tensor]) -> Option
             (chosen.shape() == &shape).then(|| chosen.clone())
         }
         Op::Cast(cast) if cast.to == operands[0].dtype() => Some(operands[0].clone()),
+        Op::Detach(_) => Some(operands[0].clone()),
         Op::Reshape(Reshape { shape }) => reshape(r, &operands[0], shape),
         Op::Permute(p) => permute(r, p, &operands[0]),
         Op::Expand(e) if &e.shape == operands[0].shape() => Some(operands[0].clone()),

@@ -96,6 +96,7 @@ fn moved(op: &Op, x: &View, shape: &Shape) -> Option<View> {
                 _ => v.strides = split(&dims, &strides, shape)?,
             }
         }
+        Op::Detach(_) => {}
         Op::Permute(p) => v.strides = p.axes.iter().map(|&a| x.strides[a]).collect(),
         Op::Expand(_) => {
             let lead = shape.rank() - x.shape.rank();

@@ -1,0 +1,214 @@
+//! DCGAN: Radford, Metz, Chintala 2016, "Unsupervised Representation Learning with Deep Convolutional Generative
+//! Adversarial Networks", arXiv:1511.06434, §3 and figure 1.
+//!
+//! Departures: z ~ N(0, 1), the figure says uniform; no convolution biases, and batch-norm scales start at N(1, 0.02), as in
+//! the code that followed the paper; 32 and 128 pixels take one 2x stage less or more than the paper's 64.
+
+use calotype_graph::op::Distribution;
+use calotype_graph::{Graph, GraphError, Init, Mode, Program, Scope, Tensor, Type};
+
+use crate::layers::{Kernel, Layers};
+use crate::losses::{bce_fake, bce_real};
+use crate::model::{DataShape, Model, ModelInfo};
+use crate::optimisers::{Adam, AdamInputs, gradients};
+use crate::settings::{Preset, Setting, SettingError, Settings};
+
+pub static INFO: ModelInfo = ModelInfo {
+    name: "dcgan",
+    title: "Deep convolutional GAN",
+    paper: "Radford, Metz, Chintala 2016, arXiv:1511.06434",
+    abilities: &["generation"],
+    default_data: |preset| match preset {
+        Preset::Small => "fashion-mnist",
+        Preset::Paper => "emoji",
+    },
+    settings,
+    configure: |settings, data| Ok(Box::new(Dcgan::new(settings, data)?)),
+};
+
+const WEIGHT: Init = Init::Normal { mean: 0.0, deviation: 0.02 };
+const SCALE: Init = Init::Normal { mean: 1.0, deviation: 0.02 };
+const LEAK: f32 = 0.2;
+
+/// H -> 2H in the generator, 2H -> H in the discriminator.
+const HALVE: Kernel = Kernel { size: 4, stride: 2, pad: 1 };
+/// 1 -> 4, and 4 -> 1.
+const WHOLE: Kernel = Kernel { size: 4, stride: 1, pad: 0 };
+
+const ADAM_D: AdamInputs = AdamInputs { step_size: "discriminator.step_size", root_correction: "discriminator.root_correction" };
+const ADAM_G: AdamInputs = AdamInputs { step_size: "generator.step_size", root_correction: "generator.root_correction" };
+
+fn settings(preset: Preset) -> Vec<Setting> {
+    let (size, width, steps) = match preset {
+        Preset::Small => (32, 32, 6_000),
+        Preset::Paper => (64, 64, 50_000),
+    };
+    vec![
+        Setting::integer("size", size, (32, 128), "pixels a side of what is made: 32, 64 or 128"),
+        Setting::integer("width", width, (1, 512), "f: filters of the layer nearest to the image"),
+        Setting::integer("latents", 100, (1, 4096), "length of z"),
+        Setting::integer("batch", 64, (2, 65_536), "images a step"),
+        Setting::integer("steps", steps, (1, 1_000_000_000), "updates of each network"),
+        Setting::number("lr", 2e-4, (0.0, 1.0), "Adam's learning rate, both networks"),
+        Setting::number("beta1", 0.5, (0.0, 0.999_999), "Adam's first decay"),
+        Setting::number("beta2", 0.999, (0.0, 0.999_999_9), "Adam's second decay"),
+    ]
+}
+
+/// A configured DCGAN.
+pub struct Dcgan {
+    settings: Settings,
+    /// Pixels a side.
+    size: usize,
+    channels: usize,
+    /// f: filters of the layer nearest to the image.
+    f: usize,
+    nz: usize,
+    adam: Adam,
+}
+
+impl Dcgan {
+    /// # Errors
+    /// A size other than 32, 64 and 128.
+    pub fn new(settings: Settings, data: &DataShape) -> Result<Self, SettingError> {
+        let size = settings.size("size");
+        if ![32, 64, 128].contains(&size) {
+            let expected = "32, 64 or 128".to_owned();
+            return Err(SettingError::Value { key: "size".into(), text: size.to_string(), expected });
+        }
+        let adam =
+            Adam { lr: settings.number("lr"), beta1: settings.number("beta1"), beta2: settings.number("beta2"), eps: 1e-8 };
+        let (f, nz) = (settings.size("width"), settings.size("latents"));
+        Ok(Dcgan { size, channels: data.channels, f, nz, adam, settings })
+    }
+
+    /// 2x stages between 4x4 and the layer nearest to the image.
+    fn stages(&self) -> u32 {
+        (self.size / 8).ilog2()
+    }
+
+    /// G: z [B, nz] -> [B, size, size, channels] in [-1, 1]. With three stages (64 pixels): 8f, 4f, 2f, f.
+    pub fn generator(&self, s: &Scope, z: &Tensor) -> Tensor {
+        let mut filters = self.f << self.stages();
+        let x = z.reshape([z.dims()[0], 1, 1, self.nz]);
+        let x = s.conv_transpose("main.0", &x, filters, WHOLE, WEIGHT);
+        let mut x = s.batch_norm("main.1", &x, SCALE).relu(); // [B, 4, 4, 8f]
+        for stage in 0..self.stages() as usize {
+            filters /= 2;
+            x = s.conv_transpose(&format!("main.{}", 3 * stage + 3), &x, filters, HALVE, WEIGHT);
+            x = s.batch_norm(&format!("main.{}", 3 * stage + 4), &x, SCALE).relu(); // [B, 8·2^stage, .., filters]
+        }
+        let last = format!("main.{}", 3 * self.stages() + 3);
+        s.conv_transpose(&last, &x, self.channels, HALVE, WEIGHT).tanh() // no norm on the output
+    }
+
+    /// D: images [B, size, size, channels] -> logits [B].
+    pub fn discriminator(&self, s: &Scope, x: &Tensor) -> Tensor {
+        let mut filters = self.f;
+        let mut x = s.conv("main.0", x, filters, HALVE, WEIGHT).leaky_relu(LEAK); // no norm on the input
+        for stage in 0..self.stages() as usize {
+            filters *= 2;
+            x = s.conv(&format!("main.{}", 3 * stage + 2), &x, filters, HALVE, WEIGHT);
+            x = s.batch_norm(&format!("main.{}", 3 * stage + 3), &x, SCALE).leaky_relu(LEAK); // [B, .., filters]
+        }
+        let last = format!("main.{}", 3 * self.stages() + 2);
+        let logits = s.conv(&last, &x, 1, WHOLE, WEIGHT); // [B, 1, 1, 1]
+        logits.reshape([x.dims()[0]])
+    }
+}
+
+impl Model for Dcgan {
+    fn info(&self) -> &'static ModelInfo {
+        &INFO
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn image(&self) -> [usize; 3] {
+        [self.size, self.size, self.channels]
+    }
+
+    fn batch(&self) -> usize {
+        self.settings.size("batch")
+    }
+
+    fn steps(&self) -> u64 {
+        self.settings.integer("steps")
+    }
+
+    fn latents(&self) -> usize {
+        self.nz
+    }
+
+    /// D on real, D on fake, update D; G through the updated D, update G. The fakes and G's activations are computed once.
+    fn training(&self, batch: usize) -> Result<Program, GraphError> {
+        let graph = Graph::new("dcgan training");
+        let scope = Scope::new(&graph, Mode::Train);
+        let (g, d) = (scope.sub("generator"), scope.sub("discriminator"));
+        let real = graph.input("images", Type::f32([batch, self.size, self.size, self.channels]));
+        let z = graph.random("z", Distribution::Normal, [batch, self.nz]);
+        let fake = self.generator(&g, &z);
+
+        let loss_d = bce_real(&self.discriminator(&d, &real)) + bce_fake(&self.discriminator(&d, &fake));
+        let (parameters, grads) = gradients(&loss_d, &d);
+        self.adam.update(&graph, ADAM_D, &parameters, &grads);
+
+        let loss_g = bce_real(&self.discriminator(&d, &fake)); // by the updated D
+        let (parameters, grads) = gradients(&loss_g, &g);
+        self.adam.update(&graph, ADAM_G, &parameters, &grads);
+
+        graph.output("loss_d", &loss_d);
+        graph.output("loss_g", &loss_g);
+        graph.finish()
+    }
+
+    fn sampling(&self, batch: usize) -> Result<Program, GraphError> {
+        let graph = Graph::new("dcgan sampling");
+        let scope = Scope::new(&graph, Mode::Eval);
+        let z = graph.input("z", Type::f32([batch, self.nz]));
+        let x = self.generator(&scope.sub("generator"), &z);
+        graph.output("images", &(x * 0.5 + 0.5));
+        graph.finish()
+    }
+
+    fn step_inputs(&self, step: u64) -> Vec<(&'static str, f32)> {
+        [self.adam.inputs(ADAM_D, step), self.adam.inputs(ADAM_G, step)].concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn build(preset: Preset, given: &[(&str, &str)], channels: usize) -> Result<Box<dyn Model>, SettingError> {
+        let data = DataShape { height: 64, width: 64, channels, n_train: 1000 };
+        let given: BTreeMap<String, String> = given.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        INFO.build(preset, &given, &data)
+    }
+
+    /// Parameters of the canonical 64x64 networks with three channels.
+    #[test]
+    fn the_paper_preset_has_the_canonical_sizes() {
+        let model = build(Preset::Paper, &[], 3).expect("defaults are valid");
+        let program = model.training(64).expect("it builds");
+        let count =
+            |prefix: &str| -> usize { program.parameters().filter(|s| s.name.starts_with(prefix)).map(|s| s.ty.numel()).sum() };
+        assert_eq!(count("generator."), 3_576_704);
+        assert_eq!(count("discriminator."), 2_765_568);
+    }
+
+    #[test]
+    fn every_size_makes_images_of_that_size() {
+        for size in ["32", "64", "128"] {
+            let model = build(Preset::Small, &[("size", size), ("width", "2")], 1).expect(size);
+            let program = model.sampling(3).expect(size);
+            let n: usize = size.parse().expect("a number");
+            assert_eq!(program.outputs().map(|(_, ty)| ty.shape.dims().to_vec()).collect::<Vec<_>>(), [vec![3, n, n, 1]]);
+            model.training(2).expect(size);
+        }
+        assert!(build(Preset::Small, &[("size", "48")], 1).is_err());
+    }
+}

@@ -1,0 +1,32 @@
+//! Initial values of states, drawn on the host: every device starts from the same bits.
+
+use calotype_graph::philox::{Domain, Stream};
+use calotype_graph::{HostTensor, Init, StateSpec};
+
+/// The value that a state has before the first step of a run with this seed. Each state draws from a stream of its own name.
+pub fn initial(spec: &StateSpec, seed: u64) -> HostTensor {
+    let n = spec.ty.numel();
+    let shape = spec.ty.shape.clone();
+    let mut random = Stream::new(seed, Domain::Init, &spec.name, 0);
+    match spec.init {
+        Init::Zeros if spec.ty.dtype == calotype_graph::Dtype::U32 => HostTensor::u32(shape, vec![0; n]),
+        Init::Zeros => HostTensor::f32(shape, vec![0.0; n]),
+        Init::Constant(v) => HostTensor::f32(shape, vec![v; n]),
+        Init::Integer(v) => HostTensor::u32(shape, vec![v; n]),
+        Init::Normal { mean, deviation } => {
+            HostTensor::f32(shape, (0..n).map(|_| mean + deviation * random.normal()).collect::<Vec<_>>())
+        }
+        Init::Uniform { low, high } => {
+            HostTensor::f32(shape, (0..n).map(|_| low + (high - low) * random.uniform()).collect::<Vec<_>>())
+        }
+    }
+}
+
+/// Standard normal latents [count, size]; row `i` depends on the seed and `i` alone.
+pub fn latents(count: usize, size: usize, seed: u64) -> HostTensor {
+    let rows = (0..count).flat_map(|row| {
+        let mut random = Stream::new(seed, Domain::Latent, "z", row as u32);
+        (0..size).map(move |_| random.normal()).collect::<Vec<_>>()
+    });
+    HostTensor::f32([count, size], rows.collect::<Vec<_>>())
+}

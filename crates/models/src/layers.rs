@@ -1,0 +1,84 @@
+//! Layers, with PyTorch's names for their states.
+
+use calotype_graph::{Init, Layout, Mode, Scope, Tensor, Type, Window};
+
+/// A square kernel and how it walks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kernel {
+    pub size: usize,
+    pub stride: usize,
+    pub pad: usize,
+}
+
+impl Kernel {
+    fn window(self) -> Window {
+        Window::square(self.stride, self.pad)
+    }
+}
+
+/// Batch normalisation's constants, as PyTorch's defaults.
+const BATCH_NORM_EPS: f32 = 1e-5;
+const BATCH_NORM_MOMENTUM: f32 = 0.1;
+
+/// Layers without biases, made in a scope. States: `NAME.weight` and so on.
+pub trait Layers {
+    /// x [B, H, W, Cin] -> [B, h, w, channels].
+    fn conv(&self, name: &str, x: &Tensor, channels: usize, kernel: Kernel, init: Init) -> Tensor;
+
+    /// x [B, h, w, Cin] -> [B, H, W, channels].
+    fn conv_transpose(&self, name: &str, x: &Tensor, channels: usize, kernel: Kernel, init: Init) -> Tensor;
+
+    /// x [.., C], normalised over all leading axes. Training uses the batch's statistics and moves the running ones by
+    /// 0.1 towards them (the variance unbiased), once a call; otherwise the running ones are used.
+    fn batch_norm(&self, name: &str, x: &Tensor, scale: Init) -> Tensor;
+
+    /// x [B, n] -> [B, m], with bias.
+    fn linear(&self, name: &str, x: &Tensor, m: usize, weight: Init) -> Tensor;
+}
+
+impl Layers for Scope {
+    fn conv(&self, name: &str, x: &Tensor, channels: usize, kernel: Kernel, init: Init) -> Tensor {
+        let s = self.sub(name);
+        let c_in = x.shape().last();
+        let w = s.param("weight", [kernel.size, kernel.size, c_in, channels], init, Layout::Conv);
+        let _label = self.label(name);
+        x.conv2d(&w, kernel.window())
+    }
+
+    fn conv_transpose(&self, name: &str, x: &Tensor, channels: usize, kernel: Kernel, init: Init) -> Tensor {
+        let s = self.sub(name);
+        let c_in = x.shape().last();
+        let w = s.param("weight", [kernel.size, kernel.size, channels, c_in], init, Layout::ConvTranspose);
+        let _label = self.label(name);
+        x.conv2d_transpose(&w, kernel.window(), None)
+    }
+
+    fn batch_norm(&self, name: &str, x: &Tensor, scale: Init) -> Tensor {
+        let s = self.sub(name);
+        let c = x.shape().last();
+        let gamma = s.param("weight", [c], scale, Layout::Plain);
+        let beta = s.param("bias", [c], Init::Zeros, Layout::Plain);
+        let mean = s.buffer("running_mean", Type::f32([c]), Init::Zeros);
+        let var = s.buffer("running_var", Type::f32([c]), Init::Constant(1.0));
+        let _label = self.label(name);
+        if self.mode() == Mode::Eval {
+            let inv = (&var + BATCH_NORM_EPS).rsqrt();
+            return &(&(x - &mean) * &(&inv * &gamma)) + &beta;
+        }
+        let (y, stats) = x.batch_norm(&gamma, &beta, BATCH_NORM_EPS);
+        let n = (x.shape().numel() / c.max(1)) as f32;
+        let row = |i: usize| stats.slice(0, i, i + 1).reshape([c]);
+        let towards = |old: &Tensor, new: &Tensor| old * (1.0 - BATCH_NORM_MOMENTUM) + new * BATCH_NORM_MOMENTUM;
+        s.assign("running_mean", &towards(&mean, &row(0)));
+        s.assign("running_var", &towards(&var, &(row(1) * (n / (n - 1.0).max(1.0)))));
+        y
+    }
+
+    fn linear(&self, name: &str, x: &Tensor, m: usize, weight: Init) -> Tensor {
+        let s = self.sub(name);
+        let w = s.param("weight", [x.shape().last(), m], weight, Layout::Linear);
+        let b = s.param("bias", [m], Init::Zeros, Layout::Plain);
+        let _label = self.label(name);
+        &x.matmul(&w) + &b
+    }
+}

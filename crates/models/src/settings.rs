@@ -1,0 +1,252 @@
+//! Settings of models (`--set key=value`): typed, listed, and checked once.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Sizes and amounts of training that come together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Preset {
+    /// Trains on a two-core CPU in about ten minutes.
+    #[default]
+    Small,
+    /// The paper's own.
+    Paper,
+}
+
+impl fmt::Display for Preset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Preset::Small => "small",
+            Preset::Paper => "paper",
+        })
+    }
+}
+
+/// A setting's value; its kind is its default's.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    Integer(u64),
+    Number(f64),
+    Flag(bool),
+    /// One of the words that the setting's documentation lists.
+    Word(String),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Integer(v) => write!(f, "{v}"),
+            Value::Number(v) => write!(f, "{v}"),
+            Value::Flag(v) => write!(f, "{v}"),
+            Value::Word(v) => f.write_str(v),
+        }
+    }
+}
+
+/// What may be set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Setting {
+    pub key: &'static str,
+    pub default: Value,
+    /// Smallest and largest number that make sense; ignored for flags and words.
+    pub range: (f64, f64),
+    /// The words that a [`Value::Word`] may be.
+    pub words: &'static [&'static str],
+    pub doc: &'static str,
+}
+
+impl Setting {
+    pub fn integer(key: &'static str, default: u64, range: (u64, u64), doc: &'static str) -> Self {
+        let range = (range.0 as f64, range.1 as f64);
+        Setting { key, default: Value::Integer(default), range, words: &[], doc }
+    }
+
+    pub fn number(key: &'static str, default: f64, range: (f64, f64), doc: &'static str) -> Self {
+        Setting { key, default: Value::Number(default), range, words: &[], doc }
+    }
+
+    pub fn flag(key: &'static str, default: bool, doc: &'static str) -> Self {
+        Setting { key, default: Value::Flag(default), range: (0.0, 0.0), words: &[], doc }
+    }
+
+    pub fn word(key: &'static str, default: &str, words: &'static [&'static str], doc: &'static str) -> Self {
+        Setting { key, default: Value::Word(default.to_owned()), range: (0.0, 0.0), words, doc }
+    }
+
+    fn parse(&self, text: &str) -> Result<Value, SettingError> {
+        let bad = |expected: String| SettingError::Value { key: self.key.to_owned(), text: text.to_owned(), expected };
+        let (low, high) = self.range;
+        match &self.default {
+            Value::Integer(_) => {
+                let expected = || bad(format!("a whole number from {low} to {high}"));
+                let v: u64 = text.parse().map_err(|_| expected())?;
+                if (low..=high).contains(&(v as f64)) { Ok(Value::Integer(v)) } else { Err(expected()) }
+            }
+            Value::Number(_) => {
+                let expected = || bad(format!("a number from {low} to {high}"));
+                let v: f64 = text.parse().map_err(|_| expected())?;
+                // A NaN is in no range.
+                if (low..=high).contains(&v) { Ok(Value::Number(v)) } else { Err(expected()) }
+            }
+            Value::Flag(_) => text.parse().map(Value::Flag).map_err(|_| bad("true or false".into())),
+            Value::Word(_) => match self.words.contains(&text) {
+                true => Ok(Value::Word(text.to_owned())),
+                false => Err(bad(format!("one of: {}", self.words.join(", ")))),
+            },
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum SettingError {
+    #[error("no setting `{key}`{}; there are: {}", guess.as_ref().map_or(String::new(), |g| format!(" (did you mean `{g}`?)")), valid.join(", "))]
+    Unknown { key: String, guess: Option<String>, valid: Vec<String> },
+
+    #[error("`{key}={text}`: expected {expected}")]
+    Value { key: String, text: String, expected: String },
+
+    #[error("no model `{name}`{}; there are: {}", guess.as_ref().map_or(String::new(), |g| format!(" (did you mean `{g}`?)")), valid.join(", "))]
+    UnknownModel { name: String, guess: Option<String>, valid: Vec<String> },
+
+    #[error("{0}")]
+    Unfit(String),
+}
+
+/// The candidate nearest to what was typed, if any is near: optimal string alignment distance at most a third of its
+/// length.
+pub fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let best = candidates.into_iter().map(|c| (distance(typed, c), c)).min_by_key(|&(d, _)| d)?;
+    (best.0 <= 1 + best.1.len() / 3).then_some(best.1)
+}
+
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut d = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            d[i][j] = if i == 0 || j == 0 {
+                i + j
+            } else {
+                let change = d[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+                let swap = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+                let edit = change.min(d[i - 1][j] + 1).min(d[i][j - 1] + 1);
+                if swap { edit.min(d[i - 2][j - 2] + 1) } else { edit }
+            };
+        }
+    }
+    d[a.len()][b.len()]
+}
+
+/// Resolved settings: every key has a value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings(BTreeMap<String, Value>);
+
+impl Settings {
+    /// Defaults, changed by what was given.
+    ///
+    /// # Errors
+    /// An unknown key (names the valid ones and the nearest), a value of the wrong kind or out of range.
+    pub fn resolve(known: &[Setting], given: &BTreeMap<String, String>) -> Result<Self, SettingError> {
+        let mut values: BTreeMap<String, Value> = known.iter().map(|s| (s.key.to_owned(), s.default.clone())).collect();
+        for (key, text) in given {
+            let setting = known.iter().find(|s| s.key == key).ok_or_else(|| SettingError::Unknown {
+                key: key.clone(),
+                guess: nearest(key, known.iter().map(|s| s.key)).map(str::to_owned),
+                valid: known.iter().map(|s| s.key.to_owned()).collect(),
+            })?;
+            values.insert(key.clone(), setting.parse(text)?);
+        }
+        Ok(Settings(values))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(k, v)| (k.as_str(), v))
+    }
+
+    fn get(&self, key: &str) -> Option<&Value> {
+        self.0.get(key)
+    }
+
+    /// # Panics
+    /// These four panic when a model asks for a key or kind that it did not list: a mistake of the program, which the
+    /// test of every model's settings finds.
+    pub fn integer(&self, key: &str) -> u64 {
+        match self.get(key) {
+            Some(Value::Integer(v)) => *v,
+            other => panic!("setting `{key}` is not an integer: {other:?}"),
+        }
+    }
+
+    pub fn size(&self, key: &str) -> usize {
+        self.integer(key) as usize
+    }
+
+    pub fn number(&self, key: &str) -> f64 {
+        match self.get(key) {
+            Some(Value::Number(v)) => *v,
+            other => panic!("setting `{key}` is not a number: {other:?}"),
+        }
+    }
+
+    pub fn flag(&self, key: &str) -> bool {
+        match self.get(key) {
+            Some(Value::Flag(v)) => *v,
+            other => panic!("setting `{key}` is not a flag: {other:?}"),
+        }
+    }
+
+    pub fn word(&self, key: &str) -> &str {
+        match self.get(key) {
+            Some(Value::Word(v)) => v,
+            other => panic!("setting `{key}` is not a word: {other:?}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known() -> Vec<Setting> {
+        vec![
+            Setting::integer("width", 32, (1, 512), "filters"),
+            Setting::number("lr", 2e-4, (0.0, 1.0), "learning rate"),
+            Setting::flag("flip", true, "mirror images"),
+            Setting::word("loss", "bce", &["bce", "hinge"], "adversarial loss"),
+        ]
+    }
+
+    fn set(key: &str, value: &str) -> Result<Settings, SettingError> {
+        Settings::resolve(&known(), &BTreeMap::from([(key.to_owned(), value.to_owned())]))
+    }
+
+    #[test]
+    fn given_values_replace_defaults() {
+        let s = set("width", "64").expect("a valid setting");
+        assert_eq!((s.integer("width"), s.number("lr"), s.flag("flip"), s.word("loss")), (64, 2e-4, true, "bce"));
+    }
+
+    #[test]
+    fn wrong_values_are_refused_with_what_would_be_right() {
+        for (key, text, says) in [
+            ("width", "0", "from 1 to 512"),
+            ("width", "wide", "whole number"),
+            ("width", "-3", "whole number"),
+            ("lr", "NaN", "from 0 to 1"),
+            ("lr", "7", "from 0 to 1"),
+            ("flip", "yes", "true or false"),
+            ("loss", "mse", "bce, hinge"),
+        ] {
+            let message = set(key, text).expect_err(text).to_string();
+            assert!(message.contains(says), "{message}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_lists_the_valid_ones_and_guesses() {
+        let message = set("widht", "3").expect_err("no such key").to_string();
+        assert!(message.contains("did you mean `width`") && message.contains("lr"), "{message}");
+        let message = set("zzzzzzzz", "3").expect_err("no such key").to_string();
+        assert!(!message.contains("did you mean"), "{message}");
+    }
+}
