@@ -110,6 +110,13 @@ impl Step {
         }
     }
 
+    /// Storage bindings that it needs: distinct places.
+    pub fn n_bindings(&self) -> usize {
+        let reads = self.reads.iter().map(|r| r.place);
+        let all = reads.chain(self.writes.iter().map(|w| w.place)).chain(self.workspace);
+        all.map(|p| (p.region, p.offset)).collect::<std::collections::BTreeSet<_>>().len()
+    }
+
     /// Name of the kernel: the op's stem, or `elementwise`.
     pub fn stem(&self) -> &'static str {
         match &self.kernel {

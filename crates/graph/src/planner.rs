@@ -7,6 +7,7 @@ use crate::error::PlanError;
 use crate::graph::{NodeId, NodeKind, Program};
 use crate::memory::{Demand, assign, padded};
 use crate::passes::kernel::{Draft, Draws};
+use crate::passes::merge::Count;
 use crate::passes::{epilogue, fuse, merge, order, rewrite};
 use crate::plan::{Index, Kernel, MemoryBytes, Place, Plan, Port, Read, Region, Step, Write};
 use crate::shape::{ELEMENT_BYTES, Type};
@@ -36,16 +37,22 @@ impl Default for PlanOptions {
 pub fn plan(program: &Program, profile: &DeviceProfile, options: PlanOptions) -> Result<Plan, PlanError> {
     let program = rewrite::rewrite(program, options.simplify)?;
     let program = fuse::legalise(&program);
-    let mut draws = fuse::draw(&program, options.fuse);
-    if options.fuse {
-        epilogue::absorb(&mut draws, profile);
-        merge::siblings(&mut draws);
+    let mut plan = carry_out(&program, profile, options, Count::InPlace);
+    if plan.steps.iter().any(|s| s.n_bindings() > MAX_BINDINGS) {
+        plan = carry_out(&program, profile, options, Count::Apart);
     }
-    order::order(&mut draws);
-    let placed = Placed::new(&draws, profile);
-    let plan = placed.plan(&draws, profile);
     check(&plan, profile)?;
     Ok(plan)
+}
+
+fn carry_out(program: &Program, profile: &DeviceProfile, options: PlanOptions, count: Count) -> Plan {
+    let mut draws = fuse::draw(program, options.fuse);
+    if options.fuse {
+        epilogue::absorb(&mut draws, profile);
+        merge::siblings(&mut draws, count);
+    }
+    order::order(&mut draws);
+    Placed::new(&draws, profile).plan(&draws, profile)
 }
 
 /// Memory that a program would take on a device, whether it fits or not.
@@ -206,17 +213,20 @@ impl Placed {
 
     fn step(&self, draws: &Draws, d: &Draft, workspace: Option<Place>) -> Step {
         let ty = |id: NodeId| draws.types[id as usize].clone();
-        let own = d.op.iter().flat_map(|(_, reads)| reads.iter().map(|&r| (r, Index::Same)));
-        let all = own.chain(d.operands.iter().map(|o| (o.base, o.index.clone())));
-        let reads: Vec<Read> = all.map(|(id, index)| Read { place: self.places[&id], ty: ty(id), index }).collect();
-        let writes: Vec<Write> = d.outputs.iter().map(|&o| Write { place: self.places[&o], ty: ty(o) }).collect();
+        let own = d.op.iter().flat_map(|(_, reads)| reads.iter());
+        let own = own.map(|r| Read { place: self.places[&r.base], ty: r.ty.clone(), index: Index::Same });
+        let loads = d.operands.iter().map(|o| Read { place: self.places[&o.base], ty: ty(o.base), index: o.index.clone() });
+        let reads: Vec<Read> = own.chain(loads).collect();
+        // An op's result keeps the op's shape, though the epilogue may have been written for another.
+        let result = |o: NodeId| if d.op.is_some() { d.result.clone() } else { ty(o) };
+        let writes: Vec<Write> = d.outputs.iter().map(|&o| Write { place: self.places[&o], ty: result(o) }).collect();
         let moved = reads.iter().map(|r| r.place.len).chain(writes.iter().map(|w| w.place.len)).sum::<usize>();
         let n = writes[0].ty.numel() as u64;
         let expression = d.expr.as_ref().map_or(0, |e| e.flops() * n);
         let (kernel, flops) = match &d.op {
             None => (Kernel::Elementwise(d.expr.clone().unwrap_or_default()), expression),
             Some((op, own)) => {
-                let types: Vec<Type> = own.iter().map(|&r| ty(r)).collect();
+                let types: Vec<Type> = own.iter().map(|r| r.ty.clone()).collect();
                 let flops = op.flops(&types, &d.result) + expression;
                 (Kernel::Op { op: op.clone(), epilogue: d.expr.clone() }, flops)
             }

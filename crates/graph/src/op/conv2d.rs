@@ -49,22 +49,10 @@ pub struct ConvDims {
 }
 
 impl ConvDims {
-    /// Multiply-adds of the taps that fall inside the image, times two.
+    /// Two for each tap of each small-side pixel and pair of channels, padding counted, as PyTorch counts.
     pub fn flops(&self) -> u64 {
-        let inside = |out: usize, n: usize, kernel: usize, axis: usize| -> u64 {
-            let w = &self.window;
-            let hits = |o: usize| {
-                let tap = |t: &usize| {
-                    let at = o * w.stride[axis] + t * w.dilation[axis];
-                    at >= w.pad[axis] && at - w.pad[axis] < n
-                };
-                (0..kernel).filter(tap).count() as u64
-            };
-            (0..out).map(hits).sum()
-        };
-        let rows = inside(self.out_height, self.height, self.kernel_h, 0);
-        let cols = inside(self.out_width, self.width, self.kernel_w, 1);
-        2 * self.batch as u64 * rows * cols * (self.c_in * self.c_out) as u64
+        let taps = self.kernel_h * self.kernel_w * self.c_in * self.c_out;
+        2 * (self.batch * self.out_height * self.out_width * taps) as u64
     }
 }
 

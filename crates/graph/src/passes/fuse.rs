@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::kernel::{Draft, Draws, Operand, is_elementwise};
+use super::kernel::{Draft, Draws, Operand, Whole, is_elementwise};
 use super::view::{View, views};
 use crate::expr::{Binary, Expr, Instr, Reg, Unary};
 use crate::graph::{Node, NodeId, NodeKind, Program};
@@ -218,7 +218,8 @@ impl Fusion<'_> {
                 }
                 continue;
             }
-            let reads = node.operands.iter().map(|&o| self.views[o as usize].base).collect();
+            let whole = |&o: &NodeId| Whole { base: self.views[o as usize].base, ty: self.node(o).ty.clone() };
+            let reads = node.operands.iter().map(whole).collect();
             drafts.push(Draft {
                 op: Some((op.clone(), reads)),
                 expr: None,

@@ -16,11 +16,18 @@ pub(crate) struct Operand {
     pub index: Index,
 }
 
+/// A whole tensor that an op reads: a node in memory, and its type as the op sees it (the node's own may be another shape).
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Whole {
+    pub base: NodeId,
+    pub ty: Type,
+}
+
 /// A kernel: an expression, or an op with perhaps an expression as its epilogue.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
-    /// The op's node, with the nodes it reads; `None` for an elementwise kernel.
-    pub op: Option<(Op, Vec<NodeId>)>,
+    /// The op and what it reads; `None` for an elementwise kernel.
+    pub op: Option<(Op, Vec<Whole>)>,
     /// The elementwise body or the epilogue.
     pub expr: Option<Expr>,
     /// What `expr` loads.
@@ -35,7 +42,7 @@ pub(crate) struct Draft {
 impl Draft {
     /// Nodes that it reads.
     pub fn reads(&self) -> impl Iterator<Item = NodeId> + '_ {
-        let own = self.op.iter().flat_map(|(_, reads)| reads.iter().copied());
+        let own = self.op.iter().flat_map(|(_, reads)| reads.iter().map(|r| r.base));
         own.chain(self.operands.iter().map(|o| o.base))
     }
 
@@ -75,7 +82,7 @@ impl Draws<'_> {
     /// Scratch elements of a draft's op.
     pub fn workspace(&self, draft: &Draft, profile: &DeviceProfile) -> usize {
         draft.op.as_ref().map_or(0, |(op, reads)| {
-            let types: Vec<Type> = reads.iter().map(|&r| self.types[r as usize].clone()).collect();
+            let types: Vec<Type> = reads.iter().map(|r| r.ty.clone()).collect();
             op.workspace(&types, &draft.result, profile)
         })
     }

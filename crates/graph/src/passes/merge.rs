@@ -1,17 +1,30 @@
 //! Joins elementwise kernels of one size that share operands, or of which one reads the other's result: a parameter and
 //! its two moments are one kernel.
 
+use std::collections::BTreeSet;
+
 use super::epilogue::map_regs;
 use super::kernel::{Draft, Draws, depends};
 use crate::expr::{Instr, Reg};
+use crate::graph::NodeId;
 use crate::plan::Index;
 use crate::planner::MAX_BINDINGS;
 
-pub(crate) fn siblings(draws: &mut Draws) {
+/// How the outputs of a kernel are counted against the limit on bindings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Count {
+    /// A new value of a state shares the binding of the old value that the kernel reads. True unless the order of kernels
+    /// keeps the update from being in place.
+    InPlace,
+    /// Every output has a binding of its own.
+    Apart,
+}
+
+pub(crate) fn siblings(draws: &mut Draws, count: Count) {
     let mut dependencies = draws.dependencies();
     let mut later = 1;
     while later < draws.drafts.len() {
-        let partner = (0..later).rev().find(|&earlier| can_join(draws, &dependencies, earlier, later));
+        let partner = (0..later).rev().find(|&earlier| can_join(draws, &dependencies, earlier, later, count));
         let Some(earlier) = partner else {
             later += 1;
             continue;
@@ -23,7 +36,7 @@ pub(crate) fn siblings(draws: &mut Draws) {
     }
 }
 
-fn can_join(draws: &Draws, dependencies: &[Vec<usize>], earlier: usize, later: usize) -> bool {
+fn can_join(draws: &Draws, dependencies: &[Vec<usize>], earlier: usize, later: usize, count: Count) -> bool {
     let (a, b) = (&draws.drafts[earlier], &draws.drafts[later]);
     let numel = |d: &Draft| draws.types[d.outputs[0] as usize].numel();
     if !a.is_elementwise() || !b.is_elementwise() || numel(a) != numel(b) {
@@ -39,12 +52,21 @@ fn can_join(draws: &Draws, dependencies: &[Vec<usize>], earlier: usize, later: u
     if !shared && !b.operands.iter().any(reads_result) {
         return false;
     }
-    let mut bound: Vec<_> = a.reads().chain(b.reads().filter(|r| !a.outputs.contains(r))).collect();
-    bound.sort_unstable();
-    bound.dedup();
-    bound.len() + a.outputs.len() + b.outputs.len() <= MAX_BINDINGS
+    bindings(draws, a, b, count) <= MAX_BINDINGS
         && !depends(dependencies, later, earlier, true)
         && !depends(dependencies, earlier, later, false)
+}
+
+/// Storage bindings that the two need as one.
+fn bindings(draws: &Draws, a: &Draft, b: &Draft, count: Count) -> usize {
+    let operands = || a.operands.iter().chain(b.operands.iter().filter(|o| !a.outputs.contains(&o.base)));
+    let bases: BTreeSet<NodeId> = operands().map(|o| o.base).collect();
+    let shares = |output: &NodeId| {
+        let state = draws.finals.iter().find(|&&(_, value)| value == *output).map(|&(n, _)| &draws.program.states[n]);
+        let read = state.is_some_and(|s| bases.contains(&s.initial));
+        count == Count::InPlace && read && operands().all(|o| state.is_none_or(|s| o.base != s.initial || o.index == Index::Same))
+    };
+    bases.len() + a.outputs.iter().chain(&b.outputs).filter(|o| !shares(o)).count()
 }
 
 /// `a` before `b`, in `b`'s place.
