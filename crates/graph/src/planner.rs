@@ -6,6 +6,7 @@ use crate::device::DeviceProfile;
 use crate::error::PlanError;
 use crate::graph::{NodeId, NodeKind, Program};
 use crate::memory::{Demand, assign, padded};
+use crate::op::Op;
 use crate::passes::kernel::{Draft, Draws};
 use crate::passes::merge::Count;
 use crate::passes::{epilogue, fuse, merge, order, rewrite};
@@ -261,6 +262,14 @@ impl Plan {
 impl Program {
     /// Number of ops written, before any pass.
     pub fn n_ops(&self) -> usize {
-        self.nodes.iter().filter(|n| matches!(n.kind, NodeKind::Op(_))).count()
+        self.ops().count()
+    }
+
+    /// The ops as they were written, before any pass.
+    pub fn ops(&self) -> impl Iterator<Item = &Op> {
+        self.nodes.iter().filter_map(|n| match &n.kind {
+            NodeKind::Op(op) => Some(op),
+            _ => None,
+        })
     }
 }

@@ -154,7 +154,8 @@ impl Fusion<'_> {
     /// The index of an operand that could be inlined: the same element, or the only one. `None` for any other.
     fn operand_index(&self, id: NodeId, operand: NodeId, numel: usize) -> Option<Index> {
         let index = self.index(id, operand, numel);
-        matches!(index, Index::Same | Index::Scalar).then_some(index)
+        let only = self.numel(self.views[operand as usize].base) == 1;
+        (index == Index::Same || (index == Index::Scalar && only)).then_some(index)
     }
 
     /// How a kernel of `numel` elements, of which node `id` is a part, reads an operand of that node.
