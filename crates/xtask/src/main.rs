@@ -1,0 +1,66 @@
+//! `cargo xtask …`: what a developer types. Nothing but the standard library, so that it builds at once.
+
+mod adapter;
+mod golden;
+mod test;
+
+use std::process::{Command, ExitCode};
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  test [ARGS…]    makes sure that a GPU adapter is there (software Vulkan will do), then tests the whole workspace with
+                  CALOTYPE_GPU=require; ARGS go to `cargo test`, e.g. `cargo xtask test --test parity -- conv2d`
+  bench [ARGS…]   measures kernels in release mode: `calotype bench ARGS…`
+  golden [NAME…]  makes the golden vectors in assets/golden again, with PyTorch (CALOTYPE_PYTHON names the interpreter)
+";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let command = args.next();
+    let rest: Vec<String> = args.collect();
+    let result = match command.as_deref() {
+        Some("test") => test::run(&rest),
+        Some("bench") => bench(&rest),
+        Some("golden") => golden::run(&rest),
+        Some("help" | "-h" | "--help") => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        other => {
+            let what = other.map_or("no command".to_owned(), |c| format!("no command `{c}`"));
+            eprint!("xtask: {what}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn bench(args: &[String]) -> Result<(), String> {
+    let mut cargo = cargo();
+    cargo.args(["run", "--release", "--package", "calotype", "--", "bench"]).args(args);
+    succeed(&mut cargo)
+}
+
+/// The cargo that runs this.
+fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// The repository's root.
+fn root() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Runs a command to its end; the error says how it ended.
+fn succeed(command: &mut Command) -> Result<(), String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let status = command.status().map_err(|e| format!("{name} does not start: {e}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{name} ended with {status}")) }
+}
