@@ -104,7 +104,7 @@ pub struct Dataset {
 impl Dataset {
     /// Makes a data set of whole rows: `shape` is [H, W, C] or [D]; the number of values is a multiple of its product.
     ///
-    /// Errors: no rows, a dimension of zero, a part of a row, a NaN or infinity, a level out of range.
+    /// Errors: no rows, a dimension of zero, a part of a row, a NaN or infinity, levels other than 2 to 256, a level out of range.
     pub fn new(name: impl Into<String>, shape: &[usize], values: Values) -> Result<Self> {
         let name = name.into();
         let wanted = || DataError::format(&name, "rows of shape [H, W, C] or [D], no dimension zero", format!("{shape:?}"));
@@ -340,6 +340,11 @@ impl Dataset {
 }
 
 fn check_values(origin: &str, per_row: usize, values: &Values) -> Result<()> {
+    if let Values::Levels { levels, .. } = values
+        && !(2..=256).contains(levels)
+    {
+        return Err(DataError::Setting { key: "levels", expected: "2 to 256".into(), found: levels.to_string() });
+    }
     let bad = match values {
         Values::Levels { data, levels } if *levels < 256 => data
             .iter()

@@ -3,7 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// An error about data. Sources are named by path, or by the data set's name when it is bundled or made.
+/// An error about data. Sources are named by path, or by the data set's name when it is bundled or made. Rows and columns count
+/// from 0; a column of an image is its place in [H, W, C].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {

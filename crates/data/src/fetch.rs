@@ -149,3 +149,6 @@ fn check_hash(path: &Path, official: &Official) -> Result<()> {
     let origin = path.display().to_string();
     if found == expected { Ok(()) } else { Err(DataError::Hash { origin, expected, found }) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use image::imageops::{self, FilterType};
-use image::{ImageBuffer, Luma, Primitive};
 use rayon::prelude::*;
 
 use crate::dataset::{Dataset, Values};
 use crate::error::{DataError, Result};
+use crate::resample::{Resampler, middle_square};
 
 /// Prepared data never take more than this.
 const MOST_BYTES: u64 = 32 << 30;
@@ -22,8 +21,8 @@ struct Target {
 }
 
 /// Brings every image to `size` and `channels`; vectors pass unchanged when neither is asked for. 28 pixels become 32 by two black
-/// pixels a side; otherwise the middle square is resized (`inner` pixels wide if given, the rest black): Lanczos 3 when it shrinks,
-/// bilinear when it grows. Levels become 256 by resizing. Returns values and row shape, sharing memory where nothing changes.
+/// pixels a side; otherwise the middle square is resized (`inner` pixels wide if given, the rest black). Grey is BT.601 luma. Levels
+/// become 256 by resizing. Returns values and row shape, sharing memory where nothing changes.
 pub(crate) fn arrange(
     dataset: &Dataset,
     size: Option<usize>,
@@ -45,24 +44,16 @@ pub(crate) fn arrange(
     let resized = to.inner != [from[0], from[1]];
     let values = match dataset.values() {
         Values::Levels { data, levels } => {
-            let widened: Vec<u8>;
-            let promote = resized && *levels < 256;
-            let pixels = if promote {
-                let most = *levels - 1;
-                widened = data.iter().map(|&v| ((u32::from(v) * 255 + most / 2) / most) as u8).collect();
-                &widened
-            } else {
-                data.as_ref()
-            };
-            Values::Levels {
-                data: Arc::new(arrange_rows(pixels, from, to, grey_u8)),
-                levels: if promote { 256 } else { *levels },
-            }
+            let levels_after = if resized { 256 } else { *levels };
+            let (scale, most) = ((levels_after - 1) as f32 / (levels - 1) as f32, (levels_after - 1) as f32);
+            let store = |v: f32| v.round().clamp(0.0, most) as u8;
+            let data = arrange_rows(data, from, to, |v| f32::from(v) * scale, store);
+            Values::Levels { data: Arc::new(data), levels: levels_after }
         }
         Values::Continuous(data) => {
             let (low, high) = data.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
             if low >= 0.0 && high <= 1.0 {
-                Values::Continuous(Arc::new(arrange_rows(data, from, to, grey_f32)))
+                Values::Continuous(Arc::new(arrange_rows(data, from, to, |v| v, |v| v.clamp(0.0, 1.0))))
             } else {
                 return Err(refusal(
                     dataset,
@@ -119,60 +110,34 @@ fn target(
     Ok(Target { inner, outer, channels })
 }
 
-/// All rows, in parallel; `grey` makes one value of [R, G, B].
-fn arrange_rows<T>(data: &[T], from: [usize; 3], to: Target, grey: fn([T; 3]) -> T) -> Vec<T>
+/// All rows, in parallel, worked on as f32: `load` reads a value, `store` rounds and clamps it.
+fn arrange_rows<T, L, S>(data: &[T], from: [usize; 3], to: Target, load: L, store: S) -> Vec<T>
 where
-    T: Primitive + Default + Send + Sync + 'static,
+    T: Copy + Default + Send + Sync,
+    L: Fn(T) -> f32 + Sync,
+    S: Fn(f32) -> T + Sync,
 {
     let [h, w, c] = from;
     let row_len = to.outer[0] * to.outer[1] * to.channels;
+    let resampler = Resampler::new(h.min(w), to.inner[0]);
+    let (top, left) = ((to.outer[0] - to.inner[0]) / 2, (to.outer[1] - to.inner[1]) / 2);
     let mut arranged = vec![T::default(); data.len() / (h * w * c) * row_len];
     arranged.par_chunks_exact_mut(row_len).zip(data.par_chunks_exact(h * w * c)).for_each(|(out, row)| {
-        let planes: Vec<Vec<T>> = if to.channels < c {
-            vec![row.chunks_exact(3).map(|p| grey([p[0], p[1], p[2]])).collect()]
-        } else {
-            (0..c).map(|channel| row.iter().skip(channel).step_by(c).copied().collect()).collect()
-        };
-        let (top, left) = ((to.outer[0] - to.inner[0]) / 2, (to.outer[1] - to.inner[1]) / 2);
-        for (nth, plane) in planes.into_iter().enumerate() {
-            let plane = resize(plane, [h, w], to.inner);
-            // One plane fills every channel of grey made RGB.
-            let channels = if c < to.channels { 0..to.channels } else { nth..nth + 1 };
-            for (at, value) in plane.into_iter().enumerate() {
-                let (y, x) = (top + at / to.inner[1], left + at % to.inner[1]);
-                channels.clone().for_each(|channel| out[(y * to.outer[1] + x) * to.channels + channel] = value);
-            }
+        let mut image: Vec<f32> = row.iter().map(|&v| load(v)).collect();
+        let mut n_channels = c;
+        if to.channels < c {
+            image = image.chunks_exact(3).map(|p| 0.299 * p[0] + 0.587 * p[1] + 0.114 * p[2]).collect();
+            n_channels = 1;
+        }
+        if to.inner != [h, w] {
+            image = resampler.apply(&middle_square(&image, [h, w, n_channels]), n_channels);
+        }
+        for (at, pixel) in image.chunks_exact(n_channels).enumerate() {
+            let (y, x) = (top + at / to.inner[1], left + at % to.inner[1]);
+            let place = &mut out[(y * to.outer[1] + x) * to.channels..][..to.channels];
+            // Grey made RGB repeats its one value.
+            place.iter_mut().zip(pixel.iter().cycle()).for_each(|(o, &v)| *o = store(v));
         }
     });
     arranged
-}
-
-/// The middle part of a plane [h, w] that has the target's proportions, resized to it.
-fn resize<T: Primitive + 'static>(plane: Vec<T>, [h, w]: [usize; 2], to: [usize; 2]) -> Vec<T> {
-    if [h, w] == to {
-        return plane;
-    }
-    let side = h.min(w);
-    let square = (0..side).flat_map(|y| {
-        let start = ((h - side) / 2 + y) * w + (w - side) / 2;
-        plane[start..start + side].iter().copied()
-    });
-    let square: Vec<T> = square.collect();
-    if [side, side] == to {
-        return square;
-    }
-    let filter = if to[0] < side { FilterType::Lanczos3 } else { FilterType::Triangle };
-    match ImageBuffer::<Luma<T>, _>::from_raw(side as u32, side as u32, square) {
-        Some(square) => imageops::resize(&square, to[1] as u32, to[0] as u32, filter).into_raw(),
-        None => unreachable!("a square of side^2 values"),
-    }
-}
-
-/// ITU-R BT.601 luma, rounded.
-fn grey_u8([r, g, b]: [u8; 3]) -> u8 {
-    ((299 * u32::from(r) + 587 * u32::from(g) + 114 * u32::from(b) + 500) / 1000) as u8
-}
-
-fn grey_f32([r, g, b]: [f32; 3]) -> f32 {
-    (0.299 * r + 0.587 * g + 0.114 * b).clamp(0.0, 1.0)
 }

@@ -33,6 +33,7 @@ pub mod picture;
 mod prefetch;
 mod prepare;
 mod random;
+mod resample;
 mod shapes;
 mod spec;
 pub mod toy;

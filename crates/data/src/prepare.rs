@@ -306,7 +306,7 @@ impl Prepared {
 }
 
 fn encode_level(v: u32, levels: u32, encoding: Encoding) -> f32 {
-    let unit = v as f32 / (levels - 1).max(1) as f32;
+    let unit = v as f32 / (levels - 1) as f32;
     match encoding {
         Encoding::Raw | Encoding::Standard => v as f32,
         Encoding::Unit | Encoding::Bits(Binarise::Fixed(_) | Binarise::Dynamic) => unit,

@@ -210,6 +210,20 @@ fn every_name_opens_or_says_how_to_fetch_it() {
 }
 
 #[test]
+fn fetched_training_images_join_the_bundled_test_images() {
+    let cache = tempfile::tempdir().unwrap();
+    let folder = cache.path().join("fashion-mnist-60k");
+    std::fs::create_dir(&folder).unwrap();
+    let idx = |head: &[u8], n: usize| [head, &vec![3; n]].concat();
+    let images = idx(&[0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28], 2 * 784);
+    std::fs::write(folder.join("train-images-idx3-ubyte.gz"), images).unwrap();
+    std::fs::write(folder.join("train-labels-idx1-ubyte.gz"), idx(&[0, 0, 8, 1, 0, 0, 0, 2], 2)).unwrap();
+    let data = open("fashion-mnist-60k", &Options { cache: Some(cache.path().to_owned()), ..Options::default() }).unwrap();
+    assert_eq!((data.rows(Split::Train).unwrap(), data.rows(Split::Test).unwrap().len()), (vec![0, 1], 10_000));
+    assert_eq!(data.labels().unwrap()[..3], [3, 3, 9]);
+}
+
+#[test]
 fn an_unknown_name_lists_the_names_and_guesses() {
     let error = DatasetSpec::parse("fashion-mnst").unwrap_err();
     let text = error.to_string();

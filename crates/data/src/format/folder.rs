@@ -5,13 +5,13 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use image::imageops::{self, FilterType};
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage};
 use rayon::prelude::*;
 
 use super::{Source, name_of};
 use crate::dataset::{Dataset, Values};
 use crate::error::{DataError, Result};
+use crate::resample::{Resampler, middle_square};
 use crate::spec::Options;
 
 pub(super) const EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "gif", "webp", "bmp"];
@@ -59,7 +59,7 @@ pub(super) fn load(name: &str, files: &[PathBuf], options: &Options) -> Result<D
     let mut data = vec![0; files.len() * row_bytes];
     data.par_chunks_exact_mut(row_bytes).zip(files).try_for_each(|(row, path)| {
         let picture = decode_image(&path.display().to_string(), &read_picture_bytes(path)?)?;
-        row.copy_from_slice(&to_square_rgb(picture, side as u32));
+        row.copy_from_slice(&to_square_rgb(&picture, side));
         Ok(())
     })?;
     Dataset::new(name, &[side, side, 3], Values::Levels { data: Arc::new(data), levels: 256 })
@@ -83,6 +83,9 @@ pub(crate) fn check_total(name: &str, n_rows: usize, row_bytes: usize, options: 
 /// Decodes a picture of bounded size, turned upright as its metadata says.
 pub(crate) fn decode_image(origin: &str, bytes: &[u8]) -> Result<DynamicImage> {
     let corrupt = |reason: String| DataError::Corrupt { origin: origin.to_owned(), reason };
+    if bytes.starts_with(&[0xff, 0xd8]) && !jpeg_ends(bytes) {
+        return Err(corrupt("a JPEG without its end marker".into()));
+    }
     let mut limits = Limits::default();
     limits.max_image_width = Some(MOST_SIDE);
     limits.max_image_height = Some(MOST_SIDE);
@@ -105,13 +108,37 @@ pub(crate) fn decode_image(origin: &str, bytes: &[u8]) -> Result<DynamicImage> {
     Ok(picture)
 }
 
+/// Whether a JPEG reaches its end marker; the decoder fills what is missing with grey and says nothing. Walks the segments, so that
+/// the end of a thumbnail inside one is not taken for it. Source: ITU-T T.81, B.1.
+fn jpeg_ends(bytes: &[u8]) -> bool {
+    let mut at = 2;
+    while let Some(&marker) = bytes.get(at + 1) {
+        match (bytes[at], marker) {
+            (0xff, 0xd9) => return true,
+            // Fill bytes, markers without a segment, and what entropy-coded data holds.
+            (0xff, 0xff) => at += 1,
+            (0xff, 0x00 | 0x01 | 0xd0..=0xd7) => at += 2,
+            (0xff, _) => match bytes.get(at + 2..at + 4) {
+                Some(length) => at += 2 + usize::from(u16::from_be_bytes([length[0], length[1]])),
+                None => return false,
+            },
+            _ => at += 1,
+        }
+    }
+    false
+}
+
 /// The middle square of a picture, on white where it is transparent, resized to `side`: [side, side, 3] row-major.
-fn to_square_rgb(picture: DynamicImage, side: u32) -> Vec<u8> {
-    let (w, h) = (picture.width(), picture.height());
-    let s = w.min(h);
-    let square = picture.crop_imm((w - s) / 2, (h - s) / 2, s, s);
-    let rgb = on_white(&square);
-    if s == side { rgb.into_raw() } else { imageops::resize(&rgb, side, side, FilterType::Lanczos3).into_raw() }
+fn to_square_rgb(picture: &DynamicImage, side: usize) -> Vec<u8> {
+    let rgb = on_white(picture);
+    let (h, w) = (rgb.height() as usize, rgb.width() as usize);
+    let square = middle_square(rgb.as_raw(), [h, w, 3]);
+    if h.min(w) == side {
+        return square;
+    }
+    let square: Vec<f32> = square.into_iter().map(f32::from).collect();
+    let resized = Resampler::new(h.min(w), side).apply(&square, 3);
+    resized.into_iter().map(|v| v.round().clamp(0.0, 255.0) as u8).collect()
 }
 
 /// RGB, composited on white: c = (a c + (255 - a) 255) / 255, rounded.

@@ -95,14 +95,8 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Dataset> {
         let n_bytes = header.shape.iter().product::<usize>() as u64;
         let data = source.exact(n_bytes, &format!("uint8 of shape {:?}", header.shape))?;
         source.end()?;
-        let levels = match options.levels {
-            Some(levels @ 2..=256) => levels,
-            Some(other) => {
-                let (expected, found) = ("2 to 256".into(), other.to_string());
-                return Err(DataError::Setting { key: "levels", expected, found });
-            }
-            None => data.iter().map(|&v| u32::from(v) + 1).max().unwrap_or(2).max(2),
-        };
+        let found = || data.iter().map(|&v| u32::from(v) + 1).max().unwrap_or(2).max(2);
+        let levels = options.levels.unwrap_or_else(found);
         Values::Levels { data: Arc::new(data), levels }
     } else {
         Values::Continuous(Arc::new(read_f32(source, &header.shape)?))

@@ -1,0 +1,111 @@
+//! Resizing of square images: Lanczos 3 when they shrink, bilinear when they grow. Separable, weights worked out once.
+//!
+//! Pixel i of n covers [i, i + 1); a filter that shrinks is stretched by from / to, so that nothing aliases. At the edges weights that
+//! fall outside are left out and the rest made to sum to 1.
+
+use std::f64::consts::PI;
+
+/// Brings [from, from, C] to [to, to, C].
+pub(crate) struct Resampler {
+    from: usize,
+    to: usize,
+    /// For each output pixel: the first input pixel, and the weights from there on.
+    taps: Vec<(usize, Vec<f32>)>,
+}
+
+impl Resampler {
+    /// Neither side is zero.
+    pub(crate) fn new(from: usize, to: usize) -> Self {
+        let scale = from as f64 / to as f64;
+        let shrinks = scale > 1.0;
+        let (stretch, radius) = if shrinks { (scale, 3.0 * scale) } else { (1.0, 1.0) };
+        let filter = if shrinks { lanczos3 } else { triangle };
+        let taps = (0..to).map(|out| {
+            let centre = (out as f64 + 0.5) * scale;
+            let start = (centre - radius).floor().max(0.0) as usize;
+            let end = ((centre + radius).ceil() as usize).min(from);
+            let weights: Vec<f64> = (start..end).map(|i| filter((i as f64 + 0.5 - centre) / stretch)).collect();
+            let sum: f64 = weights.iter().sum();
+            (start, weights.iter().map(|w| (w / sum) as f32).collect())
+        });
+        Resampler { from, to, taps: taps.collect() }
+    }
+
+    /// `image` is [from, from, C], the result [to, to, C]; Lanczos overshoots a little, so the caller clamps.
+    pub(crate) fn apply(&self, image: &[f32], n_channels: usize) -> Vec<f32> {
+        if self.from == self.to {
+            return image.to_vec();
+        }
+        // Down the columns first: [to, from, C], then along the rows: [to, to, C].
+        let line = self.from * n_channels;
+        let mut tall = vec![0.0; self.to * line];
+        for (out, (start, weights)) in tall.chunks_exact_mut(line).zip(&self.taps) {
+            for (row, weight) in image.chunks_exact(line).skip(*start).zip(weights) {
+                out.iter_mut().zip(row).for_each(|(o, v)| *o += weight * v);
+            }
+        }
+        let mut square = vec![0.0; self.to * self.to * n_channels];
+        for (out, row) in square.chunks_exact_mut(self.to * n_channels).zip(tall.chunks_exact(line)) {
+            for (pixel, (start, weights)) in out.chunks_exact_mut(n_channels).zip(&self.taps) {
+                for (from, weight) in row.chunks_exact(n_channels).skip(*start).zip(weights) {
+                    pixel.iter_mut().zip(from).for_each(|(o, v)| *o += weight * v);
+                }
+            }
+        }
+        square
+    }
+}
+
+fn triangle(x: f64) -> f64 {
+    (1.0 - x.abs()).max(0.0)
+}
+
+/// sinc(x) sinc(x / 3) within |x| < 3.
+fn lanczos3(x: f64) -> f64 {
+    let sinc = |x: f64| if x == 0.0 { 1.0 } else { (PI * x).sin() / (PI * x) };
+    if x.abs() < 3.0 { sinc(x) * sinc(x / 3.0) } else { 0.0 }
+}
+
+/// The middle square of [H, W, C].
+pub(crate) fn middle_square<T: Copy>(image: &[T], [h, w, c]: [usize; 3]) -> Vec<T> {
+    let side = h.min(w);
+    let (top, left) = ((h - side) / 2, (w - side) / 2);
+    image.chunks_exact(w * c).skip(top).take(side).flat_map(|line| line[left * c..(left + side) * c].iter().copied()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use image::imageops::{self, FilterType};
+    use image::{ImageBuffer, Rgb};
+
+    use super::*;
+
+    /// Against another implementation of the same filters.
+    #[test]
+    fn agrees_with_the_image_crate() {
+        for (from, to, filter) in [
+            (64, 32, FilterType::Lanczos3),
+            (13, 5, FilterType::Lanczos3),
+            (9, 1, FilterType::Lanczos3),
+            (5, 13, FilterType::Triangle),
+            (1, 4, FilterType::Triangle),
+        ] {
+            let pixels: Vec<f32> =
+                (0..from * from * 3).map(|i: u32| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / 16_777_216.0).collect();
+            let ours = Resampler::new(from as usize, to as usize).apply(&pixels, 3);
+            let image = ImageBuffer::<Rgb<f32>, _>::from_raw(from, from, pixels).unwrap();
+            let theirs = imageops::resize(&image, to, to, filter).into_raw();
+            assert_eq!(ours.len(), theirs.len());
+            let worst = ours.iter().zip(&theirs).map(|(a, b)| (a.clamp(0.0, 1.0) - b).abs()).fold(0.0, f32::max);
+            assert!(worst <= 1e-5, "{from} -> {to}: {worst}");
+        }
+    }
+
+    #[test]
+    fn the_middle_of_both_orientations() {
+        let numbers: Vec<u8> = (0..12).collect();
+        assert_eq!(middle_square(&numbers, [2, 6, 1]), [2, 3, 8, 9]);
+        assert_eq!(middle_square(&numbers, [3, 2, 2]), [0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(middle_square(&numbers, [6, 2, 1]), [4, 5, 6, 7]);
+    }
+}

@@ -1,0 +1,105 @@
+//! What is written can be read, here and by other programs.
+
+use std::fs;
+
+use calotype_data::{DataError, picture, read_npy, write_npy};
+use image::{AnimationDecoder, RgbImage};
+use ndarray::{ArrayD, IxDyn};
+use ndarray_npy::{ReadNpyExt, WriteNpyExt};
+use proptest::prelude::*;
+
+const LIMIT: u64 = 1 << 20;
+
+proptest! {
+    /// Both ways against another implementation of the format, for all ranks.
+    #[test]
+    fn npy_agrees_with_ndarray_npy(shape in proptest::collection::vec(0..5_usize, 0..5), salt in -1e30_f32..1e30) {
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, theirs) = (folder.path().join("ours.npy"), folder.path().join("theirs.npy"));
+        let data: Vec<f32> = (0..shape.iter().product()).map(|i: usize| salt * i as f32 / 7.0).collect();
+        write_npy(&ours, &shape, &data).unwrap();
+        let array = ArrayD::from_shape_vec(IxDyn(&shape), data.clone()).unwrap();
+        prop_assert_eq!(&ArrayD::<f32>::read_npy(fs::File::open(&ours).unwrap()).unwrap(), &array);
+        array.write_npy(fs::File::create(&theirs).unwrap()).unwrap();
+        for path in [&ours, &theirs] {
+            let read = read_npy(path, LIMIT).unwrap();
+            prop_assert_eq!((&read.shape, &read.data), (&shape, &data));
+        }
+        prop_assert_eq!(fs::metadata(&ours).unwrap().len() % 64, (4 * data.len() as u64) % 64, "the data begin at a multiple of 64");
+    }
+}
+
+#[test]
+fn npy_refuses_what_does_not_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.npy");
+    assert!(matches!(write_npy(&path, &[2, 2], &[0.0; 3]).unwrap_err(), DataError::Format { .. }));
+    assert!(matches!(write_npy(&folder.path().join("no/folder.npy"), &[1], &[0.0]).unwrap_err(), DataError::NotFound { .. }));
+    write_npy(&path, &[1000], &[0.0; 1000]).unwrap();
+    assert!(matches!(read_npy(&path, 3_999).unwrap_err(), DataError::TooLarge { claimed_bytes: 4_000, .. }));
+    let mut bytes = vec![];
+    ArrayD::from_elem(IxDyn(&[2]), 1_u8).write_npy(&mut bytes).unwrap();
+    fs::write(&path, bytes).unwrap();
+    assert!(read_npy(&path, LIMIT).unwrap_err().to_string().contains("expected float32, found uint8"));
+}
+
+#[test]
+fn a_grid_puts_every_pixel_in_its_place() {
+    // Three images of 1 x 2, grey.
+    let picture = picture::grid(&[0.0, 1.0, 0.5, 0.25, -3.0, 9.0], [3, 1, 2, 1], Some(2), 1).unwrap();
+    assert_eq!(picture.dimensions(), (7, 5));
+    let grey = |x, y| {
+        let [r, g, b] = picture.get_pixel(x, y).0;
+        assert!(r == g && g == b);
+        r
+    };
+    assert_eq!([grey(1, 1), grey(2, 1), grey(4, 1), grey(5, 1)], [0, 255, 128, 64]);
+    assert_eq!([grey(1, 3), grey(2, 3)], [0, 255], "clamped");
+    assert_eq!([grey(0, 0), grey(3, 1), grey(6, 4), grey(4, 3)], [128; 4], "margins and the empty place");
+    let colour = picture::grid(&[1.0, 0.0, 0.5, f32::NAN, 0.0, 0.0], [1, 1, 2, 3], None, 0).unwrap();
+    assert_eq!(colour.as_raw(), &[255, 0, 128, 255, 0, 255], "NaN is magenta");
+    assert_eq!(picture::grid(&[0.0; 9], [9, 1, 1, 1], None, 0).unwrap().dimensions(), (3, 3));
+}
+
+#[test]
+fn a_grid_of_nonsense_is_an_error() {
+    for (n, shape, columns, margin) in [
+        (3, [1, 2, 2, 1], None, 1),
+        (0, [0, 2, 2, 1], None, 1),
+        (8, [1, 2, 2, 2], None, 1),
+        (4, [4, 1, 1, 1], Some(4), 40_000),
+        (4, [4, 1, 1, 1], Some(4), usize::MAX),
+        (0, [usize::MAX, 2, 2, 1], None, 1),
+    ] {
+        let error = picture::grid(&vec![0.0; n], shape, columns, margin).unwrap_err();
+        assert!(matches!(error, DataError::Format { .. }), "{error}");
+    }
+    assert_eq!(picture::grid(&[0.0], [1, 1, 1, 1], Some(0), 0).unwrap().dimensions(), (1, 1), "columns are at least one");
+}
+
+#[test]
+fn png_and_gif_can_be_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let frame = |level| RgbImage::from_pixel(6, 4, image::Rgb([level, 0, 255 - level]));
+    let png = folder.path().join("a.png");
+    picture::write_png(&png, &frame(30)).unwrap();
+    assert_eq!(picture::read_picture(&png).unwrap(), frame(30));
+    let gif = folder.path().join("a.gif");
+    picture::write_gif(&gif, &[frame(0), frame(255)], 120).unwrap();
+    let decoder = image::codecs::gif::GifDecoder::new(std::io::Cursor::new(fs::read(&gif).unwrap())).unwrap();
+    let frames = decoder.into_frames().collect_frames().unwrap();
+    assert_eq!(frames.len(), 2);
+    assert_eq!(frames[0].delay().numer_denom_ms(), (120, 1));
+    let red = |nth: usize| frames[nth].buffer().get_pixel(3, 2).0[0];
+    assert!(red(0) < 8 && red(1) > 247, "{} {}", red(0), red(1));
+    let again = folder.path().join("b.gif");
+    picture::write_gif(&again, &[frame(0), frame(255)], 120).unwrap();
+    assert_eq!(fs::read(&gif).unwrap(), fs::read(&again).unwrap(), "equal frames are equal bytes");
+
+    assert!(matches!(picture::write_gif(&gif, &[], 100).unwrap_err(), DataError::Format { .. }));
+    let uneven = [frame(0), RgbImage::new(2, 2)];
+    assert!(matches!(picture::write_gif(&gif, &uneven, 100).unwrap_err(), DataError::Format { .. }));
+    assert!(picture::write_png(&folder.path().join("no/folder.png"), &frame(0)).is_err());
+    fs::write(&png, b"no picture").unwrap();
+    assert!(matches!(picture::read_picture(&png).unwrap_err(), DataError::Corrupt { .. }));
+}
