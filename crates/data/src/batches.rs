@@ -11,9 +11,9 @@ use crate::random::{Draws, Stream};
 pub struct Batch {
     /// [B, H, W, C] or [B, D], row-major.
     pub images: Vec<f32>,
-    /// [B] classes; empty where the data have none.
+    /// `[B]` classes; empty where the data have none.
     pub labels: Vec<u32>,
-    /// [B] rows of the data set.
+    /// `[B]` rows of the data set.
     pub indices: Vec<u32>,
 }
 

@@ -81,7 +81,7 @@ impl std::str::FromStr for Split {
     }
 }
 
-/// A data set: N rows of one shape, [H, W, C] for images or [D] for vectors, with splits and what is known about each row.
+/// A data set: N rows of one shape, [H, W, C] for images or `[D]` for vectors, with splits and what is known about each row.
 ///
 /// Every way to make one checks it: at least one row, lengths that agree, finite values, levels in range.
 #[derive(Debug)]
@@ -102,7 +102,7 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Makes a data set of whole rows: `shape` is [H, W, C] or [D]; the number of values is a multiple of its product.
+    /// Makes a data set of whole rows: `shape` is [H, W, C] or `[D]`; the number of values is a multiple of its product.
     ///
     /// Errors: no rows, a dimension of zero, a part of a row, a NaN or infinity, levels other than 2 to 256, a level out of range.
     pub fn new(name: impl Into<String>, shape: &[usize], values: Values) -> Result<Self> {
@@ -185,7 +185,7 @@ impl Dataset {
         &self.name
     }
 
-    /// The shape of one row: [H, W, C] for images, [D] for vectors.
+    /// The shape of one row: [H, W, C] for images, `[D]` for vectors.
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
@@ -370,7 +370,7 @@ pub struct Summary {
     pub n_rows: usize,
     pub n_train: usize,
     pub n_test: usize,
-    /// [H, W, C] or [D].
+    /// [H, W, C] or `[D]`.
     pub shape: Vec<usize>,
     /// None for continuous values.
     pub levels: Option<u32>,

@@ -218,7 +218,7 @@ impl Prepared {
         Ok(Prepared { preparation: preparation.clone(), shape, values, n_rows, labels, standard: None, of_level })
     }
 
-    /// The shape of one row: [H, W, C] or [D].
+    /// The shape of one row: [H, W, C] or `[D]`.
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }

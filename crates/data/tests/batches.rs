@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use calotype_data::{
     Batches, Binarise, DataError, Dataset, Encoding, Evaluation, Options, Prefetch, Preparation, Prepared, Split, Standard,
@@ -357,8 +357,12 @@ fn prefetch_stays_within_its_depth_and_ends_when_dropped() {
         Ok(step)
     });
     assert_eq!(prefetch.next().unwrap(), 0);
-    std::thread::sleep(Duration::from_millis(100));
-    // One taken, three ready, one in hand.
+    // One taken, three ready, one in hand; then no more.
+    let patience = Instant::now();
+    while made.load(SeqCst) < 5 && patience.elapsed() < Duration::from_secs(20) {
+        std::thread::yield_now();
+    }
+    std::thread::sleep(Duration::from_millis(50));
     assert_eq!(made.load(SeqCst), 5);
     drop(prefetch);
     assert_eq!(Arc::strong_count(&made), 1, "the thread has gone, and its function with it");

@@ -8,7 +8,7 @@ use crate::dataset::{Dataset, Values};
 use crate::error::{DataError, Result};
 use crate::spec::Options;
 
-/// Opens a table as vectors [D] of continuous values; every column is data. Rows and columns in errors count data rows from 0.
+/// Opens a table as vectors `[D]` of continuous values; every column is data. Rows and columns in errors count data rows from 0.
 ///
 /// Errors: something that is no finite number; rows of unequal length; no rows.
 pub(super) fn open(path: &Path, options: &Options) -> Result<Dataset> {
