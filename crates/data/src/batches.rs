@@ -112,7 +112,7 @@ pub struct Evaluation {
 
 impl Evaluation {
     /// The step that evaluation draws its dynamic bits at; training never gets there.
-    const STEP: u64 = (1 << 56) - 1;
+    const STEP: u64 = (1 << 48) - 1;
 
     /// Errors: a batch of zero; a row out of range. A batch larger than the rows is padded.
     pub fn new(prepared: Arc<Prepared>, rows: Vec<u32>, batch: usize, seed: u64) -> Result<Self> {

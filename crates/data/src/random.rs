@@ -1,7 +1,7 @@
-//! Random numbers that are a pure function of their address: Philox 4x32-10.
-//!
-//! Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3". Nothing here has state: a word is found by
-//! (seed, stream, step, row, index), so that batches can be made in any order and by any thread.
+//! Random numbers that are a pure function of their address: [`philox`] in its domain of data. Nothing here has state: a word
+//! is found by (seed, stream, step, row, index), so that batches can be made in any order and by any thread.
+
+use calotype_graph::philox::{self, Domain, philox, uniform};
 
 /// What a draw is for. Streams never share words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,20 +15,7 @@ pub(crate) enum Stream {
     Shapes = 6,
 }
 
-/// Philox 4x32-10: one block of four words.
-pub(crate) fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
-    let ([mut c0, mut c1, mut c2, mut c3], [mut k0, mut k1]) = (counter, key);
-    for _ in 0..10 {
-        let p0 = u64::from(c0) * 0xD251_1F53;
-        let p1 = u64::from(c2) * 0xCD9E_8D57;
-        (c0, c1, c2, c3) = ((p1 >> 32) as u32 ^ c1 ^ k0, p1 as u32, (p0 >> 32) as u32 ^ c3 ^ k1, p0 as u32);
-        k0 = k0.wrapping_add(0x9E37_79B9);
-        k1 = k1.wrapping_add(0xBB67_AE85);
-    }
-    [c0, c1, c2, c3]
-}
-
-/// The words of one (seed, stream, step); `step` counts steps or epochs and is below 2^56.
+/// The words of one (seed, stream, step); `step` counts steps or epochs and is below 2^48.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Draws {
     key: [u32; 2],
@@ -38,7 +25,8 @@ pub(crate) struct Draws {
 
 impl Draws {
     pub(crate) fn new(seed: u64, stream: Stream, step: u64) -> Self {
-        Draws { key: [seed as u32, (seed >> 32) as u32], step: step as u32, stream: (stream as u32) | ((step >> 32) as u32) << 8 }
+        let stream = Domain::Data as u32 | (stream as u32) << 8 | ((step >> 32) as u32) << 16;
+        Draws { key: philox::key(seed), step: step as u32, stream }
     }
 
     /// Four words: block `index` of `row`.
@@ -71,30 +59,9 @@ impl Draws {
     }
 }
 
-/// (x >> 9 + 1/2) 2^-23: in (0, 1), never an end.
-pub(crate) fn uniform(x: u32) -> f32 {
-    ((x >> 9) as f32 + 0.5) * (1.0 / 8_388_608.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Known answers of the Random123 library (kat_vectors, philox4x32 10).
-    #[test]
-    fn philox_gives_the_published_vectors() {
-        assert_eq!(philox([0; 4], [0; 2]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
-        assert_eq!(philox([u32::MAX; 4], [u32::MAX; 2]), [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]);
-        assert_eq!(
-            philox([0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344], [0xa409_3822, 0x299f_31d0]),
-            [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]
-        );
-    }
-
-    #[test]
-    fn uniforms_never_reach_their_ends() {
-        assert!(uniform(0) > 0.0 && uniform(u32::MAX) < 1.0);
-    }
 
     #[test]
     fn every_place_gets_every_value_about_equally_often() {

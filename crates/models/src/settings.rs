@@ -115,26 +115,8 @@ pub enum SettingError {
 /// The candidate nearest to what was typed, if any is near: optimal string alignment distance at most a third of its
 /// length.
 pub fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let best = candidates.into_iter().map(|c| (distance(typed, c), c)).min_by_key(|&(d, _)| d)?;
+    let best = candidates.into_iter().map(|c| (strsim::osa_distance(typed, c), c)).min_by_key(|&(d, _)| d)?;
     (best.0 <= 1 + best.1.len() / 3).then_some(best.1)
-}
-
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut d = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for i in 0..=a.len() {
-        for j in 0..=b.len() {
-            d[i][j] = if i == 0 || j == 0 {
-                i + j
-            } else {
-                let change = d[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-                let swap = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-                let edit = change.min(d[i - 1][j] + 1).min(d[i][j - 1] + 1);
-                if swap { edit.min(d[i - 2][j - 2] + 1) } else { edit }
-            };
-        }
-    }
-    d[a.len()][b.len()]
 }
 
 /// Resolved settings: every key has a value.
