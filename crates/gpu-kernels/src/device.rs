@@ -1,0 +1,374 @@
+//! The device: opening it, and the trait that the rest of the program speaks to.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use calotype_graph::device::{BoxFuture, CompileJob};
+use calotype_graph::{
+    Device, DeviceError, DeviceKind, DeviceProfile, HostTensor, HostTime, NonFinite, Plan, PlanId, Poll, Region, StateSpec,
+    Ticket,
+};
+use futures::channel::oneshot;
+
+use crate::adapter::{AdapterDescription, OpenOptions, choose};
+use crate::faults::{Faults, device_error, scoped};
+use crate::loaded::{Compiled, EMPTY_BYTES, LoadedPlan, Loading, STAGING_COPIES, STEP_BYTES, UNIFORM_UNIT, lower};
+use crate::pipelines::Pipelines;
+use crate::readback::{host_buffer, read_later};
+use crate::store::{Store, bytes};
+
+type Outputs = Result<Vec<HostTensor>, DeviceError>;
+
+/// Submissions whose end can still be waited for by their own ticket; older ones wait for the oldest of these.
+const MAX_TICKETS: usize = 1024;
+
+/// A GPU that carries out plans.
+pub struct GpuDevice {
+    description: AdapterDescription,
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    profile: DeviceProfile,
+    pipelines: Arc<Pipelines>,
+    faults: Arc<Faults>,
+    store: Store,
+    plans: Vec<Option<LoadedPlan>>,
+    next_ticket: u64,
+    submitted: VecDeque<(Ticket, wgpu::SubmissionIndex)>,
+    outputs: HashMap<Ticket, oneshot::Receiver<Outputs>>,
+    host_time: HostTime,
+}
+
+impl std::fmt::Debug for GpuDevice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GpuDevice").field("adapter", &self.description).finish_non_exhaustive()
+    }
+}
+
+impl GpuDevice {
+    /// Opens an adapter with its own limits, not WebGPU's defaults.
+    ///
+    /// # Errors
+    /// [`DeviceError::NoAdapter`], which lists what there is; what the driver says when it refuses.
+    pub async fn open(options: &OpenOptions) -> Result<Self, DeviceError> {
+        let (adapter, description) = choose(&options.select).await?;
+        let wanted = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP | wgpu::Features::PIPELINE_CACHE;
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("calotype"),
+            required_features: adapter.features() & wanted,
+            required_limits: adapter.limits(),
+            ..Default::default()
+        };
+        let opened = adapter.request_device(&descriptor).await;
+        let (device, queue) = opened.map_err(|e| DeviceError::Other(format!("{} cannot be opened: {e}", description.name)))?;
+        let faults = Faults::watch(&device);
+        let pipelines = Arc::new(Pipelines::new(&device, options.shaders, options.pipeline_cache.as_deref()));
+        let profile = profile(&description, &device.limits(), options.guard_bands)?;
+        Ok(GpuDevice {
+            description,
+            device,
+            queue,
+            profile,
+            pipelines,
+            faults,
+            store: Store::default(),
+            plans: Vec::new(),
+            next_ticket: 0,
+            submitted: VecDeque::new(),
+            outputs: HashMap::new(),
+            host_time: HostTime::default(),
+        })
+    }
+
+    /// The adapter that was opened.
+    pub fn description(&self) -> &AdapterDescription {
+        &self.description
+    }
+
+    /// The driver's compiled kernels, to be given to [`OpenOptions::pipeline_cache`] next time; `None` where the backend
+    /// keeps them itself.
+    pub fn cache_bytes(&self) -> Option<Vec<u8>> {
+        self.pipelines.cache_bytes()
+    }
+
+    pub(crate) fn device(&self) -> &wgpu::Device {
+        &self.device
+    }
+
+    pub(crate) fn queue(&self) -> &wgpu::Queue {
+        &self.queue
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.profile.name
+    }
+
+    /// Tests: plan and lower as for another kind of device.
+    #[cfg(test)]
+    pub(crate) fn pretend(&mut self, kind: DeviceKind, parallelism: u32) {
+        self.profile.kind = kind;
+        self.profile.parallelism = parallelism;
+    }
+
+    fn max_bindings(&self) -> usize {
+        self.description.limits.storage_buffers as usize
+    }
+
+    pub(crate) fn check(&self) -> Result<(), DeviceError> {
+        self.faults.check()
+    }
+
+    pub(crate) fn loaded(&self, id: PlanId) -> Result<&LoadedPlan, DeviceError> {
+        self.plans.get(id.0).and_then(Option::as_ref).ok_or(DeviceError::UnknownPlan)
+    }
+
+    /// Encodes and submits a loaded plan; returns the last submission and what will hold its outputs.
+    fn replay(&self, plan: &LoadedPlan) -> (wgpu::SubmissionIndex, oneshot::Receiver<Outputs>) {
+        let (sender, receiver) = oneshot::channel();
+        let target = plan.ring.as_ref().map(|ring| ring.take(&self.device));
+        let mut index = None;
+        for (n, range) in plan.submissions.iter().enumerate() {
+            let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            plan.encode(&mut encoder, range.clone(), None);
+            let last = n + 1 == plan.submissions.len();
+            if let (true, Some(target), Some(output)) = (last, &target, plan.buffer(Region::Output)) {
+                encoder.copy_buffer_to_buffer(output, 0, target, 0, bytes(plan.plan.output_len));
+            }
+            index = Some(self.queue.submit([encoder.finish()]));
+        }
+        let index = index.unwrap_or_else(|| self.queue.submit([]));
+        match target {
+            Some(buffer) => {
+                let edge = Arc::clone(&plan.plan);
+                read_later(buffer, plan.ring.clone(), sender, move |words| LoadedPlan::outputs(&edge, words));
+            }
+            None => self.queue.on_submitted_work_done(move || {
+                // Whoever asked may have gone.
+                let _gone = sender.send(Ok(Vec::new()));
+            }),
+        }
+        (index, receiver)
+    }
+}
+
+/// What planning needs to know of an adapter.
+fn profile(description: &AdapterDescription, limits: &wgpu::Limits, guard_bands: bool) -> Result<DeviceProfile, DeviceError> {
+    let unit = u64::from(limits.min_storage_buffer_offset_alignment);
+    if u64::from(limits.min_uniform_buffer_offset_alignment) > UNIFORM_UNIT {
+        return Err(DeviceError::Unsupported {
+            op: "uniform blocks".to_owned(),
+            device: description.name.clone(),
+            why: format!("they must lie {} bytes apart", limits.min_uniform_buffer_offset_alignment),
+        });
+    }
+    Ok(DeviceProfile {
+        name: description.name.clone(),
+        kind: description.kind,
+        driver: format!("{} {}", description.backend, description.driver),
+        alignment_bytes: unit.max(256),
+        max_binding_bytes: limits.max_storage_buffer_binding_size,
+        max_buffer_bytes: limits.max_buffer_size,
+        memory_bytes: None,
+        // wgpu does not say how many processors there are: enough for a large GPU, not too many for a small one.
+        parallelism: match description.kind {
+            DeviceKind::DiscreteGpu => 256,
+            DeviceKind::IntegratedGpu => 64,
+            DeviceKind::SoftwareGpu | DeviceKind::Cpu => 16,
+        },
+        fixed_bytes: EMPTY_BYTES,
+        step_bytes: STEP_BYTES,
+        staging_copies: STAGING_COPIES,
+        guard_bands,
+    })
+}
+
+impl Device for GpuDevice {
+    fn profile(&self) -> &DeviceProfile {
+        &self.profile
+    }
+
+    fn prepare(&mut self, plan: &Arc<Plan>) -> Result<Vec<CompileJob>, DeviceError> {
+        let lowered = lower(plan, &self.profile, self.max_bindings())?;
+        let mut kernels: Vec<_> = lowered.iter().flatten().map(|d| self.pipelines.kernel(d)).collect();
+        kernels.sort_by_key(Arc::as_ptr);
+        kernels.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        kernels.retain(|k| !self.pipelines.is_compiled(k));
+        let jobs = kernels.into_iter().map(|kernel| {
+            let pipelines = Arc::clone(&self.pipelines);
+            let job: CompileJob = Box::new(move || {
+                // `load` asks again and reports.
+                let _reported_by_load = pipelines.compiled(&kernel);
+            });
+            job
+        });
+        Ok(jobs.collect())
+    }
+
+    fn load(&mut self, plan: &Arc<Plan>) -> Result<PlanId, DeviceError> {
+        self.check()?;
+        self.store.check(&plan.states)?;
+        let loading = Loading {
+            device: &self.device,
+            queue: &self.queue,
+            pipelines: &self.pipelines,
+            profile: &self.profile,
+            max_bindings: self.max_bindings(),
+        };
+        let compiled = Compiled::new(&loading, plan)?;
+        let before = self.store.names();
+        let store = &mut self.store;
+        let loaded = scoped(&self.device, || LoadedPlan::new(&loading, store, plan, compiled));
+        let loaded = loaded.map_err(|e| {
+            self.store.release(&plan.states);
+            self.store.keep_only(&before);
+            device_error(&e)
+        })?;
+        self.check()?;
+        let free = self.plans.iter().position(Option::is_none).unwrap_or(self.plans.len());
+        if free == self.plans.len() {
+            self.plans.push(None);
+        }
+        self.plans[free] = Some(loaded);
+        Ok(PlanId(free))
+    }
+
+    fn unload(&mut self, id: PlanId) {
+        if let Some(plan) = self.plans.get_mut(id.0).and_then(Option::take) {
+            self.store.release(&plan.plan.states);
+        }
+    }
+
+    fn submit(&mut self, id: PlanId, inputs: &[(&str, &HostTensor)]) -> Result<Ticket, DeviceError> {
+        self.check()?;
+        let plan = self.loaded(id)?;
+        plan.upload(&self.queue, inputs)?;
+        let n_dispatches = plan.dispatches.len() as u64;
+        let start = Instant::now();
+        let (index, receiver) = self.replay(plan);
+        self.host_time.encode_submit_s += start.elapsed().as_secs_f64();
+        self.host_time.n_submissions += 1;
+        self.host_time.n_dispatches += n_dispatches;
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        self.outputs.insert(ticket, receiver);
+        self.submitted.push_back((ticket, index));
+        if self.submitted.len() > MAX_TICKETS {
+            self.submitted.pop_front();
+        }
+        self.check()?;
+        Ok(ticket)
+    }
+
+    fn poll(&mut self, until: Poll) -> Result<(), DeviceError> {
+        let poll_type = match until {
+            Poll::Now => wgpu::PollType::Poll,
+            Poll::Until(ticket) => {
+                if ticket.0 >= self.next_ticket {
+                    return Err(DeviceError::Other(format!("step {} has not been submitted", ticket.0)));
+                }
+                match self.submitted.iter().find(|(t, _)| *t >= ticket) {
+                    Some((_, index)) => wgpu::PollType::Wait { submission_index: Some(index.clone()), timeout: None },
+                    None => wgpu::PollType::Poll,
+                }
+            }
+        };
+        self.device.poll(poll_type).map_err(|e| DeviceError::Lost(e.to_string()))?;
+        if let Poll::Until(ticket) = until {
+            while self.submitted.front().is_some_and(|(t, _)| *t <= ticket) {
+                self.submitted.pop_front();
+            }
+        }
+        self.check()
+    }
+
+    fn finished(&mut self, ticket: Ticket) -> BoxFuture<'static, Outputs> {
+        let receiver = self.outputs.remove(&ticket);
+        Box::pin(async move {
+            let unknown = || DeviceError::Other(format!("nobody waits for step {}, or it was asked for before", ticket.0));
+            let closed = |_| Err(DeviceError::Lost("the device was closed".to_owned()));
+            receiver.ok_or_else(unknown)?.await.unwrap_or_else(closed)
+        })
+    }
+
+    fn forget(&mut self, ticket: Ticket) {
+        self.outputs.remove(&ticket);
+    }
+
+    fn states(&self) -> Vec<StateSpec> {
+        self.store.specs()
+    }
+
+    fn write_state(&mut self, name: &str, value: &HostTensor) -> Result<(), DeviceError> {
+        self.check()?;
+        let (device, queue, unit) = (&self.device, &self.queue, self.profile.alignment_bytes);
+        let store = &mut self.store;
+        let written = scoped(device, || store.write(device, queue, name, value, unit));
+        written.map_err(|e| device_error(&e))?
+    }
+
+    fn read_states(&mut self, names: &[&str]) -> BoxFuture<'static, Outputs> {
+        let receiver = self.start_reading(names);
+        Box::pin(async move {
+            let closed = |_| Err(DeviceError::Lost("the device was closed".to_owned()));
+            receiver?.await.unwrap_or_else(closed)
+        })
+    }
+
+    fn remove_state(&mut self, name: &str) -> Result<(), DeviceError> {
+        self.store.remove(name)
+    }
+
+    fn find_non_finite(&mut self, id: PlanId, inputs: &[(&str, &HostTensor)]) -> Result<Option<NonFinite>, DeviceError> {
+        self.check()?;
+        self.search_non_finite(id, inputs)
+    }
+
+    fn allocated_bytes(&self) -> u64 {
+        let plans: u64 = self.plans.iter().flatten().map(LoadedPlan::allocated_bytes).sum();
+        self.store.allocated_bytes() + plans
+    }
+
+    fn host_time(&self) -> HostTime {
+        self.host_time
+    }
+
+    fn fill(&mut self, id: PlanId, region: Region, word: u32) -> Result<(), DeviceError> {
+        self.fill_region(id, region, word)
+    }
+
+    fn dump(&mut self, id: PlanId, region: Region) -> Result<Vec<u32>, DeviceError> {
+        self.dump_region(id, region)
+    }
+}
+
+impl GpuDevice {
+    fn start_reading(&mut self, names: &[&str]) -> Result<oneshot::Receiver<Outputs>, DeviceError> {
+        self.check()?;
+        let states = names.iter().map(|n| self.store.get(n)).collect::<Result<Vec<_>, _>>()?;
+        let (sender, receiver) = oneshot::channel();
+        let types: Vec<_> = states.iter().map(|(ty, _)| (*ty).clone()).collect();
+        let total: usize = types.iter().map(calotype_graph::Type::numel).sum();
+        if total == 0 {
+            let _waiting = sender.send(Ok(types.iter().map(|ty| HostTensor::from_words(ty, &[])).collect()));
+            return Ok(receiver);
+        }
+        let host = scoped(&self.device, || host_buffer(&self.device, bytes(total))).map_err(|e| device_error(&e))?;
+        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut at = 0;
+        for (ty, buffer) in states.iter().filter(|(ty, _)| ty.numel() > 0) {
+            encoder.copy_buffer_to_buffer(buffer, 0, &host, bytes(at), bytes(ty.numel()));
+            at += ty.numel();
+        }
+        self.queue.submit([encoder.finish()]);
+        read_later(host, None, sender, move |words| {
+            let mut rest = words;
+            let mut next = |ty: &calotype_graph::Type| {
+                let (head, tail) = rest.split_at(ty.numel());
+                rest = tail;
+                HostTensor::from_words(ty, head)
+            };
+            types.iter().map(&mut next).collect()
+        });
+        Ok(receiver)
+    }
+}

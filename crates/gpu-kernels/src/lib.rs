@@ -1,0 +1,27 @@
+//! Carries out a [`Plan`](calotype_graph::Plan) on any GPU that wgpu reaches: adapter, pipelines, memory, replay, profile.
+//! One file per op in `op/` says its grid and specialises its shader from `shaders/`. The only crate that names wgpu.
+//!
+//! No files, clocks that matter to results, threads or blocking waits outside [`Poll::Until`](calotype_graph::Poll) and the
+//! tests' own doors: the same code is meant to run in a browser.
+
+mod adapter;
+mod device;
+mod dispatch;
+mod faults;
+mod gemm;
+mod generate;
+mod inspect;
+mod loaded;
+mod op;
+mod pipelines;
+mod readback;
+mod source;
+mod store;
+mod tuning;
+
+#[cfg(test)]
+mod tests;
+
+pub use adapter::{AdapterDescription, AdapterLimits, OpenOptions, Select, ShaderMode, adapters};
+pub use device::GpuDevice;
+pub use inspect::PlanSummary;

@@ -1,0 +1,38 @@
+//! Convolution: the GEMM core over the image seen through the kernel.
+
+use calotype_graph::op::Conv2d;
+use calotype_graph::{DeviceError, DeviceProfile, Step};
+
+use crate::dispatch::Dispatch;
+use crate::gemm::{Gemm, Loader, Operand, image};
+use crate::source::shader;
+
+/// M = pixels of the result, N = output channels, K = taps and input channels.
+pub(crate) fn conv2d(step: &Step, op: &Conv2d, profile: &DeviceProfile) -> Result<Vec<Dispatch>, DeviceError> {
+    let (x, w) = (&step.reads[0], &step.reads[1]);
+    // The result's own shape; an epilogue may have given the written tensor another.
+    let y = calotype_graph::op::Operation::infer(op, &[x.ty.clone(), w.ty.clone()]).map_err(DeviceError::Other)?;
+    let d = op.dims(&x.ty, &w.ty, &y);
+    let pixels = d.batch * d.out_height * d.out_width;
+    if pixels * d.c_out == 0 {
+        return Ok(Vec::new());
+    }
+    let gemm = Gemm {
+        z: 1,
+        m: pixels,
+        n: d.c_out,
+        k: d.kernel_h * d.kernel_w * d.c_in,
+        k_part: None,
+        a: Operand {
+            place: x.place,
+            along_k: true,
+            loader: Loader::Indexed { fragment: shader!("lib/load_image"), contiguous: d.c_in },
+        },
+        b: Operand { place: w.place, along_k: false, loader: Loader::Matrix { batch: 0, stride: d.c_out } },
+        prelude: image(&d)?,
+        address: None,
+        step,
+        result: None,
+    };
+    Ok(vec![gemm.dispatch(profile)?])
+}

@@ -1,0 +1,46 @@
+//! Grid, specialisation and bindings of every op, one file a stem. `view` has none: it is no work.
+
+pub(crate) mod batch_norm_stats;
+pub(crate) mod batch_norm_sums;
+pub(crate) mod concat;
+pub(crate) mod conv2d;
+pub(crate) mod conv2d_transpose;
+pub(crate) mod conv2d_weight_grad;
+pub(crate) mod elementwise;
+pub(crate) mod log_sum_exp;
+pub(crate) mod matmul;
+pub(crate) mod pad;
+pub(crate) mod random;
+pub(crate) mod reduce;
+pub(crate) mod softmax;
+
+use calotype_graph::{DeviceError, DeviceProfile, Kernel, Op, Step};
+
+use crate::dispatch::Dispatch;
+
+/// The dispatches that carry out a step: none where it writes nothing, two for reductions in two stages.
+pub(crate) fn lower(step: &Step, profile: &DeviceProfile) -> Result<Vec<Dispatch>, DeviceError> {
+    let op = match &step.kernel {
+        Kernel::Elementwise(expr) => return elementwise::elementwise(step, expr),
+        Kernel::Op { op, .. } => op,
+    };
+    match op {
+        Op::MatMul(op) => matmul::matmul(step, op, profile),
+        Op::Conv2d(op) => conv2d::conv2d(step, op, profile),
+        Op::Conv2dTranspose(op) => conv2d_transpose::conv2d_transpose(step, op, profile),
+        Op::Conv2dWeightGrad(op) => conv2d_weight_grad::conv2d_weight_grad(step, op, profile),
+        Op::Reduce(op) => reduce::reduce(step, op),
+        Op::BatchNormStats(op) => batch_norm_stats::batch_norm_stats(step, op),
+        Op::BatchNormSums(op) => batch_norm_sums::batch_norm_sums(step, op),
+        Op::Softmax(_) => softmax::softmax(step),
+        Op::LogSumExp(_) => log_sum_exp::log_sum_exp(step),
+        Op::Random(op) => random::random(step, op),
+        Op::Pad(op) => pad::pad(step, op),
+        Op::Concat(op) => concat::concat(step, op),
+        other => Err(DeviceError::Unsupported {
+            op: other.stem().to_owned(),
+            device: profile.name.clone(),
+            why: format!("`{}` is no kernel of its own: planning expands it", step.name),
+        }),
+    }
+}

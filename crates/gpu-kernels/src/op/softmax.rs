@@ -1,0 +1,34 @@
+//! Softmax over rows.
+
+use calotype_graph::{DeviceError, Step};
+
+use crate::dispatch::{Dispatch, Element, Table, folded};
+use crate::source::{Source, shader};
+
+const WG_SIZE: usize = 256;
+
+pub(crate) fn softmax(step: &Step) -> Result<Vec<Dispatch>, DeviceError> {
+    rows("softmax", shader!("softmax"), step)
+}
+
+/// A kernel over rows [rows, n], whose lanes share a row.
+pub(crate) fn rows(stem: &'static str, text: &str, step: &Step) -> Result<Vec<Dispatch>, DeviceError> {
+    let (x, y) = (&step.reads[0], &step.writes[0]);
+    let n = x.ty.shape.last();
+    let rows = x.ty.numel().checked_div(n).unwrap_or(0);
+    if rows == 0 {
+        return Ok(Vec::new());
+    }
+    let lanes = n.next_power_of_two().min(WG_SIZE);
+    let groups = WG_SIZE / lanes;
+    let mut table = Table::default();
+    table.param("rows", rows)?;
+    table.param("n", n)?;
+    table.read("x", x.place, Element::F32);
+    table.write("y", y.place, Element::F32);
+    let wgsl = Source::new(stem, text)
+        .section("bindings", &table.declarations())?
+        .sizes(&[("LANES", lanes), ("GROUPS", groups)])?
+        .finish();
+    Ok(vec![table.dispatch(stem, wgsl, folded(rows.div_ceil(groups) as u64)?)])
+}

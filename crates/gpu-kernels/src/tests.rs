@@ -1,0 +1,44 @@
+//! Every op's cases against the oracle, every composed shader against naga, and the device's manners.
+
+mod manners;
+mod parity;
+mod validation;
+
+use std::sync::{Mutex, MutexGuard, OnceLock};
+
+use calotype_graph::DeviceError;
+
+use crate::adapter::{OpenOptions, Select, ShaderMode, adapters};
+use crate::device::GpuDevice;
+use crate::faults::lock;
+
+/// Opens the adapter that tests run on: a real GPU if there is one, else a software one, or what `CALOTYPE_ADAPTER` names.
+fn open(shaders: ShaderMode) -> Result<GpuDevice, DeviceError> {
+    let named = std::env::var("CALOTYPE_ADAPTER").ok().map(Select::Name);
+    let options = |select| OpenOptions { select, shaders, ..OpenOptions::default() };
+    pollster::block_on(async {
+        let auto = GpuDevice::open(&options(named.unwrap_or_default())).await;
+        match auto {
+            Err(DeviceError::NoAdapter { .. }) if !adapters().await.is_empty() => {
+                GpuDevice::open(&options(Select::Index(0))).await
+            }
+            other => other,
+        }
+    })
+}
+
+/// The process's device for a mode; `None`, said aloud, where there is no adapter and nobody insists on one.
+fn device(shaders: ShaderMode) -> Option<MutexGuard<'static, GpuDevice>> {
+    static CHECKED: OnceLock<Option<Mutex<GpuDevice>>> = OnceLock::new();
+    static UNCHECKED: OnceLock<Option<Mutex<GpuDevice>>> = OnceLock::new();
+    let cell = if shaders == ShaderMode::Checked { &CHECKED } else { &UNCHECKED };
+    let opened = cell.get_or_init(|| match open(shaders) {
+        Ok(device) => Some(Mutex::new(device)),
+        Err(error) if std::env::var("CALOTYPE_GPU").as_deref() == Ok("require") => panic!("no GPU to test on: {error}"),
+        Err(error) => {
+            eprintln!("ignored: {error}");
+            None
+        }
+    });
+    opened.as_ref().map(lock)
+}
