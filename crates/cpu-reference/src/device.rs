@@ -11,7 +11,9 @@ use calotype_graph::{
     NonFinite, Plan, PlanId, Poll, Region, StateSpec, Ticket, Type,
 };
 
-use crate::execute::{Executor, Plain, result_type};
+use crate::execute::{Executor, Plain, Prepared, prepare};
+use crate::fast::Context;
+use crate::fast::simd::Level;
 use crate::float::Float;
 use crate::memory::{Buffer, LINE, Table, check};
 
@@ -25,8 +27,8 @@ struct State<T> {
 
 struct Loaded<T> {
     plan: Arc<Plan>,
-    /// Result type of each step's op.
-    results: Vec<Type>,
+    /// Each of its steps, prepared.
+    steps: Vec<Prepared>,
     /// Slot in the store of each of the plan's states.
     slots: Vec<usize>,
     input: Buffer<T>,
@@ -46,6 +48,31 @@ pub struct Cpu<T: Float> {
     n_tickets: u64,
     finished: HashMap<Ticket, Vec<HostTensor>>,
     host_time: HostTime,
+}
+
+impl Cpu<f32> {
+    /// The kernels that users train with, on `threads` threads (0: as many as the machine has).
+    ///
+    /// # Errors
+    /// The system gives no more threads.
+    pub fn fast(threads: usize) -> Result<Self, DeviceError> {
+        Self::fast_at(Level::detect(), threads)
+    }
+
+    /// As [`Cpu::fast`], with instructions of at most this level: one of [`Level::available`].
+    ///
+    /// # Errors
+    /// As [`Cpu::fast`]; a level that the machine does not have.
+    pub fn fast_at(level: Level, threads: usize) -> Result<Self, DeviceError> {
+        if !Level::available().contains(&level) {
+            return Err(DeviceError::Other(format!("this CPU has no {level:?} instructions")));
+        }
+        let all = || std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = if threads == 0 { all() } else { threads };
+        let cx = Context::new(level, threads).map_err(|e| DeviceError::Other(format!("{threads} threads: {e}")))?;
+        let name = format!("CPU, {level:?}, {threads} threads");
+        Ok(Self::new(name, threads as u32, Context::scratch_bytes(threads), Box::new(cx)))
+    }
 }
 
 impl<T: Float> Cpu<T> {
@@ -120,7 +147,7 @@ impl<T: Float> Cpu<T> {
     }
 
     /// Carries out all steps of a plan; `after` sees what each has written.
-    fn replay(&mut self, id: PlanId, mut after: impl FnMut(usize, &Step, &mut Table<T>)) -> Result<(), DeviceError> {
+    fn replay(&mut self, id: PlanId, mut after: impl FnMut(usize, &Step, &mut Table<T>) + Send) -> Result<(), DeviceError> {
         let start = Instant::now();
         let p = self.plans.get_mut(&id.0).ok_or(DeviceError::UnknownPlan)?;
         let take = |&slot: &usize| self.store[slot].as_mut().map_or_else(Buffer::default, |s| std::mem::take(&mut s.memory));
@@ -131,13 +158,16 @@ impl<T: Float> Cpu<T> {
             p.output.as_mut_slice(),
             p.arenas.iter_mut().map(Buffer::as_mut_slice).collect(),
         );
-        for (n, (step, result)) in p.plan.steps.iter().zip(&p.results).enumerate() {
-            // SAFETY: the plan was checked when it was loaded, and the regions were allocated for it; a state that a plan
-            // uses cannot be removed.
-            let operands = unsafe { table.operands(step) };
-            self.executor.run(step, result, operands);
-            after(n, step, &mut table);
-        }
+        let executor = &*self.executor;
+        executor.enter(&mut || {
+            for (n, (step, prepared)) in p.plan.steps.iter().zip(&p.steps).enumerate() {
+                // SAFETY: the plan was checked when it was loaded, and the regions were allocated for it; a state that a
+                // plan uses cannot be removed.
+                let operands = unsafe { table.operands(step) };
+                executor.run(step, prepared, operands);
+                after(n, step, &mut table);
+            }
+        });
         for (&slot, memory) in p.slots.iter().zip(states) {
             if let Some(s) = &mut self.store[slot] {
                 s.memory = memory;
@@ -278,7 +308,7 @@ impl<T: Float> Device for Cpu<T> {
 
     fn load(&mut self, plan: &Arc<Plan>) -> Result<PlanId, DeviceError> {
         check(plan)?;
-        let results = plan.steps.iter().map(result_type).collect::<Result<Vec<_>, _>>()?;
+        let steps = plan.steps.iter().map(|s| prepare(&*self.executor, s)).collect::<Result<Vec<_>, _>>()?;
         // All types are compared before any state is made, so that a refused plan leaves nothing behind.
         for spec in &plan.states {
             if let Ok(known) = self.state(&spec.name)
@@ -293,7 +323,7 @@ impl<T: Float> Device for Cpu<T> {
         let (input, output) = (Buffer::new(plan.input_len), Buffer::new(plan.output_len));
         let id = self.n_plans;
         self.n_plans += 1;
-        self.plans.insert(id, Loaded { plan: Arc::clone(plan), results, slots, input, output, arenas });
+        self.plans.insert(id, Loaded { plan: Arc::clone(plan), steps, slots, input, output, arenas });
         Ok(PlanId(id))
     }
 

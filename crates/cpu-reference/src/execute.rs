@@ -1,28 +1,60 @@
 //! Carries out one step, by the plain kernels.
 
-use calotype_graph::op::{Carried, Op};
+use calotype_graph::op::Op;
 use calotype_graph::plan::{Kernel, Step};
 use calotype_graph::{DeviceError, Type};
 
+use crate::fast::program::Program;
 use crate::float::Float;
 use crate::memory::Operands;
 use crate::op;
 
+/// What is known of a step once its plan is loaded.
+pub struct Prepared {
+    /// Type of what the step's op computes, before its epilogue.
+    pub result: Type,
+    /// Its expression, for the fast kernels.
+    pub program: Option<Program>,
+}
+
 /// A way to carry out steps.
-pub trait Executor<T>: Send {
-    /// Carries out a step of a plan that was checked, `result` being its op's own type.
-    fn run(&self, step: &Step, result: &Type, operands: Operands<T>);
+pub trait Executor<T>: Send + Sync {
+    /// Prepares a step of a plan that was checked.
+    ///
+    /// # Errors
+    /// What cannot be carried out.
+    fn prepare(&self, _step: &Step, _prepared: &mut Prepared) -> Result<(), DeviceError> {
+        Ok(())
+    }
+
+    /// Runs `f`, which carries out steps.
+    fn enter(&self, f: &mut (dyn FnMut() + Send)) {
+        f();
+    }
+
+    /// Carries out a step that was prepared.
+    fn run(&self, step: &Step, prepared: &Prepared, operands: Operands<T>);
+}
+
+/// Prepares a step of a plan that was checked.
+///
+/// # Errors
+/// What cannot be carried out.
+pub fn prepare<T>(executor: &dyn Executor<T>, step: &Step) -> Result<Prepared, DeviceError> {
+    let mut prepared = Prepared { result: result_type(step)?, program: None };
+    executor.prepare(step, &mut prepared)?;
+    Ok(prepared)
 }
 
 /// Type of what a step's op computes, before its epilogue.
 ///
 /// # Errors
 /// An op that no device carries out, or one that does not fit its operands: a planner's mistake.
-pub fn result_type(step: &Step) -> Result<Type, DeviceError> {
+fn result_type(step: &Step) -> Result<Type, DeviceError> {
     let Kernel::Op { op, .. } = &step.kernel else { return Ok(step.writes[0].ty.clone()) };
     let unsupported = |why: String| DeviceError::Unsupported { op: op.stem().into(), device: "the CPU".into(), why };
-    if !matches!(op.carried(), Carried::Own | Carried::Shares(_)) {
-        return Err(unsupported(format!("`{}` should have become an expression or a view", step.name)));
+    if !is_carried(op) {
+        return Err(unsupported(format!("no kernel; `{}` should have become an expression or a view", step.name)));
     }
     let types: Vec<Type> = step.operands().iter().map(|r| r.ty.clone()).collect();
     let ty = op.infer(&types).map_err(unsupported)?;
@@ -32,11 +64,20 @@ pub fn result_type(step: &Step) -> Result<Type, DeviceError> {
     Ok(ty)
 }
 
+/// Whether [`plain_op`] has the op: expressions, views and composite ops do not reach a device as ops.
+fn is_carried(op: &Op) -> bool {
+    let moved = matches!(op, Op::Pad(_) | Op::Concat(_) | Op::Random(_));
+    let product = matches!(op, Op::MatMul(_) | Op::Conv2d(_) | Op::Conv2dTranspose(_) | Op::Conv2dWeightGrad(_));
+    let norm = matches!(op, Op::BatchNormStats(_) | Op::BatchNormSums(_));
+    moved || product || norm || matches!(op, Op::Reduce(_) | Op::Softmax(_) | Op::LogSumExp(_))
+}
+
 /// The naive loops.
 pub struct Plain;
 
 impl<T: Float> Executor<T> for Plain {
-    fn run(&self, step: &Step, result: &Type, mut o: Operands<T>) {
+    fn run(&self, step: &Step, prepared: &Prepared, mut o: Operands<T>) {
+        let result = &prepared.result;
         let writes = (step.writes.as_slice(), o.writes.as_mut_slice());
         match &step.kernel {
             Kernel::Elementwise(expr) => op::elementwise::plain(expr, None, (&step.reads, &o.reads), writes),
@@ -74,11 +115,6 @@ pub fn plain_op<T: Float>(op: &Op, step: &Step, result: &Type, o: &Operands<T>, 
         Op::Softmax(_) => op::softmax::plain(ty(0).shape.last(), x(0), y),
         Op::LogSumExp(_) => op::log_sum_exp::plain(ty(0).shape.last(), x(0), y),
         Op::Random(p) => op::random::plain(p, x(0), x(1), y),
-        Op::Unary(_) | Op::Binary(_) | Op::Select(_) | Op::Cast(_) | Op::Full(_) | Op::Iota(_) => not_carried(op),
-        Op::Reshape(_) | Op::Permute(_) | Op::Expand(_) | Op::Slice(_) | Op::Flip(_) | Op::BatchNorm(_) => not_carried(op),
+        _ => unreachable!("`is_carried` refuses {op:?} when a plan is loaded"),
     }
-}
-
-fn not_carried(op: &Op) -> ! {
-    unreachable!("`result_type` refuses {op:?} when a plan is loaded")
 }

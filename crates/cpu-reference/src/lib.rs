@@ -5,10 +5,12 @@
 //! - [`Cpu::<f32>::fast`] runs the variants that users train with.
 
 mod device;
+pub mod fast;
 mod execute;
 mod float;
 mod memory;
 pub mod op;
 
 pub use device::Cpu;
+pub use fast::simd::Level;
 pub use float::Float;

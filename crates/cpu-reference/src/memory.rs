@@ -84,6 +84,9 @@ pub struct Table<'a, T> {
     regions: PhantomData<&'a mut [T]>,
 }
 
+// SAFETY: a table stands for the exclusive borrows it was made from, of elements that may be sent.
+unsafe impl<T: Send> Send for Table<'_, T> {}
+
 impl<'a, T: Float> Table<'a, T> {
     /// The slices are a plan's regions, each at least as long as [`Plan::region_len`] says.
     pub fn new(states: Vec<&'a mut [T]>, input: &'a mut [T], output: &'a mut [T], arenas: Vec<&'a mut [T]>) -> Self {

@@ -2,7 +2,7 @@
 
 mod common;
 
-use calotype_cpu_reference::Cpu;
+use calotype_cpu_reference::{Cpu, Level};
 use calotype_graph::Device;
 use calotype_graph::op::cases;
 
@@ -21,4 +21,11 @@ fn compare(got: &mut dyn Device, want: &mut dyn Device) {
 #[test]
 fn plain_f32_agrees_with_plain_f64() {
     compare(&mut Cpu::<f32>::plain(), &mut Cpu::<f64>::plain());
+}
+
+#[test]
+fn fast_agrees_with_plain() {
+    for level in Level::available() {
+        compare(&mut Cpu::fast_at(level, 2).unwrap(), &mut Cpu::<f32>::plain());
+    }
 }

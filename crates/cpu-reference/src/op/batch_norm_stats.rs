@@ -1,5 +1,6 @@
 //! Mean and variance of each channel.
 
+use crate::fast::{Context, columns};
 use crate::float::Float;
 
 /// x [rows, channels] -> stats [2, channels]: mean, biased variance Σ(x - mean)² / rows.
@@ -11,4 +12,9 @@ pub fn plain<T: Float>((rows, channels): (usize, usize), x: &[T], stats: &mut [T
         mean[c] = column().fold(T::ZERO, |sum, v| sum + v) / n;
         variance[c] = column().fold(T::ZERO, |sum, v| sum + (v - mean[c]) * (v - mean[c])) / n;
     }
+}
+
+/// As [`plain`], x read once.
+pub fn fast(cx: &Context, dims: (usize, usize), x: &[f32], stats: &mut [f32]) {
+    columns::moments(cx, dims, x, stats);
 }

@@ -1,5 +1,6 @@
 //! The two sums of batch normalisation's derivative.
 
+use crate::fast::{Context, columns};
 use crate::float::Float;
 
 /// x and dy [rows, channels], stats [2, channels] (mean first) -> sums [2, channels]: Σ dy, Σ dy (x - mean).
@@ -11,4 +12,9 @@ pub fn plain<T: Float>((rows, channels): (usize, usize), x: &[T], dy: &[T], stat
         sum_dy[c] = column().fold(T::ZERO, |sum, at| sum + dy[at]);
         sum_dy_x[c] = column().fold(T::ZERO, |sum, at| sum + dy[at] * (x[at] - mean));
     }
+}
+
+/// As [`plain`].
+pub fn fast(cx: &Context, dims: (usize, usize), x: &[f32], dy: &[f32], stats: &[f32], sums: &mut [f32]) {
+    columns::products(cx, dims, x, dy, &stats[..dims.1], sums);
 }

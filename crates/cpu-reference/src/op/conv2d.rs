@@ -2,6 +2,11 @@
 
 use calotype_graph::op::conv2d::ConvDims;
 
+use crate::fast::Context;
+use crate::fast::epilogue::Epilogue;
+use crate::fast::gemm::{Dense, Sizes, gemm};
+use crate::fast::pack::{Matrix, WideOf};
+use crate::fast::patches::{Patches, PixelRows};
 use crate::float::Float;
 
 /// The pixel of the large side that tap `t` sees from pixel `i` of the small side, if it is inside.
@@ -43,4 +48,11 @@ pub fn plain<T: Float>(d: &ConvDims, x: &[T], w: &[T], y: &mut [T]) {
             }
         }
     });
+}
+
+/// As [`plain`], as one product: [pixels of y, taps x Cin] · [taps x Cin, Cout].
+pub fn fast(cx: &Context, d: &ConvDims, x: &[f32], w: &[f32], y: &mut [f32], epilogue: Option<&Epilogue>) {
+    let sizes = Sizes { m: d.batch * d.out_height * d.out_width, n: d.c_out, k: d.kernel_h * d.kernel_w * d.c_in };
+    let (a, b) = (PixelRows(Patches::of(d, x)), WideOf(Matrix { data: w, stride: d.c_out }));
+    gemm(cx.all(), sizes, (&a, &b, &Dense(d.c_out)), (y, &mut cx.packed()), epilogue);
 }

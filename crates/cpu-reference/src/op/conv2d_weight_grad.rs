@@ -3,6 +3,11 @@
 use calotype_graph::op::conv2d::ConvDims;
 
 use super::conv2d::for_each_tap;
+use crate::fast::Context;
+use crate::fast::gemm::Sizes;
+use crate::fast::pack::{Matrix, WideOf};
+use crate::fast::patches::{Patches, TapRows};
+use crate::fast::split::gemm_split;
 use crate::float::Float;
 
 /// `dw[u,v,c,o] = Σ x[b, i·s + u·d - p, j·s + v·d - p, c] dy[b,i,j,o]`: x [B, H, W, Cin], dy [B, h, w, Cout] give
@@ -19,4 +24,11 @@ pub fn plain<T: Float>(d: &ConvDims, x: &[T], dy: &[T], dw: &mut [T]) {
             }
         }
     });
+}
+
+/// As [`plain`], as one product: [taps x Cin, pixels of y] · [pixels of y, Cout].
+pub fn fast(cx: &Context, d: &ConvDims, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+    let sizes = Sizes { m: d.kernel_h * d.kernel_w * d.c_in, n: d.c_out, k: d.batch * d.out_height * d.out_width };
+    let (a, b) = (TapRows(Patches::of(d, x)), WideOf(Matrix { data: dy, stride: d.c_out }));
+    gemm_split(cx, sizes, (&a, &b), dw, None);
 }

@@ -3,14 +3,21 @@
 use calotype_graph::op::{Distribution, Random};
 use calotype_graph::philox;
 
+use crate::fast::Context;
+use crate::fast::gemm::Shared;
 use crate::float::Float;
 
 /// Element `i` is word `i % 4` of the block with counter (i / 4, stream, step, 0), keyed by the seed. seed u32 [2], step
 /// u32 [1]. The numbers are those of f32 arithmetic in either float type.
 pub fn plain<T: Float>(p: &Random, seed: &[T], step: &[T], y: &mut [T]) {
+    draw(p, seed, step, 0, y);
+}
+
+/// The numbers of the blocks from `first` on.
+fn draw<T: Float>(p: &Random, seed: &[T], step: &[T], first: usize, y: &mut [T]) {
     let key = [seed[0].word(), seed[1].word()];
     for (block, y) in y.chunks_mut(4).enumerate() {
-        let words = philox::philox([block as u32, p.stream, step[0].word(), philox::Domain::Graph as u32], key);
+        let words = philox::philox([(first + block) as u32, p.stream, step[0].word(), philox::Domain::Graph as u32], key);
         for (y, word) in y.iter_mut().zip(words) {
             *y = match p.distribution {
                 Distribution::Words => T::from_word(word),
@@ -19,4 +26,18 @@ pub fn plain<T: Float>(p: &Random, seed: &[T], step: &[T], y: &mut [T]) {
             };
         }
     }
+}
+
+/// Elements of a task: whole blocks.
+const TASK: usize = 4096;
+
+/// As [`plain`], on several threads.
+pub fn fast(cx: &Context, p: &Random, seed: &[f32], step: &[f32], y: &mut [f32]) {
+    let (n, out) = (y.len(), Shared(y.as_mut_ptr()));
+    cx.all().parallel(n.div_ceil(TASK), n * 32, |task| {
+        let range = task * TASK..n.min((task + 1) * TASK);
+        // SAFETY: tasks have different elements.
+        let y = unsafe { std::slice::from_raw_parts_mut(out.get().add(range.start), range.len()) };
+        draw(p, seed, step, range.start / 4, y);
+    });
 }

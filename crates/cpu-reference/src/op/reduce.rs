@@ -3,6 +3,7 @@
 use calotype_graph::Type;
 use calotype_graph::op::{Reduce, ReduceKind};
 
+use crate::fast::{Context, columns};
 use crate::float::Float;
 
 /// `x` as [outer, n, inner] -> `y` [outer, inner]; in ascending order of n.
@@ -24,4 +25,14 @@ pub fn plain<T: Float>(p: &Reduce, ty: &Type, x: &[T], y: &mut [T]) {
 fn arg_max<T: Float>(column: impl Iterator<Item = T>) -> u32 {
     let best = column.enumerate().reduce(|best, v| if v.1 > best.1 { v } else { best });
     best.map_or(0, |(k, _)| k as u32)
+}
+
+/// As [`plain`], for sums and maxima, in chunks.
+pub fn fast(cx: &Context, p: &Reduce, ty: &Type, x: &[f32], y: &mut [f32]) {
+    let dims = p.dims(ty);
+    match p.kind {
+        ReduceKind::Sum => columns::reduce(cx, dims, x, y, 0.0, |a, b| a + b),
+        ReduceKind::Max => columns::reduce(cx, dims, x, y, f32::NEG_INFINITY, f32::larger),
+        ReduceKind::ArgMax => plain(p, ty, x, y),
+    }
 }
