@@ -1,0 +1,289 @@
+//! Checkpoints: one safetensors file with everything needed to resume. Equal states are equal bytes.
+//!
+//! Tensors lie under their scoped names in PyTorch's layouts. One metadata key, `calotype`, holds JSON with sorted keys: what the
+//! run is, the step, and a SHA-256 of those fields and of every tensor's name, type, shape and bytes.
+
+use std::collections::{BTreeMap, HashMap};
+
+use calotype_graph::{Dtype, HostTensor, Layout, Shape, StateSpec};
+use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::config::Scalar;
+
+/// Version of what is written here.
+const FORMAT: u32 = 1;
+const KEY: &str = "calotype";
+
+/// What a checkpoint belongs to. Periods and the total number of steps are not in it: they do not change the states.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// SHA-256 of the data's content.
+    pub data: String,
+    pub model: String,
+    pub seed: u64,
+    pub settings: BTreeMap<String, Scalar>,
+}
+
+/// The metadata; fields in alphabetical order, which is the order in which they are written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Metadata {
+    data: String,
+    format: u32,
+    model: String,
+    seed: u64,
+    settings: BTreeMap<String, Scalar>,
+    sha256: String,
+    step: u64,
+}
+
+/// States after `step` steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    pub identity: Identity,
+    pub step: u64,
+    /// By name, in PyTorch's layout.
+    tensors: BTreeMap<String, HostTensor>,
+}
+
+impl Checkpoint {
+    /// From states as a device has them.
+    pub fn new<'a>(identity: Identity, step: u64, states: impl IntoIterator<Item = (&'a StateSpec, HostTensor)>) -> Self {
+        let tensors = states.into_iter().map(|(spec, value)| (spec.name.clone(), outward(spec.layout, value))).collect();
+        Checkpoint { identity, step, tensors }
+    }
+
+    /// Tensors by name, as they lie in the file.
+    pub fn tensors(&self) -> &BTreeMap<String, HostTensor> {
+        &self.tensors
+    }
+
+    /// The state that `spec` describes, as a device wants it.
+    ///
+    /// # Errors
+    /// No tensor of that name, or of another shape or type.
+    pub fn state(&self, spec: &StateSpec) -> Result<HostTensor, String> {
+        let tensor = self.tensors.get(&spec.name).ok_or_else(|| format!("it has no tensor `{}`", spec.name))?;
+        let value = inward(spec.layout, tensor.clone());
+        match value.ty() == spec.ty {
+            true => Ok(value),
+            false => Err(format!("`{}` is {} in it, expected {}", spec.name, value.ty(), spec.ty)),
+        }
+    }
+
+    /// The file's bytes.
+    ///
+    /// # Errors
+    /// What safetensors refuses; nothing that this program makes.
+    pub fn encode(&self) -> Result<Vec<u8>, String> {
+        let bytes: BTreeMap<&str, Vec<u8>> = self.tensors.iter().map(|(name, t)| (name.as_str(), little_endian(t))).collect();
+        let mut metadata = self.metadata();
+        metadata.sha256 =
+            hash(&metadata, self.tensors.iter().map(|(name, t)| (name.as_str(), t, bytes[name.as_str()].as_slice())))?;
+        let json = serde_json::to_string(&metadata).map_err(|e| e.to_string())?;
+        let view = |(name, t): (&String, &HostTensor)| {
+            let data = bytes[name.as_str()].as_slice();
+            TensorView::new(dtype(t), t.shape.dims().to_vec(), data).map(|v| (name.clone(), v)).map_err(|e| e.to_string())
+        };
+        let views = self.tensors.iter().map(view).collect::<Result<Vec<_>, _>>()?;
+        safetensors::serialize(views, Some(HashMap::from([(KEY.to_owned(), json)]))).map_err(|e| e.to_string())
+    }
+
+    /// Reads a file's bytes and verifies the hash.
+    ///
+    /// # Errors
+    /// In words: truncated, not a checkpoint, of another format, or with another hash than it says.
+    pub fn decode(bytes: &[u8]) -> Result<Self, String> {
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| format!("not a whole safetensors file ({e})"))?;
+        let json = header.metadata().as_ref().and_then(|m| m.get(KEY)).ok_or("it was not written by this program")?;
+        let metadata: Metadata = serde_json::from_str(json).map_err(|e| format!("its metadata cannot be read ({e})"))?;
+        if metadata.format != FORMAT {
+            return Err(format!("it has format {}, this program reads format {FORMAT}", metadata.format));
+        }
+        let file = SafeTensors::deserialize(bytes).map_err(|e| format!("not a whole safetensors file ({e})"))?;
+        let mut views = file.tensors();
+        views.sort_by(|a, b| a.0.cmp(&b.0));
+        let tensors =
+            views.iter().map(|(name, v)| Ok((name.clone(), tensor(name, v)?))).collect::<Result<BTreeMap<_, _>, String>>()?;
+        let found = hash(&metadata, views.iter().map(|(name, v)| (name.as_str(), &tensors[name], v.data())))?;
+        if found != metadata.sha256 {
+            return Err(format!("its SHA-256 is {found}, it says {}", metadata.sha256));
+        }
+        let Metadata { data, model, seed, settings, step, .. } = metadata;
+        Ok(Checkpoint { identity: Identity { data, model, seed, settings }, step, tensors })
+    }
+
+    fn metadata(&self) -> Metadata {
+        let Identity { data, model, seed, settings } = self.identity.clone();
+        Metadata { data, format: FORMAT, model, seed, settings, sha256: String::new(), step: self.step }
+    }
+}
+
+/// SHA-256 of the other fields and of all tensors in the order of their names, each part with its length before it.
+fn hash<'a>(metadata: &Metadata, tensors: impl Iterator<Item = (&'a str, &'a HostTensor, &'a [u8])>) -> Result<String, String> {
+    let fields = Metadata { sha256: String::new(), ..metadata.clone() };
+    let mut sha = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        sha.update((bytes.len() as u64).to_le_bytes());
+        sha.update(bytes);
+    };
+    part(serde_json::to_string(&fields).map_err(|e| e.to_string())?.as_bytes());
+    for (name, tensor, bytes) in tensors {
+        part(name.as_bytes());
+        part(tensor.ty().to_string().as_bytes());
+        part(bytes);
+    }
+    Ok(sha.finalize().iter().map(|b| format!("{b:02x}")).collect())
+}
+
+fn dtype(t: &HostTensor) -> safetensors::Dtype {
+    match t.ty().dtype {
+        Dtype::F32 => safetensors::Dtype::F32,
+        Dtype::U32 => safetensors::Dtype::U32,
+    }
+}
+
+fn little_endian(t: &HostTensor) -> Vec<u8> {
+    t.words().iter().flat_map(|w| w.to_le_bytes()).collect()
+}
+
+fn tensor(name: &str, view: &TensorView) -> Result<HostTensor, String> {
+    let words: Vec<u32> = view.data().as_chunks::<4>().0.iter().map(|b| u32::from_le_bytes(*b)).collect();
+    let shape = Shape::from(view.shape());
+    match view.dtype() {
+        safetensors::Dtype::F32 => Ok(HostTensor::f32(shape, words.into_iter().map(f32::from_bits).collect::<Vec<_>>())),
+        safetensors::Dtype::U32 => Ok(HostTensor::u32(shape, words)),
+        other => Err(format!("`{name}` is {other:?} in it, expected F32 or U32")),
+    }
+}
+
+/// As PyTorch has it.
+fn outward(layout: Layout, value: HostTensor) -> HostTensor {
+    match layout.axes() {
+        Some(axes) => permute(&value, axes),
+        None => value,
+    }
+}
+
+/// As it is here.
+fn inward(layout: Layout, value: HostTensor) -> HostTensor {
+    let Some(axes) = layout.axes() else { return value };
+    let mut inverse = vec![0; axes.len()];
+    axes.iter().enumerate().for_each(|(there, &here)| inverse[here] = there);
+    permute(&value, &inverse)
+}
+
+/// Axis `d` of the result is axis `axes[d]` of the value. A value of another rank is left as it is: its shape will not be the
+/// expected one, and that is the error to report.
+fn permute(value: &HostTensor, axes: &[usize]) -> HostTensor {
+    let shape = &value.shape;
+    if shape.rank() != axes.len() {
+        return value.clone();
+    }
+    let (strides, dims): (Vec<isize>, Vec<usize>) = axes.iter().map(|&a| (shape.strides()[a], shape.dims()[a])).unzip();
+    let mut words = Vec::with_capacity(value.words().len());
+    let mut at = vec![0_usize; dims.len()];
+    let mut from = 0_isize;
+    for _ in 0..shape.numel() {
+        words.push(value.words()[from as usize]);
+        for d in (0..dims.len()).rev() {
+            at[d] += 1;
+            from += strides[d];
+            if at[d] < dims[d] {
+                break;
+            }
+            from -= strides[d] * dims[d] as isize;
+            at[d] = 0;
+        }
+    }
+    HostTensor::from_words(&calotype_graph::Type { shape: dims.into(), dtype: value.ty().dtype }, &words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use calotype_graph::{Init, Type};
+
+    fn spec(name: &str, ty: Type, layout: Layout) -> StateSpec {
+        StateSpec { name: name.into(), ty, init: Init::Zeros, layout }
+    }
+
+    fn identity() -> Identity {
+        let settings = BTreeMap::from([("lr".to_owned(), Scalar::Number(2e-4)), ("width".to_owned(), Scalar::Integer(2))]);
+        Identity { data: "ab".into(), model: "dcgan".into(), seed: 7, settings }
+    }
+
+    fn states() -> Vec<(StateSpec, HostTensor)> {
+        let numbers = |n: usize| (0..n).map(|i| i as f32 * 0.5 - 3.0).collect::<Vec<_>>();
+        vec![
+            (spec("g.weight", Type::f32([2, 3, 4, 5]), Layout::ConvTranspose), HostTensor::f32([2, 3, 4, 5], numbers(120))),
+            (spec("d.linear", Type::f32([3, 2]), Layout::Linear), HostTensor::f32([3, 2], numbers(6))),
+            (spec("state.count", Type::u32([1]), Layout::Plain), HostTensor::u32([1], vec![u32::MAX])),
+            (spec("scalar", Type::f32(Shape::scalar()), Layout::Plain), HostTensor::scalar(-0.0)),
+        ]
+    }
+
+    fn checkpoint() -> Checkpoint {
+        let states = states();
+        Checkpoint::new(identity(), 12, states.iter().map(|(s, v)| (s, v.clone())))
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let bytes = checkpoint().encode().expect("it encodes");
+        let read = Checkpoint::decode(&bytes).expect("it decodes");
+        assert_eq!(read, checkpoint());
+        for (spec, value) in states() {
+            assert_eq!(read.state(&spec).expect(&spec.name).words(), value.words(), "{}", spec.name);
+        }
+        assert_eq!(read.encode().expect("it encodes"), bytes, "equal states are equal bytes");
+    }
+
+    /// Element (kh, kw, Cout, Cin) here is element (Cin, Cout, kh, kw) there.
+    #[test]
+    fn tensors_lie_as_in_pytorch() {
+        let c = checkpoint();
+        let (here, there) = (&states()[0].1, &c.tensors()["g.weight"]);
+        assert_eq!(there.shape.dims(), [5, 4, 2, 3]);
+        let (kh, kw, out, inn) = (1, 2, 3, 4);
+        assert_eq!(there.words()[((inn * 4 + out) * 2 + kh) * 3 + kw], here.words()[((kh * 3 + kw) * 4 + out) * 5 + inn]);
+        assert_eq!(c.tensors()["d.linear"].as_f32().expect("floats"), [-3.0, -2.0, -1.0, -2.5, -1.5, -0.5]);
+    }
+
+    #[test]
+    fn metadata_is_one_key_with_sorted_json() {
+        let bytes = checkpoint().encode().expect("it encodes");
+        let (_, header) = SafeTensors::read_metadata(&bytes).expect("a safetensors file");
+        let metadata = header.metadata().clone().expect("metadata");
+        assert_eq!(metadata.len(), 1);
+        let json = &metadata[KEY];
+        let sorted: serde_json::Value = serde_json::from_str(json).expect("JSON");
+        assert_eq!(&serde_json::to_string(&sorted).expect("JSON"), json, "keys are sorted, at every depth");
+        assert!(sorted["step"] == 12 && sorted["settings"]["width"] == 2, "{json}");
+    }
+
+    /// One byte changed anywhere, or the end cut off anywhere, is noticed.
+    #[test]
+    fn damage_is_noticed() {
+        let bytes = checkpoint().encode().expect("it encodes");
+        for at in (0..bytes.len()).step_by(7) {
+            let mut bad = bytes.clone();
+            bad[at] ^= 0x10;
+            // Padding spaces after the header are the only bytes that carry nothing; a flip there breaks the JSON's end.
+            assert!(Checkpoint::decode(&bad).is_err(), "byte {at} of {}", bytes.len());
+            assert!(Checkpoint::decode(&bytes[..at]).is_err(), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn another_shape_is_an_error_that_names_both() {
+        let wrong = spec("d.linear", Type::f32([2, 2]), Layout::Linear);
+        let message = checkpoint().state(&wrong).expect_err("another shape");
+        assert!(message.contains("[3, 2]") && message.contains("[2, 2]"), "{message}");
+        assert!(checkpoint().state(&spec("nobody", Type::f32([1]), Layout::Plain)).is_err());
+    }
+}

@@ -1,0 +1,275 @@
+//! What a run is: resolved once, written to `run.toml`, read back by everything that continues or uses the run.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use calotype_graph::{DeviceKind, DeviceProfile};
+use calotype_models::{DataShape, Model, Preset, Setting, Settings, Value, find};
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint::Identity;
+use crate::error::{Result, TrainingError};
+
+/// Version of `run.toml`.
+const FORMAT: u32 = 1;
+
+/// Settings that every model has beside its own.
+pub const COMMON_KEYS: [&str; 7] =
+    ["checkpoint_every", "sample_every", "log_every", "keep_checkpoints", "levels", "tones", "rows"];
+
+/// The settings of [`COMMON_KEYS`] with their defaults.
+pub fn common_settings() -> Vec<Setting> {
+    let steps = (1, 1_000_000_000);
+    vec![
+        Setting::integer("checkpoint_every", 500, steps, "steps between checkpoints; the last step always writes one"),
+        Setting::integer("sample_every", 500, steps, "steps between sample grids"),
+        Setting::integer("log_every", 10, steps, "steps between lines of metrics.jsonl"),
+        Setting::integer("keep_checkpoints", 3, (1, 1_000_000), "how many of the newest checkpoints are kept"),
+        Setting::integer("levels", 0, (0, 256), "data: levels of a u8 .npy file; 0 is its maximum + 1"),
+        Setting::flag("tones", false, "data: emoji with all skin tones, not only the bases"),
+        Setting::integer("rows", 0, (0, 4_294_967_295), "data: rows of made data (shapes); 0 is their default"),
+    ]
+}
+
+/// A setting's value in files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Scalar {
+    Flag(bool),
+    Integer(u64),
+    Number(f64),
+    Word(String),
+}
+
+impl From<&Value> for Scalar {
+    fn from(value: &Value) -> Self {
+        match value {
+            Value::Integer(v) => Scalar::Integer(*v),
+            Value::Number(v) => Scalar::Number(*v),
+            Value::Flag(v) => Scalar::Flag(*v),
+            Value::Word(v) => Scalar::Word(v.clone()),
+        }
+    }
+}
+
+impl fmt::Display for Scalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Scalar::Flag(v) => write!(f, "{v}"),
+            Scalar::Integer(v) => write!(f, "{v}"),
+            Scalar::Number(v) => write!(f, "{v}"),
+            Scalar::Word(v) => f.write_str(v),
+        }
+    }
+}
+
+/// What was asked for on the command line, not yet checked.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    pub model: String,
+    pub preset: Preset,
+    /// Name or path; none means the model's default.
+    pub data: Option<String>,
+    /// `--set`, with `--steps` and `--batch` in it.
+    pub set: BTreeMap<String, String>,
+    pub seed: u64,
+}
+
+/// How often things are done, in steps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Period {
+    pub checkpoint_every: u64,
+    pub sample_every: u64,
+    pub log_every: u64,
+    pub keep_checkpoints: usize,
+}
+
+impl Period {
+    pub(crate) fn of(common: &Settings) -> Self {
+        Period {
+            checkpoint_every: common.integer("checkpoint_every"),
+            sample_every: common.integer("sample_every"),
+            log_every: common.integer("log_every"),
+            keep_checkpoints: common.size("keep_checkpoints"),
+        }
+    }
+
+    /// By key, for comparison with `--set`.
+    fn get(&self, key: &str) -> Option<u64> {
+        match key {
+            "checkpoint_every" => Some(self.checkpoint_every),
+            "sample_every" => Some(self.sample_every),
+            "log_every" => Some(self.log_every),
+            "keep_checkpoints" => Some(self.keep_checkpoints as u64),
+            _ => None,
+        }
+    }
+}
+
+/// The data of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// A data set's name, or an absolute path.
+    pub name: String,
+    /// SHA-256 of the content, as [`calotype_data::Dataset::content_hash`].
+    pub sha256: String,
+    /// [H, W, C] as the data set has them.
+    pub shape: [usize; 3],
+    /// Rows of the training split.
+    pub n_train: usize,
+    #[serde(default)]
+    pub options: calotype_data::Options,
+    #[serde(default)]
+    pub preparation: calotype_data::Preparation,
+}
+
+/// The device of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceConfig {
+    pub name: String,
+    /// `cpu`, `discrete-gpu`, `integrated-gpu`, `software-gpu`.
+    pub kind: String,
+    pub driver: String,
+}
+
+impl DeviceConfig {
+    pub fn of(profile: &DeviceProfile) -> Self {
+        DeviceConfig { name: profile.name.clone(), kind: kind_name(profile.kind).to_owned(), driver: profile.driver.clone() }
+    }
+}
+
+/// A kind of device as it is written.
+pub fn kind_name(kind: DeviceKind) -> &'static str {
+    match kind {
+        DeviceKind::DiscreteGpu => "discrete-gpu",
+        DeviceKind::IntegratedGpu => "integrated-gpu",
+        DeviceKind::SoftwareGpu => "software-gpu",
+        DeviceKind::Cpu => "cpu",
+    }
+}
+
+/// A resolved run: `run.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    pub format: u32,
+    /// Of the program that began the run.
+    pub version: String,
+    pub model: String,
+    pub preset: String,
+    /// Total number of steps.
+    pub steps: u64,
+    pub batch: usize,
+    pub seed: u64,
+    /// The model's settings but for `steps` and `batch`.
+    pub settings: BTreeMap<String, Scalar>,
+    pub period: Period,
+    pub data: DataConfig,
+    pub device: DeviceConfig,
+}
+
+impl RunConfig {
+    pub(crate) fn new(model: &dyn Model, wanted: &Wanted, period: Period, data: DataConfig, device: DeviceConfig) -> Self {
+        let own = model.settings().iter().filter(|(key, _)| !matches!(*key, "steps" | "batch"));
+        RunConfig {
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            model: model.info().name.to_owned(),
+            preset: wanted.preset.to_string(),
+            steps: model.steps(),
+            batch: model.batch(),
+            seed: wanted.seed,
+            settings: own.map(|(key, value)| (key.to_owned(), value.into())).collect(),
+            period,
+            data,
+            device,
+        }
+    }
+
+    /// Reads `run.toml`.
+    ///
+    /// # Errors
+    /// Not readable, not TOML, of another format, a field missing or unknown.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(TrainingError::io(path))?;
+        let wrong = |reason: String| TrainingError::Config { path: path.to_owned(), reason };
+        let config: RunConfig = toml::from_str(&text).map_err(|e| wrong(e.to_string().trim_end().replace('\n', " ")))?;
+        match config.format {
+            FORMAT => Ok(config),
+            other => Err(wrong(format!("it has format {other}, this program reads format {FORMAT}"))),
+        }
+    }
+
+    /// The text of `run.toml`.
+    ///
+    /// # Errors
+    /// What TOML cannot hold: a seed above 2^63 - 1.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).map_err(|e| TrainingError::Contradiction(format!("the run cannot be written as run.toml: {e}")))
+    }
+
+    /// The model of this run.
+    ///
+    /// # Errors
+    /// A model or setting that this program does not know: a file of another version, or changed by hand.
+    pub fn model(&self) -> Result<Box<dyn Model>> {
+        let mut given: BTreeMap<String, String> = self.settings.iter().map(|(k, v)| (k.clone(), v.to_string())).collect();
+        given.insert("steps".into(), self.steps.to_string());
+        given.insert("batch".into(), self.batch.to_string());
+        let [height, width, channels] = self.data.shape;
+        let data = DataShape { height, width, channels, n_train: self.data.n_train };
+        Ok(find(&self.model)?.build(self.preset()?, &given, &data)?)
+    }
+
+    fn preset(&self) -> Result<Preset> {
+        match self.preset.as_str() {
+            "small" => Ok(Preset::Small),
+            "paper" => Ok(Preset::Paper),
+            other => Err(TrainingError::Contradiction(format!("run.toml names the preset `{other}`; there are: small, paper"))),
+        }
+    }
+
+    /// What its checkpoints belong to.
+    pub fn identity(&self) -> Identity {
+        let mut settings = self.settings.clone();
+        settings.insert("batch".into(), Scalar::Integer(self.batch as u64));
+        Identity { data: self.data.sha256.clone(), model: self.model.clone(), seed: self.seed, settings }
+    }
+
+    /// Holds one `--set key=value` against the run; `steps` is the total and may change.
+    ///
+    /// # Errors
+    /// An unknown key; another value than the run's.
+    pub fn agree(&self, key: &str, text: &str) -> Result<()> {
+        let info = find(&self.model)?;
+        let known: Vec<Setting> = (info.settings)(self.preset()?).into_iter().chain(common_settings()).collect();
+        let given = Settings::resolve(&known, &BTreeMap::from([(key.to_owned(), text.to_owned())]))?;
+        let given = given.iter().find(|(k, _)| *k == key).map(|(_, v)| Scalar::from(v));
+        let options = &self.data.options;
+        let own = match key {
+            "steps" => return Ok(()),
+            "batch" => Some(Scalar::Integer(self.batch as u64)),
+            "levels" => Some(Scalar::Integer(options.levels.map_or(0, u64::from))),
+            "rows" => Some(Scalar::Integer(options.rows.map_or(0, |n| n as u64))),
+            "tones" => Some(Scalar::Flag(options.tones)),
+            _ => self.settings.get(key).cloned().or_else(|| self.period.get(key).map(Scalar::Integer)),
+        };
+        match (own, given) {
+            (Some(own), Some(given)) if own != given => Err(TrainingError::contradiction(key, &own.to_string(), text)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl TrainingError {
+    /// A flag that says something else than the run.
+    pub fn contradiction(what: &str, run: &str, given: &str) -> Self {
+        TrainingError::Contradiction(format!(
+            "the run has {what} = {run}, and {given} was asked for; a resumed run keeps what it began with, only --steps may change"
+        ))
+    }
+}

@@ -1,0 +1,78 @@
+//! After a loss or a state that is not finite: the steps since the last good checkpoint are run again, the last ones kernel by
+//! kernel, and the first tensor that went wrong is named.
+
+use calotype_graph::{HostTensor, NonFinite, Poll};
+
+use crate::error::{Result, TrainingError};
+use crate::restore;
+use crate::trainer::{Trainer, write_states};
+use crate::wait;
+
+/// How many steps up to a bad loss are looked at: an update can spoil a parameter whose first use is the next step.
+const LOOKED_AT: u64 = 2;
+
+impl Trainer<'_> {
+    /// The error that ends the run. `step` steps were done when `what` was found to be bad.
+    pub(crate) fn diagnose(&mut self, step: u64, what: String, value: f32, at_step: bool) -> TrainingError {
+        let found = match self.find(step, at_step) {
+            Ok(found) => found,
+            Err(e) => format!("looking for the first tensor that went wrong failed: {e}"),
+        };
+        let run = self.folder.path().display();
+        let kept = match self.saved {
+            Some(saved) => format!(
+                "The last good checkpoint is {} (`calotype sample {run}` uses it)",
+                self.folder.checkpoint(saved).display()
+            ),
+            None => "No checkpoint had been written".to_owned(),
+        };
+        let way_on =
+            format!("{kept}. The same steps would fail again: begin a new run with a smaller learning rate (--set lr=…)");
+        TrainingError::NonFinite { step, what, value, found, way_on }
+    }
+
+    /// In words: which tensor, or why it is not known.
+    fn find(&mut self, step: u64, at_step: bool) -> Result<String> {
+        let first = self.saved.unwrap_or(0);
+        let origin = match self.saved {
+            Some(saved) => format!("the checkpoint of step {saved}"),
+            None => "the initial state".to_owned(),
+        };
+        self.progress.say(&format!("not finite in step {step}; replaying from {origin} to find the tensor (Ctrl-C skips this)"));
+        self.rewind()?;
+        let checked_from = if at_step { step.saturating_sub(LOOKED_AT) } else { first };
+        for s in first..step {
+            if self.interrupt.asked() {
+                return Ok("the search for the tensor was skipped".to_owned());
+            }
+            let batch = self.batches.batch(s);
+            if s < checked_from {
+                let ticket = self.submit(s, &batch)?;
+                self.device.poll(Poll::Now)?;
+                wait::outputs(self.device, ticket)?;
+                continue;
+            }
+            let inputs = self.inputs(s, &batch);
+            let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, value)| (*name, value)).collect();
+            if let Some(bad) = self.device.find_non_finite(self.id, &inputs)? {
+                return Ok(self.describe(s + 1, &bad));
+            }
+        }
+        Ok("the replay did not reproduce it: the device does not repeat its results".to_owned())
+    }
+
+    /// Back to the last good checkpoint, or the initial state.
+    fn rewind(&mut self) -> Result<()> {
+        let damaged = |reason| TrainingError::Damaged { path: self.folder.checkpoint(self.saved.unwrap_or(0)), reason };
+        let from = self.saved.map(|step| restore::read(self.folder, step)).transpose().map_err(damaged)?;
+        write_states(self.device, self.folder, &self.plan.states, self.config, from.as_ref())
+    }
+
+    fn describe(&self, step: u64, bad: &NonFinite) -> String {
+        let stem = self.plan.steps.get(bad.step).map_or("", |s| s.stem());
+        format!(
+            "the first tensor that went wrong is `{}` ({stem}) in step {step}: its element {} is {}",
+            bad.name, bad.element, bad.value
+        )
+    }
+}

@@ -1,0 +1,99 @@
+//! What can go wrong while training: each error names the thing, what was expected, and the way on.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use calotype_data::DataError;
+use calotype_graph::{DeviceError, GraphError, PlanError};
+use calotype_models::SettingError;
+
+/// An error of a run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainingError {
+    #[error("{path}: {source}", path = path.display())]
+    Io { path: PathBuf, source: io::Error },
+
+    #[error("{path} holds a run already; choose another --out, or continue it with `calotype train --resume {path}`", path = path.display())]
+    HoldsRun { path: PathBuf },
+
+    #[error("{path} holds no run: there is no run.toml in it", path = path.display())]
+    NoRun { path: PathBuf },
+
+    #[error("{path} is being trained by another process; stop that one first", path = path.display())]
+    Locked { path: PathBuf },
+
+    #[error("{path}: {reason}", path = path.display())]
+    Config { path: PathBuf, reason: String },
+
+    #[error("{path} is damaged: {reason}", path = path.display())]
+    Damaged { path: PathBuf, reason: String },
+
+    #[error("{folder}: no good checkpoint{listed}", folder = folder.display())]
+    NoCheckpoint { folder: PathBuf, listed: String },
+
+    #[error("{path} does not belong to this run: {reason}", path = path.display())]
+    Foreign { path: PathBuf, reason: String },
+
+    /// Flags that contradict the run or each other.
+    #[error("{0}")]
+    Contradiction(String),
+
+    #[error("{data} cannot train {model}: {reason}")]
+    Unfit { model: &'static str, data: String, reason: String },
+
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+
+    #[error(transparent)]
+    Data(#[from] DataError),
+
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+
+    #[error("{cause}: a batch of {batch} does not fit; {remedy}")]
+    DoesNotFit { cause: PlanError, batch: usize, remedy: String },
+
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+
+    /// A loss, or a state that was about to be saved, is NaN or infinite.
+    #[error("training stopped at step {step}: {what} is {value}; {found}. {way_on}")]
+    NonFinite { step: u64, what: String, value: f32, found: String, way_on: String },
+
+    #[error("{0}")]
+    Report(String),
+}
+
+/// Shorthand for results of this crate.
+pub type Result<T, E = TrainingError> = std::result::Result<T, E>;
+
+impl TrainingError {
+    /// For `map_err`: wraps what the system said about a path.
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+        move |source| TrainingError::Io { path: path.to_owned(), source }
+    }
+
+    /// Whether the command was wrong, rather than the world.
+    pub fn is_wrong_use(&self) -> bool {
+        match self {
+            TrainingError::Setting(_)
+            | TrainingError::Contradiction(_)
+            | TrainingError::HoldsRun { .. }
+            | TrainingError::NoRun { .. }
+            | TrainingError::Unfit { .. } => true,
+            TrainingError::Data(e) => matches!(
+                e,
+                DataError::UnknownName { .. }
+                    | DataError::NotFound { .. }
+                    | DataError::Setting { .. }
+                    | DataError::BatchTooLarge { .. }
+                    | DataError::NotFetchable { .. }
+            ),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Plans of a run, and whether they fit a device: before the first step it is known what they take.
+
+use std::fs;
+use std::sync::Arc;
+
+use calotype_graph::{DeviceKind, DeviceProfile, Plan, PlanError, PlanOptions, plan};
+use calotype_models::{Model, Preset};
+
+use crate::error::{Result, TrainingError};
+use crate::sampler::SAMPLE_BATCH;
+
+/// What is loaded while training.
+#[derive(Clone, Debug)]
+pub struct Plans {
+    pub training: Arc<Plan>,
+    pub sampling: Arc<Plan>,
+}
+
+impl Plans {
+    /// Planned bytes of both; they share their states.
+    pub fn total_bytes(&self) -> u64 {
+        self.training.memory.total() + self.sampling.memory.total() - self.sampling.memory.state
+    }
+}
+
+/// A device's profile, with the machine's memory for a CPU that does not know it.
+pub fn planning_profile(profile: &DeviceProfile) -> DeviceProfile {
+    let cpu = profile.kind == DeviceKind::Cpu;
+    let memory_bytes = profile.memory_bytes.or_else(|| cpu.then(host_memory_bytes).flatten());
+    DeviceProfile { memory_bytes, ..profile.clone() }
+}
+
+/// The machine's memory, or what the process's control group leaves of it; none where the system does not say.
+pub fn host_memory_bytes() -> Option<u64> {
+    let information = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = information.lines().find_map(|l| l.strip_prefix("MemTotal:"))?;
+    let total = line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024;
+    let group = fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|t| t.trim().parse::<u64>().ok());
+    Some(group.map_or(total, |limit| limit.min(total)))
+}
+
+/// Plans training with this batch, and sampling.
+///
+/// # Errors
+/// A batch that does not fit: the error says the largest that does. A mistake in the model.
+pub fn plans(model: &dyn Model, batch: usize, profile: &DeviceProfile) -> Result<Plans> {
+    match try_plans(model, batch, profile) {
+        Ok(plans) => Ok(plans),
+        Err(PlanError::Graph(e)) => Err(e.into()),
+        Err(cause) => {
+            let remedy = match largest_batch(model, profile, batch) {
+                Some(fits) => format!("the largest that does is --batch {fits}"),
+                None => "no batch does: choose a smaller model (`calotype models` lists its settings)".to_owned(),
+            };
+            Err(TrainingError::DoesNotFit { cause, batch, remedy })
+        }
+    }
+}
+
+fn try_plans(model: &dyn Model, batch: usize, profile: &DeviceProfile) -> Result<Plans, PlanError> {
+    // Memory is held against both plans together, below.
+    let unlimited = DeviceProfile { memory_bytes: None, ..profile.clone() };
+    let sampling = plan(&model.sampling(SAMPLE_BATCH)?, &unlimited, PlanOptions::default())?;
+    let training = plan(&model.training(batch)?, &unlimited, PlanOptions::default())?;
+    let plans = Plans { training: Arc::new(training), sampling: Arc::new(sampling) };
+    match profile.memory_bytes {
+        Some(limit) if plans.total_bytes() > limit => {
+            Err(PlanError::OutOfMemory { bytes: plans.total_bytes(), limit, device: profile.name.clone() })
+        }
+        _ => Ok(plans),
+    }
+}
+
+/// The largest batch below `batch` whose plans fit, if any does. By bisection: what a plan takes grows with its batch.
+pub fn largest_batch(model: &dyn Model, profile: &DeviceProfile, batch: usize) -> Option<usize> {
+    let fits = |b: usize| try_plans(model, b, profile).is_ok();
+    let settings = (model.info().settings)(Preset::default());
+    let least = settings.iter().find(|s| s.key == "batch").map_or(1, |s| s.range.0 as usize);
+    if batch <= least || !fits(least) {
+        return None;
+    }
+    let (mut good, mut bad) = (least, batch);
+    while bad - good > 1 {
+        let middle = good + (bad - good) / 2;
+        if fits(middle) { good = middle } else { bad = middle }
+    }
+    Some(good)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    use calotype_models::{DataShape, find};
+
+    fn model() -> Box<dyn Model> {
+        let data = DataShape { height: 8, width: 8, channels: 1, n_train: 100 };
+        let given = BTreeMap::from([("width".to_owned(), "2".to_owned())]);
+        find("dcgan").expect("a model").build(Preset::Small, &given, &data).expect("valid settings")
+    }
+
+    fn profile(memory_bytes: Option<u64>, max_binding_bytes: u64) -> DeviceProfile {
+        DeviceProfile {
+            name: "test".into(),
+            kind: DeviceKind::DiscreteGpu,
+            driver: String::new(),
+            alignment_bytes: 256,
+            max_binding_bytes,
+            max_buffer_bytes: 1 << 40,
+            memory_bytes,
+            parallelism: 16,
+            fixed_bytes: 0,
+            step_bytes: 256,
+            staging_copies: 3,
+            guard_bands: false,
+        }
+    }
+
+    #[test]
+    fn the_batch_that_is_offered_fits_and_the_next_does_not() {
+        let model = model();
+        let all = plans(model.as_ref(), 200, &profile(None, 1 << 40)).expect("unlimited").total_bytes();
+        for limits in [profile(Some(all - 1), 1 << 40), profile(Some(all / 2), 1 << 40), profile(None, 1 << 18)] {
+            let fits = largest_batch(model.as_ref(), &limits, 200).expect("a smaller batch fits");
+            assert!(try_plans(model.as_ref(), fits, &limits).is_ok());
+            assert!(try_plans(model.as_ref(), fits + 1, &limits).is_err());
+            let message = plans(model.as_ref(), 200, &limits).expect_err("it does not fit").to_string();
+            assert!(message.contains(&format!("--batch {fits}")), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_model_that_never_fits_says_so() {
+        let message = plans(model().as_ref(), 200, &profile(Some(1000), 1 << 40)).expect_err("it does not fit").to_string();
+        assert!(message.contains("no batch does"), "{message}");
+    }
+}

@@ -1,0 +1,272 @@
+//! The run folder: where each thing lies, who may write, and how files are replaced without ever being half there.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::config::RunConfig;
+use crate::error::{Result, TrainingError};
+
+/// A folder that holds a run, or will.
+#[derive(Clone, Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+/// While it lives no other process trains this run. The system releases it when the process ends, however it ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl RunFolder {
+    /// Makes a folder for a new run, with `run.toml` in it, and locks it.
+    ///
+    /// # Errors
+    /// It holds a run; it cannot be written; another process trains there.
+    pub fn create(path: &Path, config: &RunConfig) -> Result<(Self, Lock)> {
+        let text = config.to_toml()?;
+        if path.join("run.toml").exists() {
+            return Err(TrainingError::HoldsRun { path: path.to_owned() });
+        }
+        fs::create_dir_all(path).map_err(TrainingError::io(path))?;
+        let folder = RunFolder { path: path.to_owned() };
+        let lock = folder.lock()?;
+        // Again, now that nobody else can be between this and the writing.
+        if folder.config_path().exists() {
+            return Err(TrainingError::HoldsRun { path: path.to_owned() });
+        }
+        for sub in [folder.samples(), folder.checkpoints_folder()] {
+            fs::create_dir_all(&sub).map_err(TrainingError::io(&sub))?;
+        }
+        write_atomically(&folder.config_path(), text.as_bytes())?;
+        Ok((folder, lock))
+    }
+
+    /// A folder that holds a run.
+    ///
+    /// # Errors
+    /// There is no `run.toml` in it, or it cannot be read.
+    pub fn open(path: &Path) -> Result<(Self, RunConfig)> {
+        let folder = RunFolder { path: path.to_owned() };
+        if !folder.config_path().is_file() {
+            return Err(TrainingError::NoRun { path: path.to_owned() });
+        }
+        let config = RunConfig::read(&folder.config_path())?;
+        Ok((folder, config))
+    }
+
+    /// `runs/STEM-NNN` with the next free number. It is made, so that two processes never get the same.
+    ///
+    /// # Errors
+    /// `runs` cannot be written.
+    pub fn next_free(runs: &Path, stem: &str) -> Result<PathBuf> {
+        fs::create_dir_all(runs).map_err(TrainingError::io(runs))?;
+        let taken = fs::read_dir(runs).map_err(TrainingError::io(runs))?.filter_map(|entry| {
+            let name = entry.ok()?.file_name().into_string().ok()?;
+            name.strip_prefix(stem)?.strip_prefix('-')?.parse::<u64>().ok()
+        });
+        let mut number = taken.max().unwrap_or(0) + 1;
+        loop {
+            let path = runs.join(format!("{stem}-{number:03}"));
+            match fs::create_dir(&path) {
+                Ok(()) => return Ok(path),
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => number += 1,
+                Err(e) => return Err(TrainingError::Io { path, source: e }),
+            }
+        }
+    }
+
+    /// # Errors
+    /// Another process holds the lock; the lock file cannot be made.
+    pub fn lock(&self) -> Result<Lock> {
+        let path = self.path.join("lock");
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(TrainingError::io(&path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Lock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(TrainingError::Locked { path: self.path.clone() }),
+            Err(TryLockError::Error(e)) => Err(TrainingError::Io { path, source: e }),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn config_path(&self) -> PathBuf {
+        self.path.join("run.toml")
+    }
+
+    pub fn metrics(&self) -> PathBuf {
+        self.path.join("metrics.jsonl")
+    }
+
+    pub fn report(&self) -> PathBuf {
+        self.path.join("report.html")
+    }
+
+    pub fn samples(&self) -> PathBuf {
+        self.path.join("samples")
+    }
+
+    pub fn sample(&self, step: u64) -> PathBuf {
+        self.samples().join(format!("step-{step:07}.png"))
+    }
+
+    pub fn checkpoints_folder(&self) -> PathBuf {
+        self.path.join("checkpoints")
+    }
+
+    /// Of the state after `step` steps.
+    pub fn checkpoint(&self, step: u64) -> PathBuf {
+        self.checkpoints_folder().join(format!("step-{step:07}.safetensors"))
+    }
+
+    /// Steps of the checkpoints that are there, good or not, in order.
+    ///
+    /// # Errors
+    /// The folder cannot be read; a folder that is missing holds none.
+    pub fn checkpoints(&self) -> Result<Vec<u64>> {
+        numbered(&self.checkpoints_folder(), ".safetensors")
+    }
+
+    /// Steps of the sample grids that are there, in order.
+    ///
+    /// # Errors
+    /// As [`RunFolder::checkpoints`].
+    pub fn sample_steps(&self) -> Result<Vec<u64>> {
+        numbered(&self.samples(), ".png")
+    }
+
+    /// Removes all but the newest `keep` checkpoints, and what a killed process left half written.
+    ///
+    /// # Errors
+    /// A file that cannot be removed.
+    pub fn prune(&self, keep: usize) -> Result<()> {
+        let steps = self.checkpoints()?;
+        for &step in &steps[..steps.len().saturating_sub(keep)] {
+            let path = self.checkpoint(step);
+            fs::remove_file(&path).map_err(TrainingError::io(&path))?;
+        }
+        Ok(())
+    }
+
+    /// Removes temporary files that a killed process left. Only under the lock.
+    ///
+    /// # Errors
+    /// A file that cannot be removed.
+    pub fn sweep(&self) -> Result<()> {
+        for folder in [self.path.clone(), self.samples(), self.checkpoints_folder()] {
+            let Ok(entries) = fs::read_dir(&folder) else { continue };
+            for path in entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.extension().is_some_and(|e| e == TEMPORARY)) {
+                fs::remove_file(&path).map_err(TrainingError::io(&path))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn numbered(folder: &Path, suffix: &str) -> Result<Vec<u64>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(vec![]),
+        Err(e) => return Err(TrainingError::Io { path: folder.to_owned(), source: e }),
+    };
+    let number = |name: &str| name.strip_prefix("step-")?.strip_suffix(suffix)?.parse().ok();
+    let mut steps: Vec<u64> = entries.filter_map(|e| number(e.ok()?.file_name().to_str()?)).collect();
+    steps.sort_unstable();
+    Ok(steps)
+}
+
+/// Extension of files that are being written.
+const TEMPORARY: &str = "tmp";
+
+/// Replaces a file in one go: a temporary file beside it, synced, renamed, the folder synced. At any instant the file is either
+/// as before or whole.
+///
+/// # Errors
+/// What the system says; the temporary file is then removed and the file is as before.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    let temporary = temporary_of(path);
+    let write = || {
+        let mut file = File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        sync_folder(path)
+    };
+    write().map_err(|source| {
+        // If this fails too the next run sweeps it.
+        let _ = fs::remove_file(&temporary);
+        TrainingError::Io { path: path.to_owned(), source }
+    })
+}
+
+/// `FILE.tmp` beside a file.
+pub(crate) fn temporary_of(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(TEMPORARY);
+    path.with_file_name(name)
+}
+
+/// Makes a rename durable; on Windows a folder cannot be opened, and renames are.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(parent)?.sync_all()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_go_on_after_the_highest() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let free = || RunFolder::next_free(dir.path(), "dcgan-digits").expect("a free number");
+        assert!(free().ends_with("dcgan-digits-001"));
+        fs::create_dir(dir.path().join("dcgan-digits-041")).expect("a folder");
+        fs::create_dir(dir.path().join("dcgan-digits-old")).expect("a folder");
+        assert!(free().ends_with("dcgan-digits-042"));
+    }
+
+    #[test]
+    fn a_failed_replacement_leaves_what_was_there() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("file");
+        write_atomically(&path, b"one").expect("it is written");
+        // A folder in the temporary file's place makes the writing fail.
+        fs::create_dir(temporary_of(&path)).expect("a folder");
+        let e = write_atomically(&path, b"two").expect_err("it cannot be written");
+        assert!(matches!(e, TrainingError::Io { .. }));
+        assert_eq!(fs::read(&path).expect("it is there"), b"one");
+    }
+
+    #[test]
+    fn a_folder_is_locked_once() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let folder = RunFolder { path: dir.path().to_owned() };
+        let lock = folder.lock().expect("it is free");
+        assert!(matches!(folder.lock(), Err(TrainingError::Locked { .. })));
+        drop(lock);
+        folder.lock().expect("it is free again");
+    }
+
+    #[test]
+    fn pruning_keeps_the_newest() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let folder = RunFolder { path: dir.path().to_owned() };
+        fs::create_dir(folder.checkpoints_folder()).expect("a folder");
+        for step in [5, 10, 200, 1_000_000_000] {
+            write_atomically(&folder.checkpoint(step), b"").expect("it is written");
+        }
+        fs::write(folder.checkpoints_folder().join("step-0000007.safetensors.tmp"), b"half").expect("it is written");
+        folder.prune(2).expect("it prunes");
+        folder.sweep().expect("it sweeps");
+        assert_eq!(folder.checkpoints().expect("a list"), [200, 1_000_000_000]);
+        assert_eq!(fs::read_dir(folder.checkpoints_folder()).expect("a list").count(), 2);
+    }
+}

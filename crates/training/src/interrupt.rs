@@ -1,0 +1,56 @@
+//! Ctrl-C: the first asks for an orderly end, the second leaves at once.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::error::{Result, TrainingError};
+
+/// Exit code after an interrupt.
+const EXIT: i32 = 130;
+
+/// Whether the person has asked to stop. Cloning shares it.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt {
+    asked: Arc<AtomicBool>,
+    last_line: Arc<Mutex<Option<String>>>,
+}
+
+impl Interrupt {
+    /// Listens for Ctrl-C (and the system's request to end). Once in a process.
+    ///
+    /// # Errors
+    /// The system refuses, or somebody listens already.
+    pub fn install() -> Result<Self> {
+        let interrupt = Interrupt::default();
+        let shared = interrupt.clone();
+        let heard = move || {
+            let mut err = std::io::stderr();
+            if shared.asked.swap(true, Ordering::SeqCst) {
+                // Closed output is no reason to stay.
+                let _ = writeln!(err, "stopped at once; the last checkpoint is whole");
+                if let Some(line) = shared.last_line.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+                    let _ = writeln!(std::io::stdout(), "{line}");
+                }
+                std::process::exit(EXIT);
+            }
+            let _ = writeln!(err, "\nfinishing this step; again to stop at once");
+        };
+        ctrlc::set_handler(heard).map_err(|e| TrainingError::Report(format!("cannot listen for Ctrl-C: {e}")))?;
+        Ok(interrupt)
+    }
+
+    /// What a second Ctrl-C still prints to standard output.
+    pub fn set_last_line(&self, line: String) {
+        *self.last_line.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
+    }
+
+    pub fn asked(&self) -> bool {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    /// As if Ctrl-C had been pressed.
+    pub fn ask(&self) {
+        self.asked.store(true, Ordering::SeqCst);
+    }
+}

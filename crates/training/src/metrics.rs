@@ -1,0 +1,142 @@
+//! `metrics.jsonl`: one strict JSON object a line, with `step` (steps done), `wall_s` (seconds of training so far) and the losses
+//! by name. A loss that is not finite is `null`: JSON has no NaN.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use crate::error::{Result, TrainingError};
+use crate::folder::write_atomically;
+
+/// A line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// Steps done.
+    pub step: u64,
+    /// Seconds of training so far, pauses between runs not counted.
+    pub wall_s: f64,
+    /// `None` for what was not finite.
+    pub losses: Vec<(String, Option<f32>)>,
+}
+
+impl Line {
+    fn to_json(&self) -> String {
+        let mut text = format!("{{\"step\":{},\"wall_s\":{:.3}", self.step, self.wall_s);
+        for (name, loss) in &self.losses {
+            let value = loss.filter(|v| v.is_finite()).map_or_else(|| "null".to_owned(), |v| format!("{v:?}"));
+            text.push_str(&format!(",{}:{value}", Value::from(name.as_str())));
+        }
+        text.push_str("}\n");
+        text
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let fields: Map<String, Value> = serde_json::from_str(text).ok()?;
+        let loss = |(name, value): (&String, &Value)| (name.clone(), value.as_f64().map(|v| v as f32));
+        let losses = fields.iter().filter(|(name, _)| !matches!(name.as_str(), "step" | "wall_s")).map(loss).collect();
+        Some(Line { step: fields.get("step")?.as_u64()?, wall_s: fields.get("wall_s")?.as_f64()?, losses })
+    }
+}
+
+/// All whole lines of a file; a missing file has none. What a killed process left half written is passed over.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn read(path: &Path) -> Result<Vec<Line>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).lines().filter_map(Line::parse).collect()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(vec![]),
+        Err(e) => Err(TrainingError::Io { path: path.to_owned(), source: e }),
+    }
+}
+
+/// The file while training.
+#[derive(Debug)]
+pub struct Log {
+    path: PathBuf,
+    file: File,
+    last: Option<Line>,
+}
+
+impl Log {
+    /// Continues a file after `step` steps: later lines, and a half line at its end, are dropped.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub fn open(path: &Path, step: u64) -> Result<Self> {
+        let mut lines = read(path)?;
+        lines.retain(|l| l.step <= step);
+        write_atomically(path, lines.iter().map(Line::to_json).collect::<String>().as_bytes())?;
+        let file = File::options().append(true).open(path).map_err(TrainingError::io(path))?;
+        Ok(Log { path: path.to_owned(), file, last: lines.pop() })
+    }
+
+    /// Seconds of training up to the last line.
+    pub fn wall_s(&self) -> f64 {
+        self.last.as_ref().map_or(0.0, |l| l.wall_s)
+    }
+
+    /// Adds a line, in one write.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn write(&mut self, line: Line) -> Result<()> {
+        self.file.write_all(line.to_json().as_bytes()).map_err(TrainingError::io(&self.path))?;
+        self.last = Some(line);
+        Ok(())
+    }
+
+    /// Makes what was written durable.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn sync(&self) -> Result<()> {
+        self.file.sync_data().map_err(TrainingError::io(&self.path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(step: u64, loss: f32) -> Line {
+        let losses = vec![("loss_d".to_owned(), Some(loss).filter(|l| l.is_finite())), ("loss_g".to_owned(), Some(0.1))];
+        Line { step, wall_s: step as f64 * 0.5, losses }
+    }
+
+    #[test]
+    fn lines_are_strict_json() {
+        let text =
+            Line { step: 3, wall_s: 1.25, losses: vec![("a \"b\"".into(), Some(f32::INFINITY)), ("c".into(), Some(1e-7))] };
+        assert_eq!(text.to_json(), "{\"step\":3,\"wall_s\":1.250,\"a \\\"b\\\"\":null,\"c\":1e-7}\n");
+        assert!(serde_json::from_str::<Value>(&text.to_json()).is_ok());
+    }
+
+    #[test]
+    fn floats_survive_to_the_bit() {
+        for v in [0.693_147_2_f32, f32::MIN_POSITIVE, 1.0, -3.402_823_5e38] {
+            let back = Line::parse(&line(1, v).to_json()).expect("a line");
+            assert_eq!(back.losses[0].1.map(f32::to_bits), Some(v.to_bits()));
+        }
+    }
+
+    #[test]
+    fn what_lies_past_the_checkpoint_is_dropped() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("metrics.jsonl");
+        let mut log = Log::open(&path, 0).expect("a new file");
+        for step in 1..=6 {
+            log.write(line(step, f32::NAN)).expect("it writes");
+        }
+        // As a killed process leaves it.
+        fs::write(&path, [fs::read(&path).expect("it is there"), b"{\"step\":7,\"wal".to_vec()].concat()).expect("it writes");
+        let mut log = Log::open(&path, 4).expect("it opens");
+        assert_eq!(log.wall_s(), 2.0);
+        log.write(line(5, 1.0)).expect("it writes");
+        let lines = read(&path).expect("it reads");
+        assert_eq!(lines.iter().map(|l| l.step).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+        assert_eq!((lines[3].losses[0].1, lines[4].losses[0].1), (None, Some(1.0)));
+    }
+}

@@ -1,0 +1,135 @@
+//! What a person sees of long work: a bar on a terminal, plain lines otherwise. Everything goes to standard error.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write as _, stderr};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Between plain lines, and between redrawings of the bar.
+const LINE_PAUSE: Duration = Duration::from_secs(5);
+const BAR_PAUSE: Duration = Duration::from_millis(100);
+/// Steps over which speed is measured before an estimate is given; the very first, which warms everything up, is left out.
+const MEASURED: u64 = 5;
+
+/// Shows how far training is.
+pub struct Progress {
+    silent: bool,
+    bar: Option<ProgressBar>,
+    total: u64,
+    /// Where and when counting began: after the first step.
+    origin: Option<(u64, Instant)>,
+    shown: Instant,
+    announced: bool,
+}
+
+impl Progress {
+    /// For the terminal, if standard error is one.
+    pub fn new() -> Self {
+        Self::with(false)
+    }
+
+    /// Says nothing: for tests.
+    pub fn silent() -> Self {
+        Self::with(true)
+    }
+
+    fn with(silent: bool) -> Self {
+        Progress { silent, bar: None, total: 0, origin: None, shown: Instant::now(), announced: false }
+    }
+
+    /// A line for the person.
+    pub fn say(&self, text: &str) {
+        match &self.bar {
+            _ if self.silent => {}
+            Some(bar) => bar.suspend(|| line(text)),
+            None => line(text),
+        }
+    }
+
+    pub(crate) fn begin(&mut self, step: u64, total: u64) {
+        (self.total, self.origin, self.announced) = (total, None, false);
+        // The first plain line comes soon, the next ones after a pause.
+        self.shown = Instant::now() - LINE_PAUSE;
+        if !self.silent && stderr().is_terminal() {
+            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+            // A fixed template: it cannot be wrong.
+            if let Ok(style) = ProgressStyle::with_template("{bar:30} {msg}") {
+                bar.set_style(style);
+            }
+            bar.set_position(step);
+            self.bar = Some(bar);
+        }
+    }
+
+    /// After `step` steps with these losses.
+    pub(crate) fn advance(&mut self, step: u64, losses: &[(String, f32)]) {
+        let (first, since) = *self.origin.get_or_insert_with(|| (step, Instant::now()));
+        let measured = step - first;
+        let per_step_s = (measured > 0).then(|| since.elapsed().as_secs_f64() / measured as f64);
+        if let Some(per_step_s) = per_step_s.filter(|_| measured >= MEASURED && !self.announced) {
+            self.announced = true;
+            let rest = per_step_s * (self.total - step) as f64;
+            self.say(&format!("{:.1} ms a step: {} to go", per_step_s * 1e3, duration(rest)));
+        }
+        let pause = if self.bar.is_some() { BAR_PAUSE } else { LINE_PAUSE };
+        if self.shown.elapsed() >= pause || step == self.total {
+            self.shown = Instant::now();
+            self.show(step, per_step_s, losses);
+        }
+    }
+
+    fn show(&self, step: u64, per_step_s: Option<f64>, losses: &[(String, f32)]) {
+        let mut text = format!("step {step}/{}", self.total);
+        if let Some(s) = per_step_s {
+            let _ = write!(text, "  {:.1} steps/s  ETA {}", 1.0 / s.max(1e-9), duration(s * (self.total - step) as f64));
+        }
+        for (name, loss) in losses {
+            let _ = write!(text, "  {name} {loss:.4}");
+        }
+        match &self.bar {
+            Some(bar) => {
+                bar.set_position(step);
+                bar.set_message(text);
+            }
+            None => self.say(&text),
+        }
+    }
+
+    pub(crate) fn end(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.abandon();
+        }
+    }
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Standard error that was closed is no reason to stop training.
+fn line(text: &str) {
+    let _ = writeln!(stderr(), "{text}");
+}
+
+/// Seconds as a person says them: `42 s`, `3 min 20 s`, `2 h 05 min`.
+pub fn duration(seconds: f64) -> String {
+    let s = seconds.max(0.0).round() as u64;
+    match s {
+        0..60 => format!("{s} s"),
+        60..3600 => format!("{} min {:02} s", s / 60, s % 60),
+        _ => format!("{} h {:02} min", s / 3600, s % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_words() {
+        assert_eq!([0.4, 59.6, 200.0, 7500.0].map(duration), ["0 s", "1 min 00 s", "3 min 20 s", "2 h 05 min"]);
+    }
+}

@@ -1,0 +1,188 @@
+//! `report.html`: one self-contained page with the run's numbers, its loss curves and its samples over time.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use plotters::prelude::*;
+
+use crate::config::RunConfig;
+use crate::error::{Result, TrainingError};
+use crate::folder::{RunFolder, write_atomically};
+use crate::metrics::{self, Line};
+use crate::progress::duration;
+
+/// Points of a curve; longer runs are averaged.
+const MOST_POINTS: usize = 600;
+/// Sample grids shown: evenly spaced, the last among them.
+const MOST_GRIDS: usize = 12;
+const SIZE: (u32, u32) = (860, 360);
+
+/// Writes the page anew.
+///
+/// # Errors
+/// Metrics or samples that cannot be read; a page that cannot be written.
+pub(crate) fn write(folder: &RunFolder, config: &RunConfig) -> Result<()> {
+    let lines = metrics::read(&folder.metrics())?;
+    let mut page = String::new();
+    let title = format!("{} on {}", config.model, config.data.name);
+    let _ = write!(page, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title>", escape(&title));
+    page.push_str(STYLE);
+    let _ = write!(page, "</head><body><h1>{}</h1>", escape(&title));
+    numbers(&mut page, config, &lines);
+    page.push_str("<h2>Losses</h2>");
+    page.push_str(&curves(&lines)?);
+    grids(&mut page, folder)?;
+    page.push_str("</body></html>\n");
+    write_atomically(&folder.report(), page.as_bytes())
+}
+
+const STYLE: &str = "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:880px;margin:2em auto;padding:0 1em;color:#222;background:#fff}\
+table{border-collapse:collapse}td{padding:.1em 1em .1em 0;vertical-align:top}td:first-child{color:#666}\
+svg{max-width:100%;height:auto}figure{display:inline-block;margin:.5em 1em .5em 0}figure img{image-rendering:pixelated;max-width:100%}\
+figcaption{color:#666}</style>";
+
+fn numbers(page: &mut String, config: &RunConfig, lines: &[Line]) {
+    let mut rows = vec![
+        ("model".to_owned(), format!("{} (preset {})", config.model, config.preset)),
+        ("data".to_owned(), format!("{}, {} rows, SHA-256 {}", config.data.name, config.data.n_train, config.data.sha256)),
+        ("device".to_owned(), format!("{} ({})", config.device.name, config.device.driver)),
+        ("batch, seed".to_owned(), format!("{}, {}", config.batch, config.seed)),
+    ];
+    let settings = config.settings.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", ");
+    rows.push(("settings".to_owned(), settings));
+    if let Some(last) = lines.last() {
+        let speed = last.step as f64 / last.wall_s.max(1e-9);
+        rows.push(("steps".to_owned(), format!("{} of {}", last.step, config.steps)));
+        rows.push(("time".to_owned(), format!("{}, {speed:.1} steps/s", duration(last.wall_s))));
+        let loss =
+            |(name, value): &(String, Option<f32>)| (name.clone(), value.map_or("not finite".into(), |v| format!("{v:.4}")));
+        rows.extend(last.losses.iter().map(loss));
+    }
+    page.push_str("<table>");
+    for (name, value) in rows {
+        let _ = write!(page, "<tr><td>{}</td><td>{}</td></tr>", escape(&name), escape(&value));
+    }
+    page.push_str("</table>");
+}
+
+/// A curve's points (step, mean of a few losses).
+type Curve = (String, Vec<(f64, f64)>);
+
+fn series(lines: &[Line]) -> Vec<Curve> {
+    let Some(first) = lines.first() else { return vec![] };
+    let per_point = lines.len().div_ceil(MOST_POINTS).max(1);
+    let curve = |name: &String| {
+        let values: Vec<(f64, f64)> =
+            lines.iter().filter_map(|l| Some((l.step as f64, f64::from(l.losses.iter().find(|(n, _)| n == name)?.1?)))).collect();
+        let mean = |points: &[(f64, f64)]| {
+            let n = points.len() as f64;
+            (points.iter().map(|p| p.0).sum::<f64>() / n, points.iter().map(|p| p.1).sum::<f64>() / n)
+        };
+        (name.clone(), values.chunks(per_point).map(mean).collect())
+    };
+    first.losses.iter().map(|(name, _)| curve(name)).collect()
+}
+
+fn curves(lines: &[Line]) -> Result<String> {
+    let series = series(lines);
+    let points = || series.iter().flat_map(|(_, points)| points.iter());
+    if points().count() < 2 {
+        return Ok("<p>Not enough steps yet.</p>".to_owned());
+    }
+    let range = |values: &mut dyn Iterator<Item = f64>| {
+        let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+        let room = ((high - low) * 0.05).max(1e-6);
+        low - room..high + room
+    };
+    let (x, y) = (range(&mut points().map(|p| p.0)), range(&mut points().map(|p| p.1)));
+    let mut svg = String::new();
+    {
+        let failed = |e: &dyn std::fmt::Display| TrainingError::Report(format!("the loss curves cannot be drawn: {e}"));
+        let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+        root.fill(&WHITE).map_err(|e| failed(&e))?;
+        let mut chart = ChartBuilder::on(&root)
+            .margin(10)
+            .x_label_area_size(36)
+            .y_label_area_size(56)
+            .build_cartesian_2d(x, y)
+            .map_err(|e| failed(&e))?;
+        let whole = |v: &f64| format!("{v:.0}");
+        let mesh = &mut chart.configure_mesh();
+        mesh.x_desc("step").x_label_formatter(&whole).light_line_style(WHITE).draw().map_err(|e| failed(&e))?;
+        for (n, (name, points)) in series.iter().enumerate() {
+            let colour = Palette99::pick(n).to_rgba();
+            let line = LineSeries::new(points.iter().copied(), colour.stroke_width(2));
+            let drawn = chart.draw_series(line).map_err(|e| failed(&e))?;
+            drawn.label(name).legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], colour.stroke_width(2)));
+        }
+        chart.configure_series_labels().border_style(BLACK).background_style(WHITE).draw().map_err(|e| failed(&e))?;
+        root.present().map_err(|e| failed(&e))?;
+    }
+    Ok(svg)
+}
+
+fn grids(page: &mut String, folder: &RunFolder) -> Result<()> {
+    let steps = folder.sample_steps()?;
+    if steps.is_empty() {
+        return Ok(());
+    }
+    page.push_str("<h2>Samples</h2><p>The same latents throughout.</p>");
+    let shown = steps.len().min(MOST_GRIDS);
+    for n in 1..=shown {
+        let step = steps[steps.len() * n / shown - 1];
+        let path = folder.sample(step);
+        let png = fs::read(&path).map_err(TrainingError::io(&path))?;
+        let _ = write!(
+            page,
+            "<figure><img alt=\"samples after {step} steps\" src=\"data:image/png;base64,{}\"><figcaption>step {step}</figcaption></figure>",
+            base64(&png)
+        );
+    }
+    Ok(())
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// RFC 4648, §4.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let word = (0..3).fold(0_u32, |w, i| w << 8 | u32::from(chunk.get(i).copied().unwrap_or(0)));
+        for i in 0..4 {
+            let digit = ALPHABET[(word >> (18 - 6 * i)) as usize & 63];
+            text.push(if i <= chunk.len() { char::from(digit) } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 4648, §10.
+    #[test]
+    fn base64_of_the_standard_vectors() {
+        let vectors = [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("foobar", "Zm9vYmFy")];
+        for (text, want) in vectors {
+            assert_eq!(base64(text.as_bytes()), want);
+        }
+    }
+
+    #[test]
+    fn curves_are_drawn_without_what_is_not_finite() {
+        let line = |step: u64| Line {
+            step,
+            wall_s: 0.0,
+            losses: vec![("loss_d".into(), Some(step as f32).filter(|_| step != 3)), ("loss_g".into(), Some(1.0))],
+        };
+        let lines: Vec<Line> = (1..=2000).map(line).collect();
+        let svg = curves(&lines).expect("it draws");
+        assert!(svg.contains("loss_d") && svg.contains("loss_g") && !svg.contains("NaN"), "{svg}");
+        assert!(series(&lines).iter().all(|(_, points)| points.len() <= MOST_POINTS));
+        assert!(curves(&lines[..0]).expect("it says so").contains("Not enough"));
+    }
+}

@@ -1,0 +1,121 @@
+//! Which checkpoint to use: the newest that is whole, or the one asked for.
+
+use std::fs;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::checkpoint::{Checkpoint, Identity};
+use crate::error::{Result, TrainingError};
+use crate::folder::RunFolder;
+
+/// `--checkpoint last|best|STEP`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// The newest whole one.
+    #[default]
+    Last,
+    /// By validation; models without a validation value have none.
+    Best,
+    Step(u64),
+}
+
+impl FromStr for Choice {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        match s {
+            "last" => Ok(Choice::Last),
+            "best" => Ok(Choice::Best),
+            _ => s.parse().map(Choice::Step).map_err(|_| format!("`{s}` is not `last`, `best` or a step")),
+        }
+    }
+}
+
+/// A checkpoint that was read and verified.
+#[derive(Debug)]
+pub struct Restored {
+    pub checkpoint: Checkpoint,
+    pub path: PathBuf,
+    /// Newer ones that were not whole, and why.
+    pub damaged: Vec<(PathBuf, String)>,
+}
+
+/// The newest whole checkpoint of a run; none where there are no checkpoints at all.
+///
+/// # Errors
+/// There are checkpoints, and none is whole; the newest whole one is of another run.
+pub fn restore_newest(folder: &RunFolder, identity: &Identity) -> Result<Option<Restored>> {
+    let mut damaged = Vec::new();
+    for step in folder.checkpoints()?.into_iter().rev() {
+        let path = folder.checkpoint(step);
+        match read(folder, step) {
+            Ok(checkpoint) => {
+                belongs(&checkpoint, identity).map_err(|reason| TrainingError::Foreign { path: path.clone(), reason })?;
+                return Ok(Some(Restored { checkpoint, path, damaged }));
+            }
+            Err(reason) => damaged.push((path, reason)),
+        }
+    }
+    if damaged.is_empty() {
+        return Ok(None);
+    }
+    let listed = damaged.iter().map(|(path, reason)| format!("; {}: {reason}", path.display())).collect();
+    Err(TrainingError::NoCheckpoint { folder: folder.path().to_owned(), listed })
+}
+
+/// The checkpoint asked for.
+///
+/// # Errors
+/// There is none, or it is damaged; no `best` where nothing is validated.
+pub fn choose(folder: &RunFolder, identity: &Identity, choice: Choice) -> Result<Restored> {
+    match choice {
+        Choice::Last => restore_newest(folder, identity)?.ok_or_else(|| TrainingError::NoCheckpoint {
+            folder: folder.path().to_owned(),
+            listed: ": the run has not written one yet".into(),
+        }),
+        Choice::Best => Err(TrainingError::Contradiction(format!(
+            "{} has no validation value, so no checkpoint is the best; use --checkpoint last or a step",
+            identity.model
+        ))),
+        Choice::Step(step) => {
+            let path = folder.checkpoint(step);
+            if !path.exists() {
+                let there = folder.checkpoints()?.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                return Err(TrainingError::Contradiction(format!("no checkpoint of step {step}; there are: {there}")));
+            }
+            let checkpoint = read(folder, step).map_err(|reason| TrainingError::Damaged { path: path.clone(), reason })?;
+            belongs(&checkpoint, identity).map_err(|reason| TrainingError::Foreign { path: path.clone(), reason })?;
+            Ok(Restored { checkpoint, path, damaged: vec![] })
+        }
+    }
+}
+
+/// Reads and verifies the checkpoint of a step. The error is in words.
+pub(crate) fn read(folder: &RunFolder, step: u64) -> Result<Checkpoint, String> {
+    let bytes = fs::read(folder.checkpoint(step)).map_err(|e| e.to_string())?;
+    let checkpoint = Checkpoint::decode(&bytes)?;
+    match checkpoint.step == step {
+        true => Ok(checkpoint),
+        false => Err(format!("it is the checkpoint of step {}", checkpoint.step)),
+    }
+}
+
+fn belongs(checkpoint: &Checkpoint, identity: &Identity) -> Result<(), String> {
+    let c = &checkpoint.identity;
+    let differ = |what: &str, its: &str, own: &str| Err(format!("its {what} is {its}, run.toml says {own}"));
+    if c.model != identity.model {
+        return differ("model", &c.model, &identity.model);
+    }
+    if c.seed != identity.seed {
+        return differ("seed", &c.seed.to_string(), &identity.seed.to_string());
+    }
+    if c.data != identity.data {
+        return differ("data", &c.data, &identity.data);
+    }
+    let text = |s: Option<&crate::config::Scalar>| s.map_or_else(|| "not set".to_owned(), ToString::to_string);
+    let keys = c.settings.keys().chain(identity.settings.keys());
+    let unequal = |key: &&String| c.settings.get(*key) != identity.settings.get(*key);
+    match keys.into_iter().find(unequal) {
+        Some(key) => differ(&format!("`{key}`"), &text(c.settings.get(key)), &text(identity.settings.get(key))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,5 @@
+//! Whole runs of a tiny DCGAN on the CPU.
+
+mod common;
+mod non_finite;
+mod run;
