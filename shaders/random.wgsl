@@ -1,6 +1,6 @@
 // random — random numbers by counter; one invocation a block of four.
 //   source  Salmon, Moraes, Dror, Shaw 2011, "Parallel Random Numbers: As Easy as 1, 2, 3", §3.3 (Philox 4x32-10);
-//           normals by Acklam's rational approximation of the inverse normal CDF
+//           normals by Giles 2010, "Approximating the erfinv function", table 1
 //   math    word i = lane i % 4 of philox((i / 4, stream, step, 0), seed); u = (⌊word / 2^9⌋ + 1/2) 2^-23, in (0, 1)
 //   shapes  seed u32 [2] (low word first) · step u32 [1] -> y [n], the bits of u32 or f32
 //   grid    ⌈n / 4 / WG_SIZE⌉, folded over x then y
@@ -49,25 +49,21 @@ fn uniform_of(word: u32) -> f32 {
     return (f32(word >> 9u) + 0.5) * (1.0 / 8388608.0);
 }
 
-fn tail(q: f32) -> f32 {
-    let above = ((((-0.007784894 * q - 0.32239646) * q - 2.4007583) * q - 2.5497325) * q + 4.374664) * q + 2.938164;
-    let below = (((0.007784696 * q + 0.32246713) * q + 2.4451342) * q + 3.7544087) * q + 1.0;
-    return above / below;
-}
-
+// √2 erf⁻¹(2u - 1)
 fn normal_of(u: f32) -> f32 {
-    let low = 0.02425;
-    if (u < low) {
-        return tail(sqrt(-2.0 * log(u)));
+    let x = 2.0 * u - 1.0; // exact, as are 1 - x and 1 + x
+    let w = -log((1.0 - x) * (1.0 + x));
+    var e = 0.0;
+    if (w < 5.0) {
+        let t = w - 2.5;
+        e = (((2.8102264e-8 * t + 3.4327394e-7) * t - 3.5233877e-6) * t - 4.3915065e-6) * t + 0.00021858087;
+        e = (((e * t - 0.001253725) * t - 0.0041776816) * t + 0.24664073) * t + 1.5014094;
+    } else {
+        let t = sqrt(w) - 3.0;
+        e = (((-0.00020021426 * t + 0.00010095056) * t + 0.0013493432) * t - 0.0036734284) * t + 0.0057395077;
+        e = (((e * t - 0.0076224613) * t + 0.0094388705) * t + 1.0016741) * t + 2.8329768;
     }
-    if (u > 1.0 - low) {
-        return -tail(sqrt(-2.0 * log(1.0 - u)));
-    }
-    let q = u - 0.5;
-    let r = q * q;
-    let above = ((((-39.69683 * r + 220.9461) * r - 275.9285) * r + 138.35775) * r - 30.664798) * r + 2.5066283;
-    let below = ((((-54.4761 * r + 161.58583) * r - 155.69898) * r + 66.80131) * r - 13.280682) * r + 1.0;
-    return above * q / below;
+    return e * x * 1.4142135;
 }
 
 fn draw(word: u32) -> u32 {
