@@ -12,5 +12,5 @@ pub use case::{Check, CheckKind, checks, forward, gradient, operands};
 pub use compare::{Mismatch, Worst, close, compare, compare_slices};
 pub use guard::{POISON, poison, unharmed};
 pub use operand::{fill, operand};
-pub use run::{Fault, drive, read_states, run_guarded, run_once};
+pub use run::{Fault, drive, read_states, run_guarded, run_once, run_step};
 pub use table::{Row, Table};

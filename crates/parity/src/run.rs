@@ -62,13 +62,16 @@ pub fn run_once(
     inputs: &[(&str, &HostTensor)],
 ) -> Result<Vec<HostTensor>, DeviceError> {
     let id = device.load(plan)?;
-    let outputs = step(device, id, inputs);
+    let outputs = run_step(device, id, inputs);
     device.unload(id);
     outputs
 }
 
-/// Runs one step of a loaded plan and waits for its outputs.
-fn step(device: &mut dyn Device, id: PlanId, inputs: &[(&str, &HostTensor)]) -> Result<Vec<HostTensor>, DeviceError> {
+/// Runs one step of a loaded plan and waits for its outputs, in order.
+///
+/// # Errors
+/// The device's.
+pub fn run_step(device: &mut dyn Device, id: PlanId, inputs: &[(&str, &HostTensor)]) -> Result<Vec<HostTensor>, DeviceError> {
     let ticket = device.submit(id, inputs)?;
     device.poll(Poll::Until(ticket))?;
     let outputs = device.finished(ticket);
@@ -114,7 +117,7 @@ fn guarded_step(
 ) -> Result<Vec<HostTensor>, Fault> {
     let fault = |error| Fault::Device { device: name.to_owned(), error };
     poison(device, id, plan).map_err(fault)?;
-    let outputs = step(device, id, inputs).map_err(fault)?;
+    let outputs = run_step(device, id, inputs).map_err(fault)?;
     if let Some(what) = unharmed(device, id, plan).map_err(fault)? {
         return Err(Fault::Guard { device: name.to_owned(), what });
     }

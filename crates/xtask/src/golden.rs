@@ -18,7 +18,9 @@ pub fn run(names: &[String]) -> Result<(), String> {
     }
     for script in scripts.iter().filter(|s| names.is_empty() || names.contains(s)) {
         println!("xtask: {script}");
-        succeed(Command::new(&python).arg(format!("{script}.py")).current_dir(&folder)).map_err(|why| {
+        let mut run = Command::new(&python);
+        run.arg(format!("{script}.py")).current_dir(&folder).env("PYTHONDONTWRITEBYTECODE", "1");
+        succeed(&mut run).map_err(|why| {
             format!("{why}; the scripts need PyTorch and safetensors: see assets/golden/README.md, and set CALOTYPE_PYTHON")
         })?;
     }

@@ -20,6 +20,9 @@ pub fn run(args: &[String]) -> Result<(), String> {
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--no-fail-fast"]).args(args);
     tests.env("CALOTYPE_GPU", "require").stdin(Stdio::null()).stdout(Stdio::piped());
+    if cfg!(target_os = "linux") && std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        tests.env("XDG_RUNTIME_DIR", std::env::temp_dir()); // Mesa grumbles without
+    }
     let mut child = tests.spawn().map_err(|e| format!("cargo does not start: {e}"))?;
     let mut counts = Counts::default();
     if let Some(output) = child.stdout.take() {

@@ -1,0 +1,347 @@
+//! Against PyTorch: the vectors in `assets/golden`, on every device. Layouts are PyTorch's there and turned here.
+
+use std::sync::Arc;
+
+use calotype_graph::op::{Conv2dTranspose, Tolerance};
+use calotype_graph::{
+    Device, Graph, HostTensor, Init, Layout, Mode, PlanOptions, Poll, Program, Scope, Tensor, Type, Window, plan,
+};
+use calotype_models::layers::Layers;
+use calotype_models::optimisers::{Adam, AdamInputs, RmsProp, Sgd};
+use calotype_models::{DataShape, Preset, init};
+use calotype_parity::{compare, read_states, run_once, run_step};
+use calotype_tests::{Golden, Suite, permuted};
+
+/// NCHW there, NHWC here, and back.
+const TO_NHWC: &[usize] = &[0, 2, 3, 1];
+
+/// Sums of up to a hundred products of unit size; functions of a few ulp.
+const CLOSE: Tolerance = Tolerance { atol: 3e-5, rtol: 2e-5 };
+
+fn main() -> std::process::ExitCode {
+    let mut suite = Suite::new();
+    suite.devices("conv2d", conv2d);
+    suite.devices("conv2d_transpose", conv2d_transpose);
+    suite.devices("batch_norm", batch_norm);
+    suite.devices("softmax", softmax);
+    suite.devices("optimisers", optimisers);
+    suite.devices("gradient_penalty", gradient_penalty);
+    suite.devices("dcgan", dcgan);
+    suite.run()
+}
+
+fn check(what: &str, got: &HostTensor, want: &HostTensor, tolerance: Tolerance) {
+    if let Err(why) = compare(got, want, tolerance) {
+        panic!("{what}: {why}");
+    }
+}
+
+/// Weights from PyTorch's layout.
+fn weights(golden: &Golden, name: &str, layout: Layout) -> HostTensor {
+    let there = golden.get(name);
+    let Some(axes) = layout.axes() else { return there };
+    let mut inverse = vec![0; axes.len()];
+    axes.iter().enumerate().for_each(|(d, &a)| inverse[a] = d);
+    permuted(&there, &inverse)
+}
+
+/// A program of one step, its inputs by name, on a device; outputs in order.
+fn run(device: &mut dyn Device, program: &Program, inputs: &[(&str, &HostTensor)]) -> Vec<HostTensor> {
+    let plan = Arc::new(plan(program, device.profile(), PlanOptions::default()).expect("it fits"));
+    run_once(device, &plan, inputs).expect("it runs")
+}
+
+fn window(golden: &Golden, name: &str) -> Window {
+    let w = golden.get(name);
+    let w: Vec<usize> = w.as_u32().expect("integers").iter().map(|&n| n as usize).collect();
+    Window { stride: [w[0], w[1]], pad: [w[2], w[3]], dilation: [w[4], w[5]] }
+}
+
+/// y and the cotangents of x and w, in that order, for an op on x and w.
+fn with_gradients(x: &HostTensor, w: &HostTensor, dy: &HostTensor, op: impl Fn(&Tensor, &Tensor) -> Tensor) -> Program {
+    let g = Graph::new("golden");
+    let (x, w) = (g.input("x", x.ty()), g.input("w", w.ty()));
+    let y = op(&x, &w);
+    let dy = g.input("dy", dy.ty());
+    let gradients = g.vjp(&[(&y, &dy)], &[&x, &w]);
+    g.output("y", &y);
+    g.output("dx", &gradients[0]);
+    g.output("dw", &gradients[1]);
+    g.finish().expect("the golden's shapes agree")
+}
+
+fn conv2d(device: &mut dyn Device) {
+    let golden = Golden::open("conv2d");
+    for case in golden.cases("conv/") {
+        let name = |part: &str| format!("{case}/{part}");
+        let image = |part: &str| permuted(&golden.get(&name(part)), TO_NHWC);
+        let (x, w, dy) = (image("x"), weights(&golden, &name("w"), Layout::Conv), image("dy"));
+        let window = window(&golden, &name("window"));
+        let program = with_gradients(&x, &w, &dy, |x, w| x.conv2d(w, window));
+        let got = run(device, &program, &[("x", &x), ("w", &w), ("dy", &dy)]);
+        check(&name("y"), &got[0], &image("y"), CLOSE);
+        check(&name("dx"), &got[1], &image("dx"), CLOSE);
+        check(&name("dw"), &got[2], &weights(&golden, &name("dw"), Layout::Conv), CLOSE);
+    }
+}
+
+fn conv2d_transpose(device: &mut dyn Device) {
+    let golden = Golden::open("conv2d");
+    for case in golden.cases("transpose/") {
+        let name = |part: &str| format!("{case}/{part}");
+        let image = |part: &str| permuted(&golden.get(&name(part)), TO_NHWC);
+        let (x, w, dy) = (image("x"), weights(&golden, &name("w"), Layout::ConvTranspose), image("dy"));
+        let op = Conv2dTranspose { window: window(&golden, &name("window")), size: [dy.shape.dims()[1], dy.shape.dims()[2]] };
+        let program = with_gradients(&x, &w, &dy, |x, w| Tensor::apply(op, &[x.clone(), w.clone()]));
+        let got = run(device, &program, &[("x", &x), ("w", &w), ("dy", &dy)]);
+        check(&name("y"), &got[0], &image("y"), CLOSE);
+        check(&name("dx"), &got[1], &image("dx"), CLOSE);
+        check(&name("dw"), &got[2], &weights(&golden, &name("dw"), Layout::ConvTranspose), CLOSE);
+    }
+}
+
+fn batch_norm(device: &mut dyn Device) {
+    let golden = Golden::open("batch_norm");
+    for case in golden.cases("") {
+        // Channels last: [B, C, H, W] turns, [B, C] does not.
+        let get = |part: &str| {
+            let t = golden.get(&format!("{case}/{part}"));
+            if t.shape.rank() == 4 { permuted(&t, TO_NHWC) } else { t }
+        };
+        let layer = |s: &Scope, x: &Tensor| s.sub(&case).batch_norm("norm", x, Init::Constant(1.0));
+        let state = |part: &str| format!("{case}.norm.{part}");
+        device.write_state(&state("weight"), &get("scale")).expect("a new state");
+        device.write_state(&state("bias"), &get("shift")).expect("a new state");
+        let (zero, one) = (get("scale").shape, get("scale").shape);
+        let n = zero.numel();
+        device.write_state(&state("running_mean"), &HostTensor::f32(zero, vec![0.0; n])).expect("a new state");
+        device.write_state(&state("running_var"), &HostTensor::f32(one, vec![1.0; n])).expect("a new state");
+
+        let g = Graph::new("training");
+        let s = Scope::new(&g, Mode::Train);
+        let parts = ["x0", "dy0", "x1", "dy1"].map(|part| (part, get(part)));
+        let inputs: Vec<Tensor> = parts.iter().map(|(name, t)| g.input(name, t.ty())).collect();
+        for (call, pair) in inputs.chunks(2).enumerate() {
+            let y = layer(&s, &pair[0]);
+            let parameters = s.parameters();
+            let [(_, scale), (_, shift)] = &parameters[..] else { panic!("{parameters:?}") };
+            let gradients = g.vjp(&[(&y, &pair[1])], &[&pair[0], scale, shift]);
+            g.output(&format!("y{call}"), &y);
+            for (name, t) in ["dx", "dscale", "dshift"].iter().zip(&gradients) {
+                g.output(&format!("{name}{call}"), t);
+            }
+        }
+        let program = g.finish().expect("first derivatives");
+        let given: Vec<(&str, &HostTensor)> = parts.iter().map(|(n, t)| (*n, t)).collect();
+        let got = run(device, &program, &given);
+        for ((name, _), got) in program.outputs().zip(&got) {
+            // Two values a channel: their variance may be tiny, and its inverse root multiplies every error.
+            let tolerance = if case == "two values" { Tolerance { atol: 1e-3, rtol: 1e-3 } } else { CLOSE };
+            check(&format!("{case}: {name}"), got, &get(name), tolerance);
+        }
+        let names = [state("running_mean"), state("running_var")];
+        let running = read_states(device, &[&names[0], &names[1]]).expect("they are there");
+        check(&names[0], &running[0], &get("running_mean"), CLOSE);
+        check(&names[1], &running[1], &get("running_var"), CLOSE);
+
+        let g = Graph::new("evaluation");
+        let x = get("x_eval");
+        g.output("y", &layer(&Scope::new(&g, Mode::Eval), &g.input("x", x.ty())));
+        let got = run(device, &g.finish().expect("no gradients"), &[("x", &x)]);
+        check(&format!("{case}: evaluation"), &got[0], &get("y_eval"), CLOSE);
+    }
+}
+
+fn softmax(device: &mut dyn Device) {
+    let golden = Golden::open("softmax");
+    for case in golden.cases("") {
+        let get = |part: &str| golden.get(&format!("{case}/{part}"));
+        for (name, op) in [("softmax", Tensor::softmax as fn(&Tensor) -> Tensor), ("logsumexp", Tensor::log_sum_exp)] {
+            let (x, dy) = (get("x"), get(&format!("{name}_dy")));
+            let g = Graph::new("golden");
+            let leaf = g.input("x", x.ty());
+            let y = op(&leaf);
+            g.output("y", &y);
+            g.output("dx", &g.vjp(&[(&y, &g.input("dy", dy.ty()))], &[&leaf])[0]);
+            let got = run(device, &g.finish().expect("a graph"), &[("x", &x), ("dy", &dy)]);
+            check(&format!("{case}: {name}"), &got[0], &get(name), CLOSE);
+            check(&format!("{case}: {name} gradient"), &got[1], &get(&format!("{name}_dx")), CLOSE);
+        }
+    }
+}
+
+/// Adam's inputs of the test.
+const ADAM: AdamInputs = AdamInputs { step_size: "step_size", root_correction: "root_correction" };
+
+/// Five steps of one optimiser on the golden gradients. `build` writes the update of the state `w` by `g`; `scalars` gives a
+/// step's other inputs; `moments`: names of the optimiser's states, and PyTorch's.
+fn optimiser(
+    device: &mut dyn Device,
+    name: &str,
+    build: impl Fn(&Graph, &[(calotype_graph::StateSpec, Tensor)], &[Tensor]),
+    scalars: impl Fn(u64) -> Vec<(&'static str, f32)>,
+    moments: &[&str],
+) {
+    let golden = Golden::open("optimisers");
+    let state = format!("{name}.w");
+    let w = golden.get("w");
+    let graph = Graph::new(name);
+    let g = graph.input("g", w.ty());
+    graph.state(&state, w.ty(), Init::Zeros, Layout::Plain, true);
+    build(&graph, &graph.parameters(""), &[g]);
+    let program = graph.finish().expect("an update");
+    for spec in program.states() {
+        device.write_state(&spec.name, &init::initial(spec, 0)).expect("a new state");
+    }
+    device.write_state(&state, &w).expect("the parameter");
+    let plan = Arc::new(plan(&program, device.profile(), PlanOptions::default()).expect("it fits"));
+    let id = device.load(&plan).expect("it loads");
+    for step in 0..5 {
+        let scalars: Vec<(&str, HostTensor)> = scalars(step).into_iter().map(|(n, v)| (n, HostTensor::scalar(v))).collect();
+        let g = golden.get(&format!("g{step}"));
+        let inputs: Vec<(&str, &HostTensor)> = scalars.iter().map(|(n, t)| (*n, t)).chain([("g", &g)]).collect();
+        run_step(device, id, &inputs).expect("it runs");
+        let w = read_states(device, &[&state]).expect("it is there").remove(0);
+        check(&format!("{name}, step {step}"), &w, &golden.get(&format!("{name}/w{step}")), Tolerance { atol: 1e-7, rtol: 5e-7 });
+    }
+    for moment in moments {
+        let got = read_states(device, &[&format!("optimizer.{state}.{moment}")]).expect("it is there").remove(0);
+        let tolerance = Tolerance { atol: 1e-9, rtol: 2e-6 }; // 1 - β2 has seven digits
+        check(&format!("{name}: {moment}"), &got, &golden.get(&format!("{name}/{moment}")), tolerance);
+    }
+    device.unload(id);
+}
+
+fn optimisers(device: &mut dyn Device) {
+    let adam = Adam { lr: 2e-4, beta1: 0.5, beta2: 0.999, eps: 1e-8 };
+    let defaults = Adam { lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8 };
+    for (name, adam) in [("adam", adam), ("adam_defaults", defaults)] {
+        let update = |g: &Graph, p: &[_], d: &[Tensor]| adam.update(g, ADAM, p, d);
+        optimiser(device, name, update, |step| adam.inputs(ADAM, step), &["exp_avg", "exp_avg_sq"]);
+    }
+    let rms_prop = RmsProp { alpha: 0.9, eps: 1e-6 };
+    let update = |g: &Graph, p: &[_], d: &[Tensor]| rms_prop.update(g, &g.scalar_input("lr"), p, d);
+    optimiser(device, "rmsprop", update, |_| vec![("lr", 1e-3)], &["square_avg"]);
+    let sgd = Sgd { momentum: 0.9 };
+    let update = |g: &Graph, p: &[_], d: &[Tensor]| sgd.update(g, &g.scalar_input("lr"), p, d);
+    optimiser(device, "sgd", update, |_| vec![("lr", 0.1)], &["momentum_buffer"]);
+}
+
+fn gradient_penalty(device: &mut dyn Device) {
+    let golden = Golden::open("gradient_penalty");
+    let x = permuted(&golden.get("x"), TO_NHWC);
+    let layouts = [("w1", Layout::Conv), ("w2", Layout::Conv), ("w3", Layout::Linear)];
+    let values = layouts.map(|(name, layout)| (name, weights(&golden, name, layout)));
+    let g = Graph::new("gradient penalty");
+    let image = g.input("x", x.ty());
+    let w: Vec<Tensor> = values.iter().map(|(name, t)| g.input(name, t.ty())).collect();
+    let h = image.conv2d(&w[0], Window::square(2, 1)).leaky_relu(0.2);
+    let h = h.conv2d(&w[1], Window::square(1, 1)).leaky_relu(0.2); // [B, 4, 4, 5]
+    let d = h.permute(&[0, 3, 1, 2]).reshape([x.shape.dims()[0], 80]).matmul(&w[2]);
+    let dx = g.grad(&d.sum_all(), &[&image]).remove(0);
+    let penalty = (dx.square().sum(&[1, 2, 3]).sqrt() - 1.0).square().mean_all();
+    g.output("penalty", &penalty);
+    for (gradient, (name, _)) in g.grad(&penalty, &w.iter().collect::<Vec<_>>()).iter().zip(&values) {
+        g.output(&format!("d{name}"), gradient);
+    }
+    let program = g.finish().expect("all of it can be differentiated twice");
+    let inputs: Vec<(&str, &HostTensor)> = values.iter().map(|(n, t)| (*n, t)).chain([("x", &x)]).collect();
+    let got = run(device, &program, &inputs);
+    check("penalty", &got[0], &golden.get("penalty"), CLOSE);
+    for ((name, layout), got) in layouts.iter().zip(&got[1..]) {
+        check(&format!("d{name}"), got, &weights(&golden, &format!("d{name}"), *layout), CLOSE);
+    }
+}
+
+const DCGAN_STEPS: u32 = 10;
+const DCGAN_BATCH: usize = 4;
+
+/// Ten losses, every gradient of the first step, and where ten steps lead.
+fn dcgan(device: &mut dyn Device) {
+    let golden = Golden::open("dcgan");
+    let settings = [("size".to_owned(), "32".to_owned()), ("width".to_owned(), "4".to_owned())].into();
+    let data = DataShape { height: 32, width: 32, channels: 1, n_train: 40 };
+    let info = calotype_models::find("dcgan").expect("a model of that name");
+    let model = info.build(Preset::Small, &settings, &data).expect("valid settings");
+    let program = model.training(DCGAN_BATCH).expect("it builds");
+    same_latents(device, &golden);
+
+    let networks: Vec<_> = program.states().filter(|s| !s.name.starts_with("optimizer.")).cloned().collect();
+    assert_eq!(networks.len(), golden.names("initial/").count(), "the same tensors");
+    for spec in program.states() {
+        device.write_state(&spec.name, &init::initial(spec, 0)).expect("a new state");
+    }
+    for spec in &networks {
+        let value = weights(&golden, &format!("initial/{}", spec.name), spec.layout);
+        device.write_state(&spec.name, &value).expect("the model's shape is PyTorch's");
+    }
+    let plan = Arc::new(plan(&program, device.profile(), PlanOptions::default()).expect("it fits"));
+    let id = device.load(&plan).expect("it loads");
+    let images = permuted(&golden.get("images"), &[0, 1, 3, 4, 2]); // [10, 4, 32, 32, 1]
+    let (loss_d, loss_g) = (golden.get("loss_d"), golden.get("loss_g"));
+    for step in 0..DCGAN_STEPS {
+        let scalars: Vec<(&str, HostTensor)> =
+            model.step_inputs(step.into()).into_iter().map(|(n, v)| (n, HostTensor::scalar(v))).collect();
+        let batch = part(&images, step as usize);
+        let (seed, count) = (HostTensor::u32([2], [7, 0]), HostTensor::u32([1], [step]));
+        let fixed = [("images", &batch), ("seed", &seed), ("step", &count)];
+        let inputs: Vec<(&str, &HostTensor)> = scalars.iter().map(|(n, t)| (*n, t)).chain(fixed).collect();
+        let losses = run_step(device, id, &inputs).expect("it runs");
+        let tolerance = Tolerance { atol: 1e-6 * (step + 5) as f32, rtol: 1e-6 };
+        check(&format!("loss_d, step {step}"), &losses[0], &part(&loss_d, step as usize), tolerance);
+        check(&format!("loss_g, step {step}"), &losses[1], &part(&loss_g, step as usize), tolerance);
+        if step == 0 {
+            first_gradients(device, &golden, &program);
+        }
+    }
+    final_states(device, &golden, &networks);
+    device.unload(id);
+}
+
+/// The device draws the z that the golden run was given.
+fn same_latents(device: &mut dyn Device, golden: &Golden) {
+    let want = golden.get("z");
+    let g = Graph::new("latents");
+    g.output("z", &g.random("z", calotype_graph::op::Distribution::Normal, [DCGAN_BATCH, 100]));
+    let program = g.finish().expect("a draw");
+    for step in [0, DCGAN_STEPS - 1] {
+        let (seed, count) = (HostTensor::u32([2], [7, 0]), HostTensor::u32([1], [step]));
+        let z = run(device, &program, &[("seed", &seed), ("step", &count)]);
+        check("z", &z[0], &part(&want, step as usize), Tolerance { atol: 2e-6, rtol: 1e-6 });
+    }
+}
+
+/// After the first step Adam's first moment is (1 - 0.5) times the gradient, exactly.
+fn first_gradients(device: &mut dyn Device, golden: &Golden, program: &Program) {
+    let parameters: Vec<_> = program.parameters().cloned().collect();
+    assert_eq!(parameters.len(), golden.names("gradient/").count(), "a gradient for each parameter");
+    for spec in &parameters {
+        let moment = read_states(device, &[&format!("optimizer.{}.exp_avg", spec.name)]).expect("Adam's").remove(0);
+        let gradient: Vec<f32> = moment.as_f32().expect("floats").iter().map(|m| 2.0 * m).collect();
+        let want = weights(golden, &format!("gradient/{}", spec.name), spec.layout);
+        let largest = want.as_f32().expect("floats").iter().fold(0.0f32, |m, v| m.max(v.abs()));
+        // Against the largest element: small ones are differences of large ones.
+        let tolerance = Tolerance { atol: 1e-5 * largest, rtol: 1e-5 };
+        check(&format!("gradient of {}", spec.name), &HostTensor::f32(moment.shape, gradient), &want, tolerance);
+    }
+}
+
+/// A weight may be off by an Adam step of 2e-4 where a gradient is so near zero that rounding decides its sign; on average
+/// they are not.
+fn final_states(device: &mut dyn Device, golden: &Golden, networks: &[calotype_graph::StateSpec]) {
+    for spec in networks {
+        let got = read_states(device, &[&spec.name]).expect("a state").remove(0);
+        let want = weights(golden, &format!("final/{}", spec.name), spec.layout);
+        let (g, w) = (got.as_f32().expect("floats"), want.as_f32().expect("floats"));
+        check(&format!("final {}", spec.name), &got, &want, Tolerance { atol: 2e-4, rtol: 1e-5 });
+        let mean = g.iter().zip(w).map(|(g, w)| f64::from(g - w).abs()).sum::<f64>() / g.len() as f64;
+        assert!(mean < 1e-6, "final {}: off by {mean:e} on average", spec.name);
+    }
+}
+
+/// Row `n` of the first axis.
+fn part(t: &HostTensor, n: usize) -> HostTensor {
+    let shape = &t.shape.dims()[1..];
+    let len: usize = shape.iter().product();
+    HostTensor::f32(shape, &t.as_f32().expect("floats")[n * len..(n + 1) * len])
+}

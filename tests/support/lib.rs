@@ -1,0 +1,10 @@
+//! What the integration tests share: devices to run on, and golden vectors.
+
+mod devices;
+mod golden;
+mod suite;
+mod tidy;
+
+pub use devices::{GPU_MODES, On, with};
+pub use golden::{Golden, permuted};
+pub use suite::Suite;
