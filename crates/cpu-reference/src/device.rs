@@ -7,8 +7,8 @@ use std::time::Instant;
 use calotype_graph::device::first_non_finite;
 use calotype_graph::plan::{Layout, Place, Port, Step};
 use calotype_graph::{
-    BoxFuture, CompileJob, Device, DeviceError, DeviceKind, DeviceProfile, Dtype, HostData, HostTensor, HostTime, Init,
-    NonFinite, Plan, PlanId, Poll, Region, StateSpec, Ticket, Type,
+    BoxFuture, CompileJob, Device, DeviceError, DeviceKind, DeviceProfile, Dtype, HostTensor, HostTime, Init, NonFinite, Plan,
+    PlanId, Poll, Region, StateSpec, Ticket, Type,
 };
 
 use crate::execute::{Executor, Plain, Prepared, prepare};
@@ -16,6 +16,7 @@ use crate::fast::Context;
 use crate::fast::simd::Level;
 use crate::float::Float;
 use crate::memory::{Buffer, LINE, Table, check};
+use crate::transfer::{expect, host, numbers, store, store_f64};
 
 /// Bytes of an element, as plans count them. In f64 the memory is twice that.
 const ELEMENT_BYTES: u64 = 4;
@@ -203,6 +204,22 @@ impl<T: Float> Cpu<T> {
         })
     }
 
+    /// Runs one step and gives the seconds that each of [`Plan::steps`] took.
+    ///
+    /// # Errors
+    /// As [`Device::submit`].
+    pub fn time_steps(&mut self, id: PlanId, inputs: &[(&str, &HostTensor)]) -> Result<Vec<f64>, DeviceError> {
+        self.upload_host(id, inputs)?;
+        let mut seconds = Vec::with_capacity(self.loaded(id)?.plan.steps.len());
+        let mut last = Instant::now();
+        self.replay(id, |_, _, _| {
+            let now = Instant::now();
+            seconds.push((now - last).as_secs_f64());
+            last = now;
+        })?;
+        Ok(seconds)
+    }
+
     /// Runs one step with inputs and outputs in f64, whatever the memory; u32 elements are given as numbers. Inputs are
     /// given by name, all of them; outputs come in the order of [`Plan::outputs`]. For finite differences.
     ///
@@ -259,42 +276,6 @@ impl<T: Float> Cpu<T> {
 
 fn of_place<'a, T: Float>(memory: &'a Buffer<T>, place: &Place) -> &'a [T] {
     &memory.as_slice()[place.offset..][..place.len]
-}
-
-fn expect(name: &str, ty: &Type, value: &HostTensor) -> Result<(), DeviceError> {
-    let got = value.ty();
-    if got == *ty { Ok(()) } else { Err(DeviceError::WrongType { name: name.to_owned(), expected: ty.clone(), got }) }
-}
-
-/// Copies a host tensor into memory of its length.
-fn store<T: Float>(value: &HostTensor, to: &mut [T]) {
-    match &value.data {
-        HostData::F32(v) => to.iter_mut().zip(v).for_each(|(t, &v)| *t = T::of(v)),
-        HostData::U32(v) => to.iter_mut().zip(v).for_each(|(t, &v)| *t = T::from_word(v)),
-    }
-}
-
-fn store_f64<T: Float>(name: &str, ty: &Type, value: &[f64], to: &mut [T]) -> Result<(), DeviceError> {
-    if value.len() != to.len() {
-        let (expected, got) = (to.len(), value.len());
-        return Err(DeviceError::WrongSize { name: name.to_owned(), expected, got, dtype: ty.dtype });
-    }
-    for (t, &v) in to.iter_mut().zip(value) {
-        *t = if ty.dtype == Dtype::F32 { T::of_f64(v) } else { T::from_word(v as u32) };
-    }
-    Ok(())
-}
-
-fn numbers<T: Float>(ty: &Type, values: &[T]) -> Vec<f64> {
-    let number = |v: &T| if ty.dtype == Dtype::F32 { v.to_f64() } else { v.word().into() };
-    values.iter().map(number).collect()
-}
-
-fn host<T: Float>(ty: &Type, values: &[T]) -> HostTensor {
-    match ty.dtype {
-        Dtype::F32 => HostTensor::f32(ty.shape.clone(), values.iter().map(|v| v.to_f32()).collect::<Vec<_>>()),
-        Dtype::U32 => HostTensor::u32(ty.shape.clone(), values.iter().map(|v| v.word()).collect::<Vec<_>>()),
-    }
 }
 
 impl<T: Float> Device for Cpu<T> {

@@ -5,11 +5,12 @@
 //! - [`Cpu::<f32>::fast`] runs the variants that users train with.
 
 mod device;
-pub mod fast;
 mod execute;
+pub mod fast;
 mod float;
 mod memory;
 pub mod op;
+mod transfer;
 
 pub use device::Cpu;
 pub use fast::simd::Level;

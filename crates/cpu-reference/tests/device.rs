@@ -1,5 +1,6 @@
 //! The device's own behaviour: state, tickets, memory, errors.
 
+#[expect(dead_code, reason = "every test binary uses a part of it")]
 mod common;
 
 use std::sync::Arc;
@@ -76,8 +77,8 @@ fn wrong_use_is_an_error_that_names_it() {
 
 #[test]
 fn allocated_bytes_are_the_planned_ones() {
-    for guarded in [false, true] {
-        let mut cpu = if guarded { Cpu::<f32>::plain().with_guard_bands() } else { Cpu::<f32>::plain() };
+    let devices = [Cpu::<f32>::plain(), Cpu::<f32>::plain().with_guard_bands(), Cpu::fast(1).unwrap(), Cpu::fast(3).unwrap()];
+    for mut cpu in devices {
         let p = accumulator(&cpu);
         let id = cpu.load(&p).unwrap();
         assert_eq!(cpu.allocated_bytes(), p.memory.total());

@@ -42,7 +42,8 @@ impl<'a> Bound<'a> {
             let float = r.ty.dtype == Dtype::F32 || program.bits;
             Operand { data, len, index: &r.index, float }
         });
-        let mut bound = Bound { program, uniforms: Vec::with_capacity(program.uniforms.len()), operands: operands.collect(), level };
+        let mut bound =
+            Bound { program, uniforms: Vec::with_capacity(program.uniforms.len()), operands: operands.collect(), level };
         for u in &program.uniforms {
             let of = |n: usize| bound.uniforms[n];
             let value = match *u {

@@ -4,10 +4,10 @@ use calotype_graph::DeviceError;
 use calotype_graph::op::{Op, ReduceKind};
 use calotype_graph::plan::{Kernel, Step};
 
+use super::Context;
 use super::epilogue::{Bound, Epilogue};
 use super::gemm::Shared;
 use super::program::Program;
-use super::Context;
 use crate::execute::{Executor, Prepared, plain_op};
 use crate::memory::{Operands, Source};
 use crate::op;

@@ -125,7 +125,11 @@ pub fn gemm<A: SourceA, B: SourceB, C: Rows>(
         return;
     }
     let n_block = s.n.min(packed.len() / KC / NR * NR);
-    if s.m <= FEW_ROWS && s.n <= NARROW && s.n.is_multiple_of(NR) && let Some((b, stride)) = b.in_place() {
+    if s.m <= FEW_ROWS
+        && s.n <= NARROW
+        && s.n.is_multiple_of(NR)
+        && let Some((b, stride)) = b.in_place()
+    {
         assert!(s.k == 0 || (s.k - 1) * stride + s.n <= b.len());
         let (c_len, c) = (c.len(), Shared(c.as_mut_ptr()));
         let block = Block { x, s, a, rows, b: Panels::InPlace { b, stride }, n: 0..s.n, k: 0..s.k, c, c_len };
@@ -274,7 +278,8 @@ impl<A: SourceA, C: Rows> Block<'_, A, C> {
         let cols = self.columns(ps);
         for m in ms.clone() {
             // SAFETY: as for the tiles.
-            unsafe { std::slice::from_raw_parts_mut(self.c.get().add(self.checked_offset(m) + cols.start), cols.len()) }.fill(0.0);
+            unsafe { std::slice::from_raw_parts_mut(self.c.get().add(self.checked_offset(m) + cols.start), cols.len()) }
+                .fill(0.0);
         }
     }
 

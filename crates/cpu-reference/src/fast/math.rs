@@ -32,7 +32,7 @@ pub fn exp<const FMA: bool>(x: f32) -> f32 {
     let n = shifted - ROUND;
     let whole = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
     let r = fma::<FMA>(n, -LN_2_LOW, fma::<FMA>(n, -LN_2_HIGH, x));
-    let p = polynomial::<FMA, 6>(r, [1.987_569_1e-4, 1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_66, 0.5]);
+    let p = polynomial::<FMA, 6>(r, [0.000_198_756_91, 0.001_398_199_9, 0.008_333_452, 0.041_665_796, 0.166_666_66, 0.5]);
     let y = fma::<FMA>(p, r * r, r) + 1.0;
     // 2^n in two factors: n may be outside the range of one exponent.
     let half = whole >> 1;
@@ -54,7 +54,14 @@ pub fn log<const FMA: bool>(x: f32) -> f32 {
     let p = polynomial::<FMA, 9>(
         f,
         [
-            7.037_684e-2, -0.115_146_1, 0.116_769_99, -0.124_201_41, 0.142_493_22, -0.166_680_58, 0.200_007_15, -0.249_999_94,
+            0.070_376_836,
+            -0.115_146_1,
+            0.116_769_984,
+            -0.124_201_41,
+            0.142_493_23,
+            -0.166_680_58,
+            0.200_007_14,
+            -0.249_999_94,
             0.333_333_3,
         ],
     );
@@ -69,7 +76,7 @@ pub fn log<const FMA: bool>(x: f32) -> f32 {
 pub fn tanh<const FMA: bool>(x: f32) -> f32 {
     let size = x.abs();
     let z = x * x;
-    let p = polynomial::<FMA, 5>(z, [-5.704_989e-3, 2.063_908_9e-2, -5.373_971_6e-2, 0.133_314_42, -0.333_332_82]);
+    let p = polynomial::<FMA, 5>(z, [-0.005_704_988_7, 0.020_639_088, -0.053_739_715, 0.133_314_42, -0.333_332_8]);
     let near = fma::<FMA>(p * z, x, x);
     let far = (1.0 - 2.0 / (exp::<FMA>(2.0 * size) + 1.0)).copysign(x);
     if size < 0.625 { near } else { far }

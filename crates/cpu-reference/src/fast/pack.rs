@@ -124,7 +124,9 @@ impl SourceB for TallOf<'_> {
     #[inline(always)]
     unsafe fn pack(&self, ks: Range<usize>, cols: Range<usize>, to: *mut f32) {
         // SAFETY: the caller's.
-        unsafe { transpose(|c| &self.0.data[(cols.start + c) * self.0.stride + ks.start..][..ks.len()], ks.len(), cols.len(), to) };
+        unsafe {
+            transpose(|c| &self.0.data[(cols.start + c) * self.0.stride + ks.start..][..ks.len()], ks.len(), cols.len(), to)
+        };
     }
 }
 

@@ -69,7 +69,11 @@ impl<'a> Patches<'a> {
     /// The position after `at`, which has index `position`.
     #[inline(always)]
     fn next(&self, at: At, position: usize) -> At {
-        if !(position + 1).is_multiple_of(self.grid[1]) { At { col: at.col + self.stride[1] as isize, ..at } } else { self.at(position + 1) }
+        if !(position + 1).is_multiple_of(self.grid[1]) {
+            At { col: at.col + self.stride[1] as isize, ..at }
+        } else {
+            self.at(position + 1)
+        }
     }
 
     /// The row of the image that a tap row sees, if it is inside.

@@ -112,8 +112,7 @@ impl Program {
             bits: expr.is_copy() && writes[0].ty.dtype == Dtype::U32 && reads[0].ty.dtype == Dtype::U32,
         };
         let bits = program.bits;
-        let mut c =
-            Compiler { expr, reads, class, at: vec![None; n], last: last_uses(expr), free: vec![], program };
+        let mut c = Compiler { expr, reads, class, at: vec![None; n], last: last_uses(expr), free: vec![], program };
         c.uniforms();
         c.tasks(Class::Periodic, &[]);
         c.free.clear(); // what is periodic stays

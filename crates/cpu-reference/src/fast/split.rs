@@ -56,13 +56,7 @@ impl<B: SourceB> SourceB for From<'_, B> {
 }
 
 /// [`gemm`] into a dense C, with k cut where C is small: partial products side by side, added in their order.
-pub fn gemm_split<A: SourceA, B: SourceB>(
-    cx: &Context,
-    s: Sizes,
-    (a, b): (&A, &B),
-    c: &mut [f32],
-    epilogue: Option<&Epilogue>,
-) {
+pub fn gemm_split<A: SourceA, B: SourceB>(cx: &Context, s: Sizes, (a, b): (&A, &B), c: &mut [f32], epilogue: Option<&Epilogue>) {
     let mut packed = cx.packed();
     let k_step = s.k.div_ceil(parts(&s)).max(1);
     let n_parts = s.k.div_ceil(k_step);

@@ -30,13 +30,7 @@ pub(super) fn largest<T: Float>(x: &[T]) -> T {
 const TASK: usize = 1 << 13;
 
 /// Calls `row(level, x, y)` for each row of `n` of x and the `m` elements of y that belong to it, on several threads.
-pub(super) fn by_rows(
-    cx: &Context,
-    (n, m): (usize, usize),
-    x: &[f32],
-    y: &mut [f32],
-    row: impl Fn(&[f32], &mut [f32]) + Sync,
-) {
+pub(super) fn by_rows(cx: &Context, (n, m): (usize, usize), x: &[f32], y: &mut [f32], row: impl Fn(&[f32], &mut [f32]) + Sync) {
     let (rows, out) = (x.len() / n, Shared(y.as_mut_ptr()));
     assert_eq!(y.len(), rows * m);
     let step = (TASK / n).max(1);
