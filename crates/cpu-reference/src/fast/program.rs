@@ -90,6 +90,8 @@ struct Compiler<'a> {
     /// Last instruction that uses each register; `usize::MAX` for those stored at the end.
     last: Vec<usize>,
     free: Vec<usize>,
+    /// Some output overwrites an operand.
+    in_place: bool,
     program: Program,
 }
 
@@ -112,7 +114,8 @@ impl Program {
             bits: expr.is_copy() && writes[0].ty.dtype == Dtype::U32 && reads[0].ty.dtype == Dtype::U32,
         };
         let bits = program.bits;
-        let mut c = Compiler { expr, reads, class, at: vec![None; n], last: last_uses(expr), free: vec![], program };
+        let in_place = aliased.contains(&true);
+        let mut c = Compiler { expr, reads, class, at: vec![None; n], last: last_uses(expr), free: vec![], in_place, program };
         c.uniforms();
         c.tasks(Class::Periodic, &[]);
         c.free.clear(); // what is periodic stays
@@ -212,7 +215,9 @@ impl Compiler<'_> {
             let work = match *instr {
                 Instr::Load(n) => {
                     let r = &self.reads[n as usize];
-                    if r.index == Index::Same && (r.ty.dtype == Dtype::F32 || self.program.bits) {
+                    // Stored as it is, it might be overwritten by another output's store before its own.
+                    let stored = self.in_place && expr.outputs.len() > 1 && self.last[i] == usize::MAX;
+                    if r.index == Index::Same && !stored && (r.ty.dtype == Dtype::F32 || self.program.bits) {
                         self.at[i] = Some(Arg::Operand(n as usize));
                         continue;
                     }

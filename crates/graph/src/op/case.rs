@@ -58,6 +58,9 @@ impl Given {
     }
 }
 
+/// Builds a graph's result from its operands.
+pub type Build = std::sync::Arc<dyn Fn(&[Tensor]) -> Tensor + Send + Sync>;
+
 /// One test of one op: operands, and the graph to build on them.
 #[derive(Clone)]
 pub struct Case {
@@ -66,7 +69,7 @@ pub struct Case {
     pub name: String,
     pub given: Vec<Given>,
     /// Builds the result from the operands.
-    pub build: std::sync::Arc<dyn Fn(&[Tensor]) -> Tensor + Send + Sync>,
+    pub build: Build,
     pub tolerance: Tolerance,
     /// Whether the derivative is checked too; false for ops without one and at kinks.
     pub gradient: bool,

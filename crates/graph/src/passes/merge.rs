@@ -36,10 +36,16 @@ pub(crate) fn siblings(draws: &mut Draws, count: Count) {
     }
 }
 
+/// A copy of u32s moves bits; as a part of another kernel it would go through a float.
+fn copies_words(draws: &Draws, d: &Draft) -> bool {
+    let is_u32 = |id: crate::graph::NodeId| draws.types[id as usize].dtype == crate::Dtype::U32;
+    is_u32(d.outputs[0]) && d.operands.first().is_some_and(|o| is_u32(o.base))
+}
+
 fn can_join(draws: &Draws, dependencies: &[Vec<usize>], earlier: usize, later: usize, count: Count) -> bool {
     let (a, b) = (&draws.drafts[earlier], &draws.drafts[later]);
     let numel = |d: &Draft| draws.types[d.outputs[0] as usize].numel();
-    if !a.is_elementwise() || !b.is_elementwise() || numel(a) != numel(b) {
+    if !a.is_elementwise() || !b.is_elementwise() || numel(a) != numel(b) || [a, b].iter().any(|d| copies_words(draws, d)) {
         return false;
     }
     // What b reads of a's results must be the element that a has just computed.
