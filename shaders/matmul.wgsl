@@ -6,7 +6,7 @@
 //
 // Sections are replaced by the host; as it stands the file is the plain product of row-major matrices.
 // Operand loaders: `a_row(z, m)` is made once, then `a_quad(row, k)` gives four neighbours: along k where A_ALONG_K, else
-// along m; `a_at(row, k)` gives one. What lies outside an operand is zero.
+// along m. What lies beyond K is zero; what lies beyond M or N is anything, for it is not stored.
 
 // section bindings
 struct Params {

@@ -1,61 +1,97 @@
-// core_direct — the core of matmul in registers alone, for processors that only pretend to have workgroup memory.
-//   The lanes of a workgroup are neighbours along n (along m with LANES_M) and share THREAD rows of the other operand, whose
-//   loads are the same for all lanes: a compiler that sees that makes one load of each.
+// core_direct — the core of matmul in registers alone, for processors that only pretend to have workgroup memory: there a
+//   barrier costs more than it saves. Each invocation fetches what it needs; neighbours along n fetch the same rows of a.
 //   grid    Z · ⌈M/TILE_M⌉ · ⌈N/TILE_N⌉, n fastest, folded over x then y
-const LANES: u32 = 8u;
-const THREAD: u32 = 8u;
-const LANES_M: bool = false;
+const WG_M: u32 = TILE_M / THREAD_M;
+const WG_N: u32 = TILE_N / THREAD_N;
+const WG_SIZE: u32 = WG_M * WG_N;
+const THREAD_QM: u32 = THREAD_M / 4u;
+const THREAD_QN: u32 = THREAD_N / 4u;
+// For steps beyond the end: loaders may only be asked for steps inside.
+const ZERO: vec4<f32> = vec4<f32>();
 
-@compute @workgroup_size(LANES)
+// a at rows r..r+4 and steps k..k+4: a vector for each step.
+fn a_block(rows: ptr<function, array<ARow, THREAD_M>>, r: u32, k: u32, k_end: u32) -> mat4x4<f32> {
+    if (A_ALONG_K) {
+        return transpose(mat4x4<f32>(
+            a_quad((*rows)[r], k),
+            a_quad((*rows)[r + 1u], k),
+            a_quad((*rows)[r + 2u], k),
+            a_quad((*rows)[r + 3u], k),
+        ));
+    }
+    return mat4x4<f32>(
+        a_quad((*rows)[r], k),
+        select(ZERO, a_quad((*rows)[r], min(k + 1u, k_end - 1u)), k + 1u < k_end),
+        select(ZERO, a_quad((*rows)[r], min(k + 2u, k_end - 1u)), k + 2u < k_end),
+        select(ZERO, a_quad((*rows)[r], min(k + 3u, k_end - 1u)), k + 3u < k_end),
+    );
+}
+
+// b at columns r..r+4, likewise.
+fn b_block(rows: ptr<function, array<BRow, THREAD_N>>, r: u32, k: u32, k_end: u32) -> mat4x4<f32> {
+    if (B_ALONG_K) {
+        return transpose(mat4x4<f32>(
+            b_quad((*rows)[r], k),
+            b_quad((*rows)[r + 1u], k),
+            b_quad((*rows)[r + 2u], k),
+            b_quad((*rows)[r + 3u], k),
+        ));
+    }
+    return mat4x4<f32>(
+        b_quad((*rows)[r], k),
+        select(ZERO, b_quad((*rows)[r], min(k + 1u, k_end - 1u)), k + 1u < k_end),
+        select(ZERO, b_quad((*rows)[r], min(k + 2u, k_end - 1u)), k + 2u < k_end),
+        select(ZERO, b_quad((*rows)[r], min(k + 3u, k_end - 1u)), k + 3u < k_end),
+    );
+}
+
+@compute @workgroup_size(WG_SIZE)
 fn matmul(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
+    @builtin(local_invocation_index) thread: u32,
 ) {
     let tile = group.x + group.y * groups.x;
     let z = tile / (p.tiles_n * p.tiles_m);
-    let m0 = tile / p.tiles_n % p.tiles_m * select(THREAD, LANES, LANES_M);
-    let n0 = tile % p.tiles_n * select(LANES, THREAD, LANES_M);
+    let m0 = tile / p.tiles_n % p.tiles_m * TILE_M + thread / WG_N * THREAD_M;
+    let n0 = tile % p.tiles_n * TILE_N + thread % WG_N * THREAD_N;
     let k_begin = select(0u, z * p.k_part, SPLIT_K);
     let k_stop = select(p.size_k, min(k_begin + p.k_part, p.size_k), SPLIT_K);
     let k_end = select(0u, k_stop, z < p.size_z);
-    var acc: array<f32, THREAD>;
-    if (LANES_M) {
-        let own = a_row(z, m0 + lane);
-        var shared_rows: array<BRow, THREAD>;
-        for (var i = 0u; i < THREAD; i++) {
-            shared_rows[i] = b_row(z, n0 + i);
+
+    var a_rows: array<ARow, THREAD_M>;
+    for (var i = 0u; i < THREAD_M; i++) {
+        a_rows[i] = a_row(z, m0 + i);
+    }
+    var b_rows: array<BRow, THREAD_N>;
+    for (var i = 0u; i < THREAD_N; i++) {
+        b_rows[i] = b_row(z, n0 + i);
+    }
+    var acc: array<vec4<f32>, THREAD_M * THREAD_QN>;
+    for (var k = k_begin; k < k_end; k += 4u) {
+        var bs: array<mat4x4<f32>, THREAD_QN>;
+        for (var h = 0u; h < THREAD_QN; h++) {
+            bs[h] = b_block(&b_rows, h * 4u, k, k_end);
         }
-        for (var k = k_begin; k < k_end; k++) {
-            let v = a_at(own, k);
-            for (var i = 0u; i < THREAD; i++) {
-                acc[i] += v * b_at(shared_rows[i], k);
+        for (var g = 0u; g < THREAD_QM; g++) {
+            let av = a_block(&a_rows, g * 4u, k, k_end);
+            for (var h = 0u; h < THREAD_QN; h++) {
+                let at = g * 4u * THREAD_QN + h;
+                let bv = bs[h];
+                acc[at] += av[0].x * bv[0] + av[1].x * bv[1] + av[2].x * bv[2] + av[3].x * bv[3];
+                acc[at + THREAD_QN] += av[0].y * bv[0] + av[1].y * bv[1] + av[2].y * bv[2] + av[3].y * bv[3];
+                acc[at + 2u * THREAD_QN] += av[0].z * bv[0] + av[1].z * bv[1] + av[2].z * bv[2] + av[3].z * bv[3];
+                acc[at + 3u * THREAD_QN] += av[0].w * bv[0] + av[1].w * bv[1] + av[2].w * bv[2] + av[3].w * bv[3];
             }
         }
-        let base = y_base(z, m0 + lane);
-        if (base != NOWHERE) {
-            for (var i = 0u; i < THREAD; i++) {
-                if (n0 + i < p.size_n) {
-                    store(base + n0 + i, acc[i]);
-                }
-            }
-        }
-    } else {
-        let own = b_row(z, n0 + lane);
-        var shared_rows: array<ARow, THREAD>;
-        for (var i = 0u; i < THREAD; i++) {
-            shared_rows[i] = a_row(z, m0 + i);
-        }
-        for (var k = k_begin; k < k_end; k++) {
-            let v = b_at(own, k);
-            for (var i = 0u; i < THREAD; i++) {
-                acc[i] += v * a_at(shared_rows[i], k);
-            }
-        }
-        for (var i = 0u; i < THREAD; i++) {
-            let base = y_base(z, m0 + i);
-            if (base != NOWHERE && n0 + lane < p.size_n) {
-                store(base + n0 + lane, acc[i]);
+    }
+
+    for (var i = 0u; i < THREAD_M; i++) {
+        let base = y_base(z, m0 + i);
+        for (var h = 0u; h < THREAD_QN; h++) {
+            let n = n0 + h * 4u;
+            if (base != NOWHERE && n < p.size_n) {
+                store_quad(base + n, p.size_n - n, acc[i * THREAD_QN + h]);
             }
         }
     }

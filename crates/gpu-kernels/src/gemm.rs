@@ -6,7 +6,7 @@ use calotype_graph::{DeviceError, DeviceProfile, Expr, Instr, Kernel, Place, Ste
 use crate::dispatch::{Dispatch, Element, Table, distinct_reads, folded};
 use crate::generate::Job;
 use crate::source::{Source, for_operand_b, shader};
-use crate::tuning::{Core, Tile, choose};
+use crate::tuning::{Core, choose};
 
 /// How an operand is fetched.
 #[derive(Clone, Debug)]
@@ -48,13 +48,9 @@ pub(crate) struct Gemm<'a> {
 impl Gemm<'_> {
     pub fn dispatch(&self, profile: &DeviceProfile) -> Result<Dispatch, DeviceError> {
         let core = choose(profile, self.z, self.m, self.n);
-        let vectors = matches!(core, Core::Tiled(_)) && distinct_reads(self.step);
-        let (tile_m, tile_n) = match core {
-            Core::Tiled(t) => (t.m, t.n),
-            Core::Direct { rows, lanes_m: false } => (rows, DIRECT_LANES),
-            Core::Direct { rows, lanes_m: true } => (DIRECT_LANES, rows),
-        };
-        let (tiles_m, tiles_n) = (self.m.div_ceil(tile_m), self.n.div_ceil(tile_n));
+        let tile = core.tile();
+        let vectors = distinct_reads(self.step);
+        let (tiles_m, tiles_n) = (self.m.div_ceil(tile.m), self.n.div_ceil(tile.n));
         let mut table = Table::default();
         let params = [("size_z", self.z), ("size_m", self.m), ("size_n", self.n), ("size_k", self.k)];
         let tiling = [("tiles_m", tiles_m), ("tiles_n", tiles_n), ("k_part", self.k_part.unwrap_or(self.k))];
@@ -75,10 +71,16 @@ impl Gemm<'_> {
         if let Some(address) = self.address {
             s = s.section("address", address)?;
         }
-        let s = match core {
-            Core::Tiled(t) => tiled(s, t)?,
-            Core::Direct { rows, lanes_m } => direct(s, rows, lanes_m)?,
-        };
+        if let Core::Direct(_) = core {
+            s = s.section("core", shader!("lib/core_direct"))?;
+        }
+        let s = s.sizes(&[
+            ("TILE_M", tile.m),
+            ("TILE_N", tile.n),
+            ("TILE_K", tile.k),
+            ("THREAD_M", tile.thread_m),
+            ("THREAD_N", tile.thread_n),
+        ])?;
         let grid = folded((self.z * tiles_m * tiles_n) as u64)?;
         Ok(table.dispatch("matmul", s.finish(), grid))
     }
@@ -148,9 +150,6 @@ impl Gemm<'_> {
     }
 }
 
-/// Lanes of the core in registers: the widest vectors that software drivers run on.
-const DIRECT_LANES: usize = 16;
-
 const STORE_QUAD: &str = "
 fn store_quad(i: u32, left: u32, acc: vec4<f32>) {
     store(i, acc.x);
@@ -159,14 +158,6 @@ fn store_quad(i: u32, left: u32, acc: vec4<f32>) {
     if (left > 3u) { store(i + 3u, acc.w); }
 }
 ";
-
-fn tiled(s: Source, t: Tile) -> Result<Source, DeviceError> {
-    s.sizes(&[("TILE_M", t.m), ("TILE_N", t.n), ("TILE_K", t.k), ("THREAD_M", t.thread_m), ("THREAD_N", t.thread_n)])
-}
-
-fn direct(s: Source, rows: usize, lanes_m: bool) -> Result<Source, DeviceError> {
-    s.section("core", shader!("lib/core_direct"))?.set("LANES_M", lanes_m)?.sizes(&[("LANES", DIRECT_LANES), ("THREAD", rows)])
-}
 
 /// A result of partial sums in a step's workspace.
 pub(crate) fn partial(place: Place, parts: usize, numel: usize) -> Write {

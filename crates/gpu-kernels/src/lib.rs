@@ -5,6 +5,7 @@
 //! tests' own doors: the same code is meant to run in a browser.
 
 mod adapter;
+mod clock;
 mod device;
 mod dispatch;
 mod faults;

@@ -45,15 +45,22 @@ const WIDE: Tile = tile(16, 128, 8, 4, 4);
 pub(crate) enum Core {
     /// Through workgroup memory.
     Tiled(Tile),
-    /// In registers alone, for processors that only pretend to have workgroup memory: the lanes of a workgroup share rows
-    /// (or columns, with `lanes_m`), which the compiler then loads once.
-    Direct { rows: usize, lanes_m: bool },
+    /// In registers alone, for processors that only pretend to have workgroup memory.
+    Direct(Tile),
+}
+
+impl Core {
+    pub fn tile(&self) -> Tile {
+        match *self {
+            Core::Tiled(tile) | Core::Direct(tile) => tile,
+        }
+    }
 }
 
 /// The core for a result of z products [m, n].
 pub(crate) fn choose(profile: &DeviceProfile, z: usize, m: usize, n: usize) -> Core {
     if profile.kind == DeviceKind::SoftwareGpu {
-        return direct(m, n);
+        return Core::Direct(direct(m, n));
     }
     if n <= 16 {
         return Core::Tiled(TALL);
@@ -71,11 +78,14 @@ pub(crate) fn choose(profile: &DeviceProfile, z: usize, m: usize, n: usize) -> C
     }
 }
 
-fn direct(m: usize, n: usize) -> Core {
-    let lanes_m = n < 8 && m > n;
-    let shared = if lanes_m { n } else { m };
-    let rows = [16, 8, 4, 2, 1].into_iter().find(|&r| r <= shared).unwrap_or(1);
-    Core::Direct { rows, lanes_m }
+/// 8 x 8 results an invocation, fewer where there are fewer; 64 invocations, first along n, whose lanes then share rows.
+/// Measured on lavapipe: 13 GFLOP/s, against 4 through workgroup memory.
+fn direct(m: usize, n: usize) -> Tile {
+    let part = |size: usize| if size <= 4 { 4 } else { 8 };
+    let (thread_m, thread_n) = (part(m), part(n));
+    let wg_n = n.div_ceil(thread_n).next_power_of_two().min(8);
+    let wg_m = m.div_ceil(thread_m).next_power_of_two().min(64 / wg_n);
+    tile(wg_m * thread_m, wg_n * thread_n, 4, thread_m, thread_n)
 }
 
 #[cfg(test)]

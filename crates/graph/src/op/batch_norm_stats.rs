@@ -1,6 +1,8 @@
 //! Mean and variance of each channel: the reduction of batch normalisation.
 
+use super::reduce::parts;
 use super::{Carried, Case, Cotangents, Given, Operation, Vjp, floats};
+use crate::device::DeviceProfile;
 use crate::shape::Type;
 
 /// x [.., C] -> [2, C]: mean, then biased variance (divided by n), of each channel over all leading axes. Ioffe and
@@ -52,6 +54,14 @@ impl Operation for BatchNormStats {
     fn flops(&self, inputs: &[Type], _output: &Type) -> u64 {
         4 * inputs[0].numel() as u64
     }
+
+    fn workspace(&self, inputs: &[Type], _output: &Type, profile: &DeviceProfile) -> usize {
+        let (rows, channels) = self.dims(&inputs[0]);
+        match parts(channels, rows, profile) {
+            1 => 0,
+            parts => parts * 2 * channels,
+        }
+    }
 }
 
 pub fn cases() -> Vec<Case> {
@@ -62,6 +72,7 @@ pub fn cases() -> Vec<Case> {
         case("one row", &[1, 5]),
         case("NHWC", &[3, 5, 7, 17]),
         case("many rows", &[700, 3]),
+        case("rows in parts", &[2100, 5]),
         case("many channels", &[6, 300]),
         Case::op("batch_norm_stats", "far from zero", BatchNormStats, vec![far]).without_gradient().tolerance(1e-4, 1e-4),
     ]

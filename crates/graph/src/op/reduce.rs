@@ -1,6 +1,7 @@
 //! Reductions over one run of neighbouring axes.
 
 use super::{Carried, Case, Cotangents, Fill, Given, Operation, Vjp, floats};
+use crate::device::{DeviceKind, DeviceProfile};
 use crate::shape::{Shape, Type};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,6 +32,16 @@ impl Reduce {
         let dims = x.shape.dims().iter().enumerate();
         dims.map(|(d, &n)| if (self.first..self.end).contains(&d) { 1 } else { n }).collect::<Vec<_>>().into()
     }
+}
+
+/// Into how many parts a reduction of n terms to each of `results` is cut on a GPU, joined in order afterwards: enough
+/// workgroups of 32 results to fill the device several times, at least 512 terms each. 1 means no workspace.
+pub(super) fn parts(results: usize, n: usize, profile: &DeviceProfile) -> usize {
+    if profile.kind == DeviceKind::Cpu {
+        return 1;
+    }
+    let groups = results.div_ceil(32).max(1);
+    (4 * profile.parallelism as usize).div_ceil(groups).min(n / 512).clamp(1, 512)
 }
 
 impl Operation for Reduce {
@@ -67,7 +78,7 @@ impl Operation for Reduce {
             // Tied maxima share the gradient equally, as PyTorch's amax.
             ReduceKind::Max => {
                 let at = x.equal(&v.output.reshape(&kept));
-                let count = Tensor::apply(Reduce { kind: ReduceKind::Sum, ..*self }, &[at.clone()]).reshape(&kept);
+                let count = Tensor::apply(Reduce { kind: ReduceKind::Sum, ..*self }, std::slice::from_ref(&at)).reshape(&kept);
                 Some(&(&at / &count) * &v.dy.reshape(&kept))
             }
             ReduceKind::ArgMax => None,
@@ -76,6 +87,15 @@ impl Operation for Reduce {
 
     fn flops(&self, inputs: &[Type], _output: &Type) -> u64 {
         inputs[0].numel() as u64
+    }
+
+    fn workspace(&self, inputs: &[Type], _output: &Type, profile: &DeviceProfile) -> usize {
+        let (outer, n, inner) = self.dims(&inputs[0]);
+        match parts(outer * inner, n, profile) {
+            _ if self.kind == ReduceKind::ArgMax => 0, // a value would have to bring its index along
+            1 => 0,
+            parts => parts * outer * inner,
+        }
     }
 }
 
@@ -89,6 +109,8 @@ pub fn cases() -> Vec<Case> {
     let mut all = vec![
         case("all of nothing", Sum, 0, 1, &[0, 3]),
         case("long row", Sum, 0, 1, &[5000]).tolerance(5e-4, 1e-5), // 5000 terms of unit size
+        case("columns in parts", Sum, 0, 1, &[1300, 5]).tolerance(2e-4, 1e-5),
+        case("columns in parts", Max, 0, 1, &[1300, 5]),
         case("channels of NHWC", Sum, 0, 3, &[3, 9, 11, 17]).tolerance(1e-4, 1e-5),
     ];
     for kind in [Sum, Max, ArgMax] {
