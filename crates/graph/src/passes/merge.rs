@@ -78,6 +78,9 @@ fn bindings(draws: &Draws, a: &Draft, b: &Draft, count: Count) -> usize {
 /// `a` before `b`, in `b`'s place.
 fn join(a: Draft, b: &mut Draft) {
     let (Some(mut expr), Some(body)) = (a.expr, b.expr.take()) else { return };
+    if !b.name.split(", ").any(|n| n == a.name) {
+        b.name = format!("{}, {}", a.name, b.name); // whoever looks for a tensor finds it
+    }
     let mut operands = a.operands;
     let mut regs: Vec<Reg> = Vec::new();
     for instr in body.code {
