@@ -47,7 +47,7 @@ pub(crate) struct Gemm<'a> {
 
 impl Gemm<'_> {
     pub fn dispatch(&self, profile: &DeviceProfile) -> Result<Dispatch, DeviceError> {
-        let core = choose(profile, self.z, self.m, self.n);
+        let core = choose(profile, self.z, self.m, self.n, self.k_part.unwrap_or(self.k));
         let tile = core.tile();
         let vectors = distinct_reads(self.step);
         let (tiles_m, tiles_n) = (self.m.div_ceil(tile.m), self.n.div_ceil(tile.n));
@@ -71,9 +71,12 @@ impl Gemm<'_> {
         if let Some(address) = self.address {
             s = s.section("address", address)?;
         }
-        if let Core::Direct(_) = core {
-            s = s.section("core", shader!("lib/core_direct"))?;
-        }
+        let blocks = shader!("lib/blocks");
+        s = match core {
+            Core::Tiled(_) => s,
+            Core::Dot(_) => s.section("core", &format!("{blocks}{}", shader!("lib/core_dot")))?,
+            Core::Direct(_) => s.section("core", &format!("{blocks}{}", shader!("lib/core_direct")))?,
+        };
         let s = s.sizes(&[
             ("TILE_M", tile.m),
             ("TILE_N", tile.n),
@@ -137,7 +140,7 @@ impl Gemm<'_> {
             None => &self.step.writes[..],
         };
         let total = writes[0].ty.numel();
-        let width = if vectors && self.n % 4 == 0 { 4 } else { 1 };
+        let width = if vectors && self.n.is_multiple_of(4) { 4 } else { 1 };
         let reads = if given.is_some() { self.step.epilogue_operands() } else { &[] };
         let job = Job { expr: given.unwrap_or(&plain), reads, writes, total, width, prefix: "e" };
         let body = job.compile(table)?;
@@ -162,6 +165,16 @@ fn store_quad(i: u32, left: u32, acc: vec4<f32>) {
 /// A result of partial sums in a step's workspace.
 pub(crate) fn partial(place: Place, parts: usize, numel: usize) -> Write {
     Write { place, ty: Type::f32([parts, numel]) }
+}
+
+/// Where a convolution is a plain product: its taps see every pixel once, as 1 x 1 kernels do, or a kernel as large as the
+/// image. Then the image is a matrix [rows, inner], rows = pixels of the small side, and weights are [inner, C_OUT].
+pub(crate) fn as_matrix(d: &ConvDims) -> Option<(usize, usize)> {
+    let w = &d.window;
+    let whole = [d.kernel_h, d.kernel_w] == [d.height, d.width] && [d.out_height, d.out_width] == [1, 1];
+    let single = [d.kernel_h, d.kernel_w] == [1, 1] && w.stride == [1, 1];
+    let exact = w.pad == [0, 0] && (w.dilation == [1, 1] || single);
+    (exact && (whole || single)).then(|| (d.batch * d.out_height * d.out_width, d.kernel_h * d.kernel_w * d.c_in))
 }
 
 /// `shaders/lib/image.wgsl` for these sizes.

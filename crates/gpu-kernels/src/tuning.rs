@@ -45,6 +45,8 @@ const WIDE: Tile = tile(16, 128, 8, 4, 4);
 pub(crate) enum Core {
     /// Through workgroup memory.
     Tiled(Tile),
+    /// Few results with long sums: lanes share a sum.
+    Dot(Tile),
     /// In registers alone, for processors that only pretend to have workgroup memory.
     Direct(Tile),
 }
@@ -52,15 +54,23 @@ pub(crate) enum Core {
 impl Core {
     pub fn tile(&self) -> Tile {
         match *self {
-            Core::Tiled(tile) | Core::Direct(tile) => tile,
+            Core::Tiled(tile) | Core::Dot(tile) | Core::Direct(tile) => tile,
         }
     }
 }
 
-/// The core for a result of z products [m, n].
-pub(crate) fn choose(profile: &DeviceProfile, z: usize, m: usize, n: usize) -> Core {
+const DOT: Tile = tile(4, 4, 4, 4, 4);
+/// Sums from which lanes share them.
+const LONG_SUM: usize = 512;
+
+/// The core for a result of z products [m, n] over k.
+pub(crate) fn choose(profile: &DeviceProfile, z: usize, m: usize, n: usize, k: usize) -> Core {
     if profile.kind == DeviceKind::SoftwareGpu {
         return Core::Direct(direct(m, n));
+    }
+    // With so few tiles most of the device would idle through a long sum.
+    if k >= LONG_SUM && 8 * z * m.div_ceil(SMALL.m) * n.div_ceil(SMALL.n) <= profile.parallelism as usize {
+        return Core::Dot(DOT);
     }
     if n <= 16 {
         return Core::Tiled(TALL);
@@ -99,5 +109,33 @@ mod tests {
             assert!((t.m + t.n) * t.k / 16 <= t.invocations(), "{t:?}");
             assert!([t.m, t.n, t.k].iter().all(|s| s % 4 == 0 && s.is_power_of_two()), "{t:?}");
         }
+    }
+
+    #[test]
+    fn the_choice_follows_shape_and_device() {
+        let profile = |kind, parallelism| DeviceProfile {
+            name: String::new(),
+            kind,
+            driver: String::new(),
+            alignment_bytes: 256,
+            max_binding_bytes: 1 << 30,
+            max_buffer_bytes: 1 << 30,
+            memory_bytes: None,
+            parallelism,
+            fixed_bytes: 0,
+            step_bytes: 0,
+            staging_copies: 0,
+            guard_bands: false,
+        };
+        let gpu = profile(DeviceKind::DiscreteGpu, 256);
+        assert_eq!(choose(&gpu, 1, 4096, 4096, 4096), Core::Tiled(LARGE));
+        assert_eq!(choose(&gpu, 1, 1024, 1024, 1024), Core::Tiled(MEDIUM));
+        assert_eq!(choose(&gpu, 1, 256, 256, 256), Core::Tiled(SMALL));
+        assert_eq!(choose(&gpu, 4, 65536, 3, 256), Core::Tiled(TALL));
+        assert_eq!(choose(&gpu, 1, 16, 8192, 100), Core::Tiled(WIDE));
+        assert_eq!(choose(&gpu, 1, 64, 1, 8192), Core::Dot(DOT));
+        let software = profile(DeviceKind::SoftwareGpu, 16);
+        assert_eq!(choose(&software, 1, 1024, 1024, 1024), Core::Direct(tile(64, 64, 4, 8, 8)));
+        assert_eq!(choose(&software, 1, 1024, 3, 64), Core::Direct(tile(512, 4, 4, 8, 4)));
     }
 }

@@ -4,7 +4,7 @@ use calotype_graph::op::Conv2d;
 use calotype_graph::{DeviceError, DeviceProfile, Step};
 
 use crate::dispatch::Dispatch;
-use crate::gemm::{Gemm, Loader, Operand, image};
+use crate::gemm::{Gemm, Loader, Operand, as_matrix, image};
 use crate::source::shader;
 
 /// M = pixels of the result, N = output channels, K = taps and input channels.
@@ -17,19 +17,20 @@ pub(crate) fn conv2d(step: &Step, op: &Conv2d, profile: &DeviceProfile) -> Resul
     if pixels * d.c_out == 0 {
         return Ok(Vec::new());
     }
+    let k = d.kernel_h * d.kernel_w * d.c_in;
+    let loader = match as_matrix(&d) {
+        Some(_) => Loader::Matrix { batch: 0, stride: k },
+        None => Loader::Indexed { fragment: shader!("lib/load_image"), contiguous: d.c_in },
+    };
     let gemm = Gemm {
         z: 1,
         m: pixels,
         n: d.c_out,
-        k: d.kernel_h * d.kernel_w * d.c_in,
+        k,
         k_part: None,
-        a: Operand {
-            place: x.place,
-            along_k: true,
-            loader: Loader::Indexed { fragment: shader!("lib/load_image"), contiguous: d.c_in },
-        },
+        a: Operand { place: x.place, along_k: true, loader },
         b: Operand { place: w.place, along_k: false, loader: Loader::Matrix { batch: 0, stride: d.c_out } },
-        prelude: image(&d)?,
+        prelude: if as_matrix(&d).is_some() { String::new() } else { image(&d)? },
         address: None,
         step,
         result: None,

@@ -4,7 +4,7 @@ use calotype_graph::op::Conv2dTranspose;
 use calotype_graph::{DeviceError, DeviceProfile, Step, Type};
 
 use crate::dispatch::Dispatch;
-use crate::gemm::{Gemm, Loader, Operand, image};
+use crate::gemm::{Gemm, Loader, Operand, as_matrix, image};
 use crate::source::{Source, shader};
 
 fn gcd(a: usize, b: usize) -> usize {
@@ -19,6 +19,9 @@ pub(crate) fn conv2d_transpose(step: &Step, op: &Conv2dTranspose, profile: &Devi
     let d = op.dims(&y.ty, &w.ty, &Type::f32([batch, op.size[0], op.size[1], c_in]));
     if d.batch * d.height * d.width * d.c_in == 0 {
         return Ok(Vec::new());
+    }
+    if let Some((rows, inner)) = as_matrix(&d) {
+        return Ok(vec![as_product(step, rows, inner, d.c_out).dispatch(profile)?]);
     }
     let (stride, dilation) = (d.window.stride, d.window.dilation);
     let kernel = [d.kernel_h, d.kernel_w];
@@ -54,4 +57,22 @@ pub(crate) fn conv2d_transpose(step: &Step, op: &Conv2dTranspose, profile: &Devi
         result: None,
     };
     Ok(vec![gemm.dispatch(profile)?])
+}
+
+/// x [rows, inner] = y [rows, C_OUT] wᵀ: no pixel of the result meets two taps.
+fn as_product(step: &Step, rows: usize, inner: usize, c_out: usize) -> Gemm<'_> {
+    let matrix = |place| Operand { place, along_k: true, loader: Loader::Matrix { batch: 0, stride: c_out } };
+    Gemm {
+        z: 1,
+        m: rows,
+        n: inner,
+        k: c_out,
+        k_part: None,
+        a: matrix(step.reads[0].place),
+        b: matrix(step.reads[1].place),
+        prelude: String::new(),
+        address: None,
+        step,
+        result: None,
+    }
 }

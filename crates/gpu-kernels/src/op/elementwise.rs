@@ -13,7 +13,7 @@ pub(crate) fn elementwise(step: &Step, expr: &Expr) -> Result<Vec<Dispatch>, Dev
     if total == 0 {
         return Ok(Vec::new());
     }
-    let width = if total % 4 == 0 && distinct_reads(step) { 4 } else { 1 };
+    let width = if total.is_multiple_of(4) && distinct_reads(step) { 4 } else { 1 };
     let invocations = total / width;
     let wg_size = WG_SIZE;
     let mut table = Table::default();
