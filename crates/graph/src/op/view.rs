@@ -184,6 +184,9 @@ pub fn cases() -> Vec<Case> {
         Case::op(S, "slice of nothing", Slice { axis: 0, start: 1, end: 1 }, vec![Given::normal([2, 3])]),
         Case::op(S, "flip", Flip { axis: 1 }, vec![Given::normal([2, 4, 3])]),
         Case::op(S, "detach", Detach, vec![Given::normal([3])]).without_gradient(),
+        Case::composed(S, "one element of a computed tensor", vec![Given::normal([4]), Given::normal([3, 5])], |t| {
+            &t[1] * &t[0].tanh().slice(0, 0, 1)
+        }),
         Case::composed(S, "flip, permute, slice, in a sum", vec![Given::normal([4, 6]), Given::normal([3, 4])], |t| {
             let v = t[0].flip(1).permute(&[1, 0]).slice(0, 2, 5); // [3, 4]
             &v + &t[1]
