@@ -151,6 +151,19 @@ impl RunFolder {
         Ok(())
     }
 
+    /// Sets aside checkpoints past `step`, from which a run is continued: they were found to be damaged. They keep their bytes,
+    /// under another name, and no longer count.
+    ///
+    /// # Errors
+    /// A file that cannot be renamed.
+    pub fn set_aside(&self, step: u64) -> Result<()> {
+        for later in self.checkpoints()?.into_iter().filter(|&s| s > step) {
+            let path = self.checkpoint(later);
+            fs::rename(&path, path.with_extension("damaged")).map_err(TrainingError::io(&path))?;
+        }
+        Ok(())
+    }
+
     /// Removes temporary files that a killed process left. Only under the lock.
     ///
     /// # Errors

@@ -106,8 +106,9 @@ impl<'a> Trainer<'a> {
     /// What the device says; a checkpoint that lacks a state; metrics that cannot be continued.
     pub fn new(setup: Setup<'a>, from: Option<&Checkpoint>) -> Result<Self> {
         let Setup { config, folder, model, device, batches, plans, loader, progress, interrupt } = setup;
-        folder.sweep()?;
         let step = from.map_or(0, |c| c.step);
+        folder.sweep()?;
+        folder.set_aside(step)?;
         let id = loader.load(device, &plans.training)?;
         let sampler = Sampler::load(model, device, &plans.sampling, loader)?;
         let log = Log::open(&folder.metrics(), step)?;

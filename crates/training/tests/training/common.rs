@@ -83,3 +83,10 @@ pub fn bytes(run: &Path, step: u64) -> Vec<u8> {
     let path = run.join(format!("checkpoints/step-{step:07}.safetensors"));
     std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
+
+/// Bytes are equal; says where they are not, without printing them all.
+#[track_caller]
+pub fn same(a: &[u8], b: &[u8]) {
+    let at = a.iter().zip(b).position(|(a, b)| a != b);
+    assert!(a == b, "{} and {} bytes, first different at {at:?}", a.len(), b.len());
+}

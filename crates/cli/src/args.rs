@@ -1,0 +1,239 @@
+//! The command line as it is typed.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use calotype_models::Preset;
+use calotype_training::Choice;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXAMPLES: &str = "Examples:
+  calotype train dcgan                      # about ten minutes on two CPU cores, less on a GPU
+  calotype sample runs/dcgan-fashion-mnist-001
+  calotype train dcgan --preset paper       # 64x64 in colour, the paper's sizes: for a GPU";
+
+/// Trains and samples the classic deep generative models, on any GPU and on the CPU.
+#[derive(Debug, Parser)]
+#[command(name = "calotype", version, propagate_version = true, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Say more; twice: everything. RUST_LOG is heeded too
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Threads for the CPU and for compiling; all that the machine has unless given
+    #[arg(long, global = true, value_name = "N", value_parser = threads)]
+    pub threads: Option<NonZeroUsize>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train a model, or go on training a run
+    #[command(after_help = TRAIN_EXAMPLES)]
+    Train(TrainArgs),
+    /// Make images with a trained model
+    #[command(after_help = SAMPLE_EXAMPLES)]
+    Sample(SampleArgs),
+    /// Say what a training step takes, without training
+    #[command(after_help = "Example:\n  calotype plan dcgan --preset paper --batch 128 --device gpu")]
+    Plan(PlanArgs),
+    /// List what can compute: the CPU and every adapter
+    #[command(after_help = "Example:\n  calotype devices")]
+    Devices,
+    /// List the models, or one model's settings
+    #[command(after_help = "Example:\n  calotype models dcgan")]
+    Models {
+        /// Its settings, with the defaults of each preset
+        model: Option<String>,
+    },
+    /// List the data sets, describe one, or fetch one
+    #[command(
+        after_help = "Examples:\n  calotype data\n  calotype data fashion-mnist\n  calotype data ./photos\n  calotype data fetch fashion-mnist-60k"
+    )]
+    Data(DataArgs),
+}
+
+const TRAIN_EXAMPLES: &str = "Examples:
+  calotype train dcgan
+  calotype train dcgan --data ./photos --set size=64 --steps 20000
+  calotype train dcgan --preset paper --data emoji --device gpu
+  calotype train --resume runs/dcgan-fashion-mnist-001 --steps 12000";
+
+const SAMPLE_EXAMPLES: &str = "Examples:
+  calotype sample runs/dcgan-fashion-mnist-001 --count 100 --seed 7
+  calotype sample runs/dcgan-fashion-mnist-001 --interpolate --out morph.gif
+  calotype sample runs/dcgan-fashion-mnist-001 --latents z.npy --out images.npy";
+
+/// What a model trains on and with; shared by `train` and `plan`.
+#[derive(Clone, Debug, Args)]
+pub struct ModelArgs {
+    /// Data set or path (`calotype data` lists the names); the model's own unless given
+    #[arg(long, value_name = "NAME|PATH")]
+    pub data: Option<String>,
+
+    /// Sizes that come together: `small` for a CPU, `paper` for a GPU [default: small]
+    #[arg(long, value_enum)]
+    pub preset: Option<PresetArg>,
+
+    /// A setting; `calotype models MODEL` lists them
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub set: Vec<(String, String)>,
+
+    /// Images a step
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub batch: Option<u64>,
+
+    /// `auto` (a real GPU, else the CPU), `gpu`, `cpu`, or a name or index of `calotype devices`
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// `calotype models` lists them
+    #[arg(required_unless_present = "resume")]
+    pub model: Option<String>,
+
+    #[command(flatten)]
+    pub with: ModelArgs,
+
+    /// Steps in all, also when resuming
+    #[arg(long, value_name = "TOTAL", value_parser = clap::value_parser!(u64).range(1..))]
+    pub steps: Option<u64>,
+
+    /// Decides every random number of the run [default: 0]
+    #[arg(long, value_name = "N", value_parser = seed, allow_negative_numbers = true)]
+    pub seed: Option<u64>,
+
+    /// The run folder; runs/MODEL-DATA-NNN unless given
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Go on with this run
+    #[arg(long, value_name = "RUN")]
+    pub resume: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct SampleArgs {
+    /// A run folder
+    pub run: PathBuf,
+
+    /// How many images; with --interpolate, how many to pass through [default: 64, or 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=65_536), conflicts_with = "latents")]
+    pub count: Option<u64>,
+
+    /// Of the latents
+    #[arg(long, value_name = "N", default_value = "0", value_parser = seed, allow_negative_numbers = true, conflicts_with = "latents")]
+    pub seed: u64,
+
+    /// Latents from a file: f32 [N, z]
+    #[arg(long, value_name = "Z.npy")]
+    pub latents: Option<PathBuf>,
+
+    /// Walk from each latent to the next on a great circle
+    #[arg(long)]
+    pub interpolate: bool,
+
+    /// By its ending a picture (.png), numbers (.npy, f32 [N, H, W, C] in 0..1) or, with --interpolate, a film (.gif)
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+
+    /// `last`, `best` or a step
+    #[arg(long, value_name = "WHICH", default_value = "last")]
+    pub checkpoint: Choice,
+
+    /// As for `train`
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// `calotype models` lists them
+    pub model: String,
+
+    #[command(flatten)]
+    pub with: ModelArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct DataArgs {
+    /// A data set to describe
+    #[arg(value_name = "NAME|PATH")]
+    pub name: Option<String>,
+
+    #[command(subcommand)]
+    pub action: Option<DataAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DataAction {
+    /// Download a data set; an interrupted download goes on where it was
+    #[command(after_help = "Example:\n  calotype data fetch fashion-mnist-60k")]
+    Fetch {
+        /// One that `calotype data` marks as fetched
+        name: String,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PresetArg {
+    Small,
+    Paper,
+}
+
+impl From<PresetArg> for Preset {
+    fn from(preset: PresetArg) -> Self {
+        match preset {
+            PresetArg::Small => Preset::Small,
+            PresetArg::Paper => Preset::Paper,
+        }
+    }
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
+        _ => Err("expected KEY=VALUE, such as width=16".to_owned()),
+    }
+}
+
+/// TOML's integers end at 2^63 - 1, and a run keeps its seed there.
+fn seed(text: &str) -> Result<u64, String> {
+    let seed = text.parse::<u64>().ok().filter(|&s| i64::try_from(s).is_ok());
+    seed.ok_or_else(|| format!("expected a whole number from 0 to {}", i64::MAX))
+}
+
+fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    let threads = text.parse::<NonZeroUsize>().ok().filter(|n| n.get() <= 1024);
+    threads.ok_or_else(|| "expected a whole number from 1 to 1024".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    /// Every command's help is enough to use it.
+    #[test]
+    fn every_help_has_an_example() {
+        fn check(command: &mut clap::Command) {
+            let help = command.render_long_help().to_string();
+            assert!(help.contains("Example"), "{help}");
+            let names: Vec<String> = command.get_subcommands().map(|c| c.get_name().to_owned()).filter(|n| n != "help").collect();
+            for name in names {
+                check(command.find_subcommand_mut(&name).expect("it was listed"));
+            }
+        }
+        check(&mut Cli::command());
+    }
+}

@@ -1,0 +1,52 @@
+//! One file a command.
+
+pub mod data;
+pub mod devices;
+pub mod models;
+pub mod plan;
+pub mod sample;
+pub mod train;
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use calotype_training::Wanted;
+
+use crate::args::ModelArgs;
+use crate::fault::WrongUse;
+
+/// How a command that did not fail ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    Done,
+    Interrupted,
+}
+
+/// `--set`, `--batch` and `--steps` in one table.
+///
+/// # Errors
+/// A key that is given twice with different values.
+fn settings(with: &ModelArgs, steps: Option<u64>) -> Result<BTreeMap<String, String>> {
+    let flag = |key: &str, value: Option<u64>| value.map(|v| (key.to_owned(), v.to_string()));
+    let all = with.set.iter().cloned().chain(flag("batch", with.batch)).chain(flag("steps", steps));
+    let mut set: BTreeMap<String, String> = BTreeMap::new();
+    for (key, value) in all {
+        match set.insert(key.clone(), value.clone()) {
+            Some(before) if before != value => {
+                return Err(WrongUse(format!("`{key}` is given twice, as {before} and as {value}")).into());
+            }
+            _ => {}
+        }
+    }
+    Ok(set)
+}
+
+fn wanted(model: &str, with: &ModelArgs, steps: Option<u64>, seed: Option<u64>) -> Result<Wanted> {
+    Ok(Wanted {
+        model: model.to_owned(),
+        preset: with.preset.map(Into::into).unwrap_or_default(),
+        data: with.data.clone(),
+        set: settings(with, steps)?,
+        seed: seed.unwrap_or(0),
+    })
+}

@@ -1,0 +1,68 @@
+//! `calotype models`.
+
+use std::fmt::Write as _;
+
+use anyhow::Result;
+use calotype_models::{ModelInfo, Preset, Setting, Value, all, find};
+use calotype_training::common_settings;
+
+use super::Ending;
+use crate::output::print;
+
+pub fn run(model: Option<&str>) -> Result<Ending> {
+    let text = match model {
+        Some(name) => one(find(name)?)?,
+        None => list()?,
+    };
+    print(&text)?;
+    Ok(Ending::Done)
+}
+
+fn list() -> Result<String> {
+    let mut text = String::new();
+    for info in all() {
+        writeln!(text, "{:<12} {}: {}", info.name, info.title, info.paper)?;
+        writeln!(
+            text,
+            "{:<12} {}; data {} (small), {} (paper)",
+            "",
+            info.abilities.join(", "),
+            data(info, Preset::Small),
+            data(info, Preset::Paper)
+        )?;
+    }
+    writeln!(text, "\n`calotype models NAME` lists a model's settings")?;
+    Ok(text)
+}
+
+fn one(info: &ModelInfo) -> Result<String> {
+    let mut text = format!("{}: {}\n{}\ncan do: {}\n\n", info.name, info.title, info.paper, info.abilities.join(", "));
+    writeln!(text, "{:<18}{:>14}{:>14}", "--set KEY=VALUE", "small", "paper")?;
+    let (small, paper) = ((info.settings)(Preset::Small), (info.settings)(Preset::Paper));
+    for setting in &small {
+        let other = paper.iter().find(|p| p.key == setting.key).unwrap_or(setting);
+        row(&mut text, setting, other)?;
+    }
+    writeln!(text, "{:<18}{:>14}{:>14}  --data", "", data(info, Preset::Small), data(info, Preset::Paper))?;
+    writeln!(text, "\nof every model")?;
+    for setting in common_settings() {
+        row(&mut text, &setting, &setting)?;
+    }
+    Ok(text)
+}
+
+fn data(info: &ModelInfo, preset: Preset) -> &'static str {
+    (info.default_data)(preset)
+}
+
+fn row(text: &mut String, small: &Setting, paper: &Setting) -> Result<()> {
+    let (low, high) = small.range;
+    let range = match &small.default {
+        Value::Integer(_) | Value::Number(_) => format!(" ({low} to {high})"),
+        Value::Flag(_) => " (true or false)".to_owned(),
+        Value::Word(_) => format!(" ({})", small.words.join(", ")),
+    };
+    let (a, b) = (small.default.to_string(), paper.default.to_string());
+    writeln!(text, "{:<18}{a:>14}{b:>14}  {}{range}", small.key, small.doc)?;
+    Ok(())
+}

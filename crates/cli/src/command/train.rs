@@ -1,0 +1,213 @@
+//! `calotype train`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use calotype_data::DatasetSpec;
+use calotype_training::{
+    Checkpoint, Interrupt, Loader, Lock, Material, Outcome, Plans, Progress, RunConfig, RunFolder, Setup, Trainer, TrainingError,
+    duration, metrics, planning_profile, plans, restore_newest, write_atomically,
+};
+
+use super::{Ending, settings, wanted};
+use crate::args::{PresetArg, TrainArgs};
+use crate::device::{self, Opened};
+use crate::fault::WrongUse;
+use crate::output::{bytes, grouped, note, print};
+
+pub fn run(args: &TrainArgs, threads: usize) -> Result<Ending> {
+    let mut ready = match &args.resume {
+        Some(run) => resume(args, run, threads)?,
+        None => fresh(args, threads)?,
+    };
+    let trained = ready.train(threads);
+    // The last line of standard output, whatever the ending.
+    print(&ready.folder.path().display().to_string())?;
+    ready.opened.keep_pipelines();
+    ready.tell(trained)
+}
+
+/// A run with everything that was checked and opened for it.
+struct Ready {
+    folder: RunFolder,
+    _lock: Lock,
+    config: RunConfig,
+    material: Material,
+    batches: std::sync::Arc<calotype_data::Batches>,
+    plans: Plans,
+    opened: Opened,
+    from: Option<Checkpoint>,
+}
+
+fn fresh(args: &TrainArgs, threads: usize) -> Result<Ready> {
+    if let Some(path) = args.out.as_ref().filter(|p| p.join("run.toml").exists()) {
+        return Err(TrainingError::HoldsRun { path: path.clone() }.into());
+    }
+    let model = args.model.as_deref().unwrap_or_default();
+    let material = Material::open(&wanted(model, &args.with, args.steps, args.seed)?)?;
+    let batches = material.batches()?;
+    let mut opened = device::open(args.with.device.as_deref(), threads)?;
+    let plans = plans(material.model.as_ref(), material.model.batch(), &planning_profile(opened.device().profile()))?;
+    let config = material.config(opened.config());
+    let path = match &args.out {
+        Some(path) => path.clone(),
+        None => RunFolder::next_free(Path::new("runs"), &format!("{model}-{}", material.short_name))?,
+    };
+    let (folder, lock) = RunFolder::create(&path, &config).context("the run folder")?;
+    Ok(Ready { folder, _lock: lock, config, material, batches, plans, opened, from: None })
+}
+
+fn resume(args: &TrainArgs, run: &Path, threads: usize) -> Result<Ready> {
+    let (folder, mut config) = RunFolder::open(run)?;
+    agree(args, run, &config)?;
+    let lock = folder.lock()?;
+    let before = config.steps;
+    config.steps = wanted_steps(args)?.unwrap_or(before);
+    let restored = restore_newest(&folder, &config.identity())?;
+    if let Some(restored) = &restored {
+        for (path, reason) in &restored.damaged {
+            note(&format!("{} is damaged ({reason}); the one before is used", path.display()));
+        }
+    }
+    let from = restored.map(|r| r.checkpoint);
+    let done = from.as_ref().map_or(0, |c| c.step);
+    if config.steps < done {
+        let message = format!("the run has done {done} steps already; --steps is the total, {} is less", config.steps);
+        return Err(WrongUse(message).into());
+    }
+    let material = Material::of_run(&config)?;
+    let batches = material.batches()?;
+    let mut opened = device::reopen(args.with.device.as_deref(), &config.device, threads)?;
+    let plans = plans(material.model.as_ref(), config.batch, &planning_profile(opened.device().profile()))?;
+    if config.steps != before {
+        write_atomically(&folder.config_path(), config.to_toml()?.as_bytes())?;
+    }
+    match done {
+        0 => note("no checkpoint yet: beginning at step 0"),
+        _ => note(&format!("going on from step {done}")),
+    }
+    Ok(Ready { folder, _lock: lock, config, material, batches, plans, opened, from })
+}
+
+/// `--steps`, or `--set steps=`.
+fn wanted_steps(args: &TrainArgs) -> Result<Option<u64>> {
+    match settings(&args.with, args.steps)?.get("steps") {
+        None => Ok(None),
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|&n| n > 0)
+            .map(Some)
+            .ok_or_else(|| WrongUse(format!("`steps={text}`: expected a whole number from 1")).into()),
+    }
+}
+
+/// Flags beside `--resume` may only repeat what the run is; `--steps` and `--threads` may change.
+fn agree(args: &TrainArgs, run: &Path, config: &RunConfig) -> Result<()> {
+    let differ = |what: &str, own: &str, given: &str| match own == given {
+        true => Ok(()),
+        false => Err(TrainingError::contradiction(what, own, given)),
+    };
+    if let Some(model) = &args.model {
+        differ("model", &config.model, model)?;
+    }
+    if let Some(preset) = args.with.preset {
+        let given = match preset {
+            PresetArg::Small => "small",
+            PresetArg::Paper => "paper",
+        };
+        differ("preset", &config.preset, given)?;
+    }
+    if let Some(seed) = args.seed {
+        differ("seed", &config.seed.to_string(), &seed.to_string())?;
+    }
+    if let Some(out) = &args.out {
+        let same = |a: &Path, b: &Path| a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b);
+        if !same(out, run) {
+            differ("out", &run.display().to_string(), &out.display().to_string())?;
+        }
+    }
+    if let Some(data) = &args.with.data {
+        let given = match DatasetSpec::parse(data).map_err(TrainingError::from)? {
+            DatasetSpec::Named(entry) => entry.name.to_owned(),
+            DatasetSpec::Path(path) => path.canonicalize().unwrap_or(path).display().to_string(),
+        };
+        differ("data", &config.data.name, &given)?;
+    }
+    for (key, value) in settings(&args.with, args.steps)? {
+        config.agree(&key, &value)?;
+    }
+    Ok(())
+}
+
+impl Ready {
+    fn train(&mut self, threads: usize) -> Result<Outcome, TrainingError> {
+        self.announce();
+        let interrupt = Interrupt::install()?;
+        interrupt.set_last_line(self.folder.path().display().to_string());
+        let mut progress = Progress::new();
+        let setup = Setup {
+            config: &self.config,
+            folder: &self.folder,
+            model: self.material.model.as_ref(),
+            device: self.opened.device(),
+            batches: std::sync::Arc::clone(&self.batches),
+            plans: &self.plans,
+            loader: Loader { threads },
+            progress: &mut progress,
+            interrupt: &interrupt,
+        };
+        Trainer::new(setup, self.from.as_ref())?.run()
+    }
+
+    fn announce(&self) {
+        let (c, memory) = (&self.config, &self.plans.training.memory);
+        let rows = grouped(c.data.n_train as u64);
+        note(&format!(
+            "{} ({}) on {}: {} steps of {} images, {rows} rows",
+            c.model,
+            c.preset,
+            c.data.name,
+            grouped(c.steps),
+            c.batch
+        ));
+        note(&format!(
+            "planned memory: {} (states {}, activations {}, samples {})",
+            bytes(self.plans.total_bytes()),
+            bytes(memory.state),
+            bytes(memory.arenas),
+            bytes(self.plans.total_bytes() - memory.total())
+        ));
+        note(&format!("run folder: {}", self.folder.path().display()));
+    }
+
+    fn tell(&self, trained: Result<Outcome, TrainingError>) -> Result<Ending> {
+        let run = self.folder.path().display();
+        let go_on = format!("calotype train --resume {run}");
+        match trained {
+            Ok(Outcome { ending: calotype_training::Ending::Finished, step, .. }) => {
+                let wall_s = metrics::read(&self.folder.metrics())?.last().map_or(0.0, |l| l.wall_s);
+                note(&format!("done: {} steps in {}; look at {}", grouped(step), duration(wall_s), show(&self.folder.report())));
+                note(&format!("images: calotype sample {run}"));
+                if self.config.preset == "small" {
+                    note(&format!("the paper's size: calotype train {} --preset paper (for a GPU)", self.config.model));
+                }
+                Ok(Ending::Done)
+            }
+            Ok(Outcome { step, .. }) => {
+                note(&format!("stopped after step {step}, which is saved; go on with: {go_on}"));
+                Ok(Ending::Interrupted)
+            }
+            Err(e @ TrainingError::NonFinite { .. }) => Err(e.into()),
+            Err(e) => {
+                let last = self.folder.checkpoints().ok().and_then(|steps| steps.last().copied());
+                let kept = last.map_or("no checkpoint yet".to_owned(), |step| format!("saved up to step {step}"));
+                Err(anyhow::anyhow!("{e} ({kept}; when that is mended, go on with: {go_on})"))
+            }
+        }
+    }
+}
+
+fn show(path: &PathBuf) -> String {
+    path.display().to_string()
+}

@@ -1,0 +1,123 @@
+//! Opening devices: which one is meant, and why.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use calotype_cpu_reference::Cpu;
+use calotype_gpu_kernels::{AdapterDescription, GpuDevice, OpenOptions, Select, adapters};
+use calotype_graph::{Device, DeviceKind};
+use calotype_training::{DeviceConfig, write_atomically};
+
+use crate::fault::WrongUse;
+use crate::output::note;
+
+/// A device with what it takes to keep its compiled pipelines.
+pub enum Opened {
+    Cpu(Box<Cpu<f32>>),
+    Gpu {
+        device: Box<GpuDevice>,
+        /// Where its compiled pipelines are kept.
+        cache: Option<PathBuf>,
+    },
+}
+
+impl Opened {
+    pub fn device(&mut self) -> &mut dyn Device {
+        match self {
+            Opened::Cpu(cpu) => cpu.as_mut(),
+            Opened::Gpu { device, .. } => device.as_mut(),
+        }
+    }
+
+    pub fn config(&mut self) -> DeviceConfig {
+        DeviceConfig::of(self.device().profile())
+    }
+
+    /// Keeps compiled pipelines for the next start. A cache that cannot be written costs time, nothing else.
+    pub fn keep_pipelines(&self) {
+        let Opened::Gpu { device, cache: Some(path) } = self else { return };
+        let Some(bytes) = device.cache_bytes() else { return };
+        if fs::read(path).is_ok_and(|known| known == bytes) {
+            return;
+        }
+        let folder = path.parent().map(fs::create_dir_all).transpose().map_err(|e| e.to_string());
+        if let Err(e) = folder.and_then(|_| write_atomically(path, &bytes).map_err(|e| e.to_string())) {
+            log::warn!("compiled pipelines are not kept: {e}");
+        }
+    }
+}
+
+/// The device that `--device` means (`auto` unless given). Says on standard error which one it is, and why.
+pub fn open(wanted: Option<&str>, threads: usize) -> Result<Opened> {
+    match wanted.unwrap_or("auto") {
+        "cpu" => cpu(threads, "as asked for"),
+        "gpu" => gpu(Select::Auto, "as asked for"),
+        "auto" => {
+            let found = pollster::block_on(adapters());
+            match found.iter().any(|a| a.kind != DeviceKind::SoftwareGpu) {
+                true => gpu(Select::Auto, "the best real GPU"),
+                false => cpu(threads, &why_no_gpu(&found)),
+            }
+        }
+        other => gpu(other.parse().map_or_else(|_| Select::Name(other.to_owned()), Select::Index), "as asked for"),
+    }
+}
+
+/// The device that a run began on; bits are its own.
+///
+/// # Errors
+/// It is not there; `--device` asks for another one.
+pub fn reopen(wanted: Option<&str>, run: &DeviceConfig, threads: usize) -> Result<Opened> {
+    let is_cpu = run.kind == "cpu";
+    let own = if is_cpu { "cpu" } else { run.name.as_str() };
+    let mut opened = open(Some(wanted.unwrap_or(own)), threads).with_context(|| format!("the run began on {}", run.name))?;
+    let now = opened.config();
+    if now.kind != run.kind || (!is_cpu && now.name != run.name) {
+        let message = format!(
+            "the run began on {}, and {} was asked for; results to the bit need the same device (leave --device away)",
+            run.name, now.name
+        );
+        return Err(WrongUse(message).into());
+    }
+    if now.driver != run.driver {
+        note(&format!("the driver has changed since the run began, from {} to {}: bits may differ", run.driver, now.driver));
+    }
+    Ok(opened)
+}
+
+fn why_no_gpu(found: &[AdapterDescription]) -> String {
+    let mut text = "no GPU was found".to_owned();
+    if let Some(software) = found.first() {
+        let _ = write!(text, "; {} is software, and used only when asked for by name", software.name);
+    }
+    text
+}
+
+fn cpu(threads: usize, why: &str) -> Result<Opened> {
+    let cpu = Cpu::<f32>::fast(threads)?;
+    note(&format!("device: {} ({why})", cpu.profile().name));
+    Ok(Opened::Cpu(Box::new(cpu)))
+}
+
+fn gpu(select: Select, why: &str) -> Result<Opened> {
+    let cache = cache_path(&select);
+    let pipeline_cache = cache.as_ref().and_then(|path| fs::read(path).ok());
+    let options = OpenOptions { select, pipeline_cache, ..OpenOptions::default() };
+    let gpu = pollster::block_on(GpuDevice::open(&options)).context("--device (`cpu` is always there)")?;
+    note(&format!("device: {} ({why})", gpu.description()));
+    Ok(Opened::Gpu { device: Box::new(gpu), cache })
+}
+
+/// Where compiled pipelines are kept: a file for each way to say which adapter. Should it mean another adapter one day, the
+/// driver sees that from the file's head, and it is made anew.
+fn cache_path(select: &Select) -> Option<PathBuf> {
+    let which = match select {
+        Select::Auto => "auto".to_owned(),
+        Select::Index(n) => n.to_string(),
+        Select::Name(name) => name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect(),
+    };
+    let folder = calotype_data::fetch::cache_folder(&calotype_data::Options::default()).ok()?;
+    Some(folder.join(format!("pipelines-{which}.bin")))
+}
