@@ -8,7 +8,7 @@ use calotype_graph::device::first_non_finite;
 use calotype_graph::plan::{Layout, Place, Port, Step};
 use calotype_graph::{
     BoxFuture, CompileJob, Device, DeviceError, DeviceKind, DeviceProfile, Dtype, HostTensor, HostTime, Init, NonFinite, Plan,
-    PlanId, Poll, Region, StateSpec, Ticket, Type,
+    PlanId, Poll, Region, StateSpec, Ticket,
 };
 
 use crate::execute::{Executor, Plain, Prepared, prepare};
@@ -151,7 +151,7 @@ impl<T: Float> Cpu<T> {
     fn replay(&mut self, id: PlanId, mut after: impl FnMut(usize, &Step, &mut Table<T>) + Send) -> Result<(), DeviceError> {
         let start = Instant::now();
         let p = self.plans.get_mut(&id.0).ok_or(DeviceError::UnknownPlan)?;
-        let take = |&slot: &usize| self.store[slot].as_mut().map_or_else(Buffer::default, |s| std::mem::take(&mut s.memory));
+        let take = |&slot: &usize| self.store[slot].as_mut().map_or_else(|| Buffer::new(0), |s| std::mem::replace(&mut s.memory, Buffer::new(0)));
         let mut states: Vec<Buffer<T>> = p.slots.iter().map(take).collect();
         let mut table = Table::new(
             states.iter_mut().map(Buffer::as_mut_slice).collect(),

@@ -6,7 +6,9 @@
 //! except where a whole operand is overwritten in place; such a read is never cut out but named by the write it lies on
 //! ([`Source::Written`]). State names are unique, so that no two regions are one buffer.
 
+use std::alloc::Layout;
 use std::marker::PhantomData;
+use std::ptr::NonNull;
 
 use calotype_graph::plan::{Index, Kernel, Place, Plan, Region, Step};
 use calotype_graph::{DeviceError, Expr};
@@ -16,40 +18,86 @@ use crate::float::Float;
 /// Elements in a line; tensors start at multiples of it.
 pub const LINE: usize = 16;
 
-/// A cache line's worth of elements.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line<T>([T; LINE]);
+/// Bytes of a huge page. Blocks at least as large are aligned to it, and Linux is asked for huge pages: kernels that walk
+/// over images in all directions otherwise wait for address translation.
+const HUGE_PAGE: usize = 2 << 20;
+/// Alignment of all other blocks: a cache line.
+const CACHE_LINE: usize = 64;
 
-/// Memory for `len` elements, aligned to 64 bytes.
-#[derive(Default)]
+/// Memory for elements, aligned to a cache line at least.
 pub struct Buffer<T> {
-    lines: Vec<Line<T>>,
+    start: NonNull<T>,
     len: usize,
 }
 
+// SAFETY: a buffer owns its elements, as a `Vec` does.
+unsafe impl<T: Send> Send for Buffer<T> {}
+// SAFETY: as above.
+unsafe impl<T: Sync> Sync for Buffer<T> {}
+
 impl<T: Float> Buffer<T> {
-    /// `len` zeros; at least one line, as plans count it.
+    /// `len` zeros, in at least one line, as plans count it.
     pub fn new(len: usize) -> Self {
-        Buffer { lines: vec![Line([T::ZERO; LINE]); len.max(1).div_ceil(LINE)], len }
+        let layout = Self::layout(len);
+        // SAFETY: the layout is not of size 0.
+        let start = unsafe { std::alloc::alloc(layout) }.cast::<T>();
+        let Some(start) = NonNull::new(start) else { std::alloc::handle_alloc_error(layout) };
+        ask_for_huge_pages(start.as_ptr().cast(), layout);
+        // SAFETY: the block is `layout.size()` bytes; all-zero bytes are the float 0.
+        unsafe { start.as_ptr().cast::<u8>().write_bytes(0, layout.size()) };
+        Buffer { start, len }
+    }
+
+    fn layout(len: usize) -> Layout {
+        let bytes = Self::padded(len) * size_of::<T>();
+        let align = if bytes >= HUGE_PAGE { HUGE_PAGE } else { CACHE_LINE };
+        Layout::from_size_align(bytes, align).unwrap_or_else(|_| panic!("{len} elements are more than any memory"))
+    }
+
+    fn padded(len: usize) -> usize {
+        len.max(1).next_multiple_of(LINE)
     }
 
     /// Elements allocated, the tail of the last line included.
     pub fn capacity(&self) -> usize {
-        self.lines.len() * LINE
+        Self::padded(self.len)
     }
 
     pub fn as_slice(&self) -> &[T] {
-        // SAFETY: `lines` are repr(C) arrays of T without padding (64 is a divisor of 16 elements' size), `len` of which
-        // lie inside.
-        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+        // SAFETY: the block holds `len` elements, all of which were written.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }
 
     pub fn as_mut_slice(&mut self) -> &mut [T] {
         // SAFETY: as in `as_slice`, and `self` is borrowed exclusively.
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
     }
 }
+
+impl<T> Drop for Buffer<T> {
+    fn drop(&mut self) {
+        let bytes = self.len.max(1).next_multiple_of(LINE) * size_of::<T>();
+        let align = if bytes >= HUGE_PAGE { HUGE_PAGE } else { CACHE_LINE };
+        // SAFETY: the layout that `new` allocated with, which was valid.
+        unsafe { std::alloc::dealloc(self.start.as_ptr().cast(), Layout::from_size_align_unchecked(bytes, align)) };
+    }
+}
+
+/// A hint; whether it is taken changes nothing but speed.
+#[cfg(target_os = "linux")]
+fn ask_for_huge_pages(start: *mut u8, layout: Layout) {
+    const MADV_HUGEPAGE: i32 = 14; // linux/mman.h
+    unsafe extern "C" {
+        fn madvise(start: *mut std::ffi::c_void, bytes: usize, advice: i32) -> i32;
+    }
+    if layout.align() == HUGE_PAGE {
+        // SAFETY: whole pages of a block that was just allocated; this advice does not change what they hold.
+        unsafe { madvise(start.cast(), layout.size() / 4096 * 4096, MADV_HUGEPAGE) };
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn ask_for_huge_pages(_start: *mut u8, _layout: Layout) {}
 
 /// Where the elements of a read are.
 #[derive(Clone, Copy, Debug)]

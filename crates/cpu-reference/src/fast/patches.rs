@@ -111,6 +111,19 @@ impl<'a> Patches<'a> {
         }
     }
 
+    /// Asks for the pixels of the first tap row of `ks`.
+    #[inline(always)]
+    fn ask(&self, at: At, ks: &Range<usize>) {
+        let u = ks.start / self.row_len();
+        let first = ks.start - u * self.row_len();
+        let n = ks.len().min(self.row_len() - first);
+        let row = (at.image * self.height) as isize + at.row + self.rows[u];
+        let start = (row * self.width as isize + at.col) * self.channels as isize + first as isize;
+        for i in (0..n).step_by(16) {
+            prefetch(self.image, (start as usize).wrapping_add(i));
+        }
+    }
+
     /// A run over dilated columns.
     ///
     /// # Safety
@@ -182,10 +195,15 @@ impl SourceA for PixelRows<'_> {
     #[inline(always)]
     unsafe fn pack(&self, rows: Range<usize>, ks: Range<usize>, to: *mut f32, _memo: &mut Memo) {
         let mut at = self.0.at(rows.start);
-        for (r, m) in rows.enumerate() {
+        for (r, m) in rows.clone().enumerate() {
             // SAFETY: the caller's.
             unsafe { self.0.write(at, ks.clone(), to.add(r * ROW_STRIDE)) };
             at = self.0.next(at, m);
+        }
+        // The next panel's, while this one is used.
+        for m in rows.clone() {
+            self.0.ask(at, &ks);
+            at = self.0.next(at, m + rows.len());
         }
     }
 }
@@ -216,6 +234,11 @@ impl SourceA for TapRows<'_> {
         }
         let len = (p.width * p.channels) as isize;
         for i in 0..ks.len() {
+            // Pixels are too far apart for the CPU to guess the next.
+            let ahead = (i + AHEAD).min(ks.len() - 1);
+            let at = memo.lines[ahead].wrapping_add_signed(memo.starts[ahead] + first);
+            prefetch(p.image, at);
+            prefetch(p.image, at.wrapping_add(rows.len() - 1));
             let (line, start) = (memo.lines[i], memo.starts[i] + first);
             // SAFETY: a step of the panel has room for K_STRIDE elements.
             unsafe {
@@ -225,7 +248,6 @@ impl SourceA for TapRows<'_> {
                 } else if start >= 0 && start + rows.len() as isize <= len {
                     let at = line + start as usize;
                     copy_rows(&p.image[at..], rows.len(), to);
-                    prefetch(p.image, at + 2 * rows.len() - 1); // where the next panel ends
                 } else {
                     clipped(&p.image[line..][..len as usize], start, 0..rows.len(), to);
                 }
@@ -240,6 +262,8 @@ impl SourceA for TapRows<'_> {
     }
 }
 
+/// Positions ahead that are asked for early.
+const AHEAD: usize = 24;
 /// In place of a line outside the image.
 const NO_LINE: usize = usize::MAX;
 
