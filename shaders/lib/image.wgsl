@@ -13,3 +13,9 @@ const PAD_H: u32 = 0u;
 const PAD_W: u32 = 0u;
 const DILATION_H: u32 = 1u;
 const DILATION_W: u32 = 1u;
+
+// Where an element lies, if anywhere.
+struct Spot {
+    at: u32,
+    inside: bool,
+}

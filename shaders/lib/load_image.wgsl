@@ -5,21 +5,21 @@ struct ARow {
     image: u32,
     y: u32, // of the kernel's first tap; wraps below zero, where it is no row of the image
     x: u32,
-    inside: bool,
 }
 
-fn a_row(z: u32, m: u32) -> ARow {
+fn a_row(z: u32, row: u32) -> ARow {
+    let m = min(row, p.size_m - 1u);
     let i = m / OUT_WIDTH % OUT_HEIGHT;
     let j = m % OUT_WIDTH;
     let image = m / (OUT_WIDTH * OUT_HEIGHT) * (HEIGHT * WIDTH * C_IN);
-    return ARow(image, i * STRIDE_H - PAD_H, j * STRIDE_W - PAD_W, m < p.size_m);
+    return ARow(image, i * STRIDE_H - PAD_H, j * STRIDE_W - PAD_W);
 }
 
-// Index of x under tap and channel k, or NOWHERE.
-fn a_index(row: ARow, k: u32) -> u32 {
+// x under tap and channel k.
+fn a_spot(row: ARow, k: u32) -> Spot {
     let tap = k / C_IN;
     let y = row.y + tap / KERNEL_W * DILATION_H;
     let x = row.x + tap % KERNEL_W * DILATION_W;
     let at = row.image + (y * WIDTH + x) * C_IN + k % C_IN;
-    return select(NOWHERE, at, row.inside && k < KERNEL_H * KERNEL_W * C_IN && y < HEIGHT && x < WIDTH);
+    return Spot(at, y < HEIGHT && x < WIDTH);
 }

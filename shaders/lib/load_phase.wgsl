@@ -44,10 +44,11 @@ struct ARow {
     i: u32, // small-image row that the first tap meets; wraps below zero, where it is no row
     j: u32,
     taps_h: u32, // taps of this phase
-    taps_w: u32, // 0 outside
+    taps_w: u32,
 }
 
-fn a_row(z: u32, m: u32) -> ARow {
+fn a_row(z: u32, pixel: u32) -> ARow {
+    let m = min(pixel, p.size_m - 1u);
     let phase = phase_of(z);
     let row = m / PHASE_W % PHASE_H;
     let col = m % PHASE_W;
@@ -59,11 +60,11 @@ fn a_row(z: u32, m: u32) -> ARow {
     let j = (col * STRIDE_W + phase.w + PAD_W + STRIDE_W * lift_w - phase.v * DILATION_W) / STRIDE_W - lift_w;
     let taps_h = (KERNEL_H - phase.u + STEP_H - 1u) / STEP_H;
     let taps_w = (KERNEL_W - phase.v + STEP_W - 1u) / STEP_W;
-    return ARow(image, i, j, taps_h, select(0u, taps_w, m < p.size_m));
+    return ARow(image, i, j, taps_h, taps_w);
 }
 
-// Index of y under tap and channel k, or NOWHERE.
-fn a_index(row: ARow, k: u32) -> u32 {
+// y under tap and channel k.
+fn a_spot(row: ARow, k: u32) -> Spot {
     let tap = k / C_OUT;
     let tap_h = tap / TAPS_W;
     let tap_w = tap % TAPS_W;
@@ -71,5 +72,5 @@ fn a_index(row: ARow, k: u32) -> u32 {
     let j = row.j - tap_w * SHIFT_W;
     let at = row.image + (i * OUT_WIDTH + j) * C_OUT + k % C_OUT;
     let meets = tap_h < row.taps_h && tap_w < row.taps_w;
-    return select(NOWHERE, at, meets && i < OUT_HEIGHT && j < OUT_WIDTH);
+    return Spot(at, meets && i < OUT_HEIGHT && j < OUT_WIDTH);
 }

@@ -1,9 +1,9 @@
-// load_scattered — elements of an operand by `a_index`, one at a time; quads along k.
+// load_scattered — elements of an operand by `a_spot`, one at a time; quads along k, of which the first is inside.
 fn a_at(row: ARow, k: u32) -> f32 {
-    let at = a_index(row, k);
     // Outside, element 0 is loaded and thrown away: no branch.
-    let inside = at != NOWHERE;
-    return select(0.0, a[select(0u, at, inside)], inside);
+    let spot = a_spot(row, k);
+    let inside = spot.inside && k < p.size_k;
+    return select(0.0, a[select(0u, spot.at, inside)], inside);
 }
 
 fn a_quad(row: ARow, k: u32) -> vec4<f32> {

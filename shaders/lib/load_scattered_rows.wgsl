@@ -1,9 +1,8 @@
-// load_scattered_rows — elements of an operand by `a_index`, one at a time; quads along the rows.
+// load_scattered_rows — elements of an operand by `a_spot`, one at a time; quads along the rows.
 fn a_at(row: ARow, k: u32) -> f32 {
-    let at = a_index(row, k);
     // Outside, element 0 is loaded and thrown away: no branch.
-    let inside = at != NOWHERE;
-    return select(0.0, a[select(0u, at, inside)], inside);
+    let spot = a_spot(row, k);
+    return select(0.0, a[select(0u, spot.at, spot.inside)], spot.inside);
 }
 
 fn a_quad(row: ARow, k: u32) -> vec4<f32> {

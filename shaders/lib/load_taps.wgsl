@@ -7,7 +7,8 @@ struct ARow {
     m: u32,
 }
 
-fn a_row(z: u32, m: u32) -> ARow {
+fn a_row(z: u32, row: u32) -> ARow {
+    let m = min(row, p.size_m - 1u);
     let tap = m / C_IN;
     return ARow(tap / KERNEL_W * DILATION_H - PAD_H, tap % KERNEL_W * DILATION_W - PAD_W, m % C_IN, m);
 }
@@ -16,10 +17,10 @@ fn a_next(row: ARow, n: u32) -> ARow {
     return a_row(0u, row.m + n);
 }
 
-// Index of x under this tap for pixel k, or NOWHERE.
-fn a_index(row: ARow, k: u32) -> u32 {
+// x under this tap for pixel k.
+fn a_spot(row: ARow, k: u32) -> Spot {
     let y = row.y + k / OUT_WIDTH % OUT_HEIGHT * STRIDE_H;
     let x = row.x + k % OUT_WIDTH * STRIDE_W;
     let at = ((k / (OUT_WIDTH * OUT_HEIGHT) * HEIGHT + y) * WIDTH + x) * C_IN + row.c;
-    return select(NOWHERE, at, row.m < p.size_m && k < p.size_k && y < HEIGHT && x < WIDTH);
+    return Spot(at, y < HEIGHT && x < WIDTH);
 }
