@@ -26,3 +26,4 @@ mod tests;
 pub use adapter::{AdapterDescription, AdapterLimits, OpenOptions, Select, ShaderMode, adapters};
 pub use device::GpuDevice;
 pub use inspect::PlanSummary;
+pub use tuning::TILE_TABLE;

@@ -2,6 +2,9 @@
 
 use calotype_graph::{DeviceKind, DeviceProfile};
 
+/// Version of the table below: raised whenever another tile may be chosen, since that may change last bits. A run keeps it.
+pub const TILE_TABLE: u32 = 1;
+
 /// A kernel's tile of the result, its depth, and the part of one invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tile {

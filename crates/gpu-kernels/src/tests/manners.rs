@@ -9,6 +9,8 @@ use calotype_parity::drive;
 use super::device;
 use crate::adapter::{OpenOptions, Select, ShaderMode};
 use crate::device::GpuDevice;
+use crate::dispatch::Table;
+use crate::pipelines::Pipelines;
 
 /// x [n], state `name` [n]: state += x, twice; outputs the sum of the new state.
 fn counter(gpu: &GpuDevice, name: &str, n: usize) -> Arc<Plan> {
@@ -102,6 +104,35 @@ fn wrong_use_is_an_error_and_leaves_the_device_usable() {
     assert_eq!(drive(&mut *gpu, outputs).expect("outputs")[0].item(), Some(16.0));
     gpu.unload(id);
     gpu.remove_state("use").expect("removed");
+}
+
+#[test]
+fn a_shader_that_does_not_compile_is_an_error_that_names_it() {
+    let Some(gpu) = device(ShaderMode::Unchecked) else { return };
+    let pipelines = Pipelines::new(gpu.device(), ShaderMode::Unchecked, None);
+    for wgsl in ["fn broken( {", "@compute @workgroup_size(1) fn other() {}"] {
+        let dispatch = Table::default().dispatch("broken", wgsl.to_owned(), [1; 3]);
+        let compiled = pipelines.compiled(&pipelines.kernel(&dispatch));
+        assert!(matches!(&compiled, Err(DeviceError::Shader { shader, .. }) if shader == "broken"), "{compiled:?}");
+    }
+    assert_eq!(gpu.check(), Ok(()));
+}
+
+/// A driver's cache goes out and comes back in; bytes from elsewhere are ignored.
+#[test]
+fn pipeline_caches_are_taken_back() {
+    let Some(mut gpu) = device(ShaderMode::Unchecked) else { return };
+    let plan = counter(&gpu, "cache", 40);
+    let id = gpu.load(&plan).expect("loaded");
+    let bytes = gpu.cache_bytes();
+    gpu.unload(id);
+    gpu.remove_state("cache").expect("removed");
+    for cache in [bytes, Some(b"nothing of the kind".to_vec())].into_iter().flatten() {
+        let pipelines = Pipelines::new(gpu.device(), ShaderMode::Unchecked, Some(&cache));
+        let lowered = crate::op::lower(&plan.steps[0], gpu.profile()).expect("a kernel");
+        pipelines.compiled(&pipelines.kernel(&lowered[0])).expect("compiled");
+    }
+    assert_eq!(gpu.check(), Ok(()));
 }
 
 #[test]
