@@ -81,10 +81,18 @@ pub fn reopen(wanted: Option<&str>, run: &DeviceConfig, threads: usize) -> Resul
         );
         return Err(WrongUse(message).into());
     }
-    if now.driver != run.driver {
-        note(&format!("the driver has changed since the run began, from {} to {}: bits may differ", run.driver, now.driver));
+    let (then, now) = (arithmetic(run), arithmetic(&now));
+    if now != then {
+        note(&format!("the run began with {then}, this is {now}: bits may differ"));
     }
     Ok(opened)
+}
+
+/// What decides the last bits: the driver, and a CPU's instructions, but not the number of its threads.
+fn arithmetic(device: &DeviceConfig) -> String {
+    let name =
+        device.name.rsplit_once(", ").filter(|(_, rest)| rest.ends_with("threads")).map_or(device.name.as_str(), |(n, _)| n);
+    format!("{name} ({})", device.driver)
 }
 
 fn why_no_gpu(found: &[AdapterDescription]) -> String {

@@ -54,8 +54,9 @@ pub enum TrainingError {
     #[error(transparent)]
     Plan(#[from] PlanError),
 
-    #[error("{cause}: a batch of {batch} does not fit; {remedy}")]
-    DoesNotFit { cause: PlanError, batch: usize, remedy: String },
+    /// `why` is the plan's error in words.
+    #[error("a batch of {batch} does not fit: {why}; {remedy}")]
+    DoesNotFit { batch: usize, why: String, remedy: String },
 
     #[error(transparent)]
     Device(#[from] DeviceError),

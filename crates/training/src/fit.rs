@@ -52,8 +52,18 @@ pub fn plans(model: &dyn Model, batch: usize, profile: &DeviceProfile) -> Result
                 Some(fits) => format!("the largest that does is --batch {fits}"),
                 None => "no batch does: choose a smaller model (`calotype models` lists its settings)".to_owned(),
             };
-            Err(TrainingError::DoesNotFit { cause, batch, remedy })
+            Err(TrainingError::DoesNotFit { batch, why: in_words(&cause), remedy })
         }
+    }
+}
+
+fn in_words(cause: &PlanError) -> String {
+    let gb = |bytes: u64| bytes as f64 / 1e9;
+    match cause {
+        PlanError::OutOfMemory { bytes, limit, device } => {
+            format!("it needs {:.1} GB, and {device} has {:.1} GB", gb(*bytes), gb(*limit))
+        }
+        other => other.to_string(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `calotype train`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use calotype_data::DatasetSpec;
@@ -33,7 +34,7 @@ struct Ready {
     _lock: Lock,
     config: RunConfig,
     material: Material,
-    batches: std::sync::Arc<calotype_data::Batches>,
+    batches: Arc<calotype_data::Batches>,
     plans: Plans,
     opened: Opened,
     from: Option<Checkpoint>,
@@ -151,7 +152,7 @@ impl Ready {
             folder: &self.folder,
             model: self.material.model.as_ref(),
             device: self.opened.device(),
-            batches: std::sync::Arc::clone(&self.batches),
+            batches: Arc::clone(&self.batches),
             plans: &self.plans,
             loader: Loader { threads },
             progress: &mut progress,
@@ -187,7 +188,12 @@ impl Ready {
         match trained {
             Ok(Outcome { ending: calotype_training::Ending::Finished, step, .. }) => {
                 let wall_s = metrics::read(&self.folder.metrics())?.last().map_or(0.0, |l| l.wall_s);
-                note(&format!("done: {} steps in {}; look at {}", grouped(step), duration(wall_s), show(&self.folder.report())));
+                note(&format!(
+                    "done: {} steps in {}; look at {}",
+                    grouped(step),
+                    duration(wall_s),
+                    self.folder.report().display()
+                ));
                 note(&format!("images: calotype sample {run}"));
                 if self.config.preset == "small" {
                     note(&format!("the paper's size: calotype train {} --preset paper (for a GPU)", self.config.model));
@@ -206,8 +212,4 @@ impl Ready {
             }
         }
     }
-}
-
-fn show(path: &PathBuf) -> String {
-    path.display().to_string()
 }

@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use calotype_graph::{HostTensor, Init, Layout, StateSpec};
+use calotype_training::Checkpoint;
+
 use crate::support::{Place, TINY, same, text};
 
 /// Wrong use: each is refused before any work, and leaves no run behind.
@@ -136,6 +139,7 @@ fn a_resume_that_contradicts_the_run_is_refused() {
         (&["--steps", "1"], "has done 2 steps"),
         (&["--set", "wiidth=2"], "did you mean `width`"),
         (&["cdgan"], "model = dcgan"),
+        (&["--device", "gpu"], "the run began on CPU"),
     ] {
         place.run(&[&["train", "--resume", "run"], more].concat()).refused(2, &[says]);
     }
@@ -160,4 +164,29 @@ fn damaged_runs_are_named() {
     place.run(&["train", "--resume", "run"]).refused(1, &["no good checkpoint"]);
     fs::write(run.join("run.toml"), b"format = 1\nmodel = ").expect("it is written");
     place.run(&["train", "--resume", text(&run)]).refused(1, &["run.toml"]);
+}
+
+/// Weights that overflow in the next step: the run stops, names the tensor, keeps the checkpoint, and says what to do.
+#[test]
+fn a_loss_that_is_not_finite_ends_in_one_message() {
+    let place = Place::new();
+    let run = place.train("run", &["--steps", "2"]);
+    let good = Checkpoint::decode(&place.checkpoint("run", 2)).expect("it is whole");
+    let huge = |(name, t): (&String, &HostTensor)| {
+        let value = match name.as_str() {
+            "discriminator.main.0.weight" => HostTensor::f32(t.shape.clone(), vec![3e38; t.shape.numel()]),
+            _ => t.clone(),
+        };
+        (StateSpec { name: name.clone(), ty: t.ty(), init: Init::Zeros, layout: Layout::Plain }, value)
+    };
+    let states: Vec<(StateSpec, HostTensor)> = good.tensors().iter().map(huge).collect();
+    let bad = Checkpoint::new(good.identity.clone(), 2, states.iter().map(|(spec, value)| (spec, value.clone())));
+    let bytes = bad.encode().expect("it encodes");
+    fs::write(run.join("checkpoints/step-0000002.safetensors"), &bytes).expect("it is written");
+    let says = ["step 3", "`discriminator.main.0", "step-0000002.safetensors", "--set lr="];
+    let stopped = place.run(&["train", "--resume", "run", "--steps", "9"]).refused(1, &says);
+    assert_eq!(stopped.stdout, "run\n");
+    same(&place.checkpoint("run", 2), &bytes);
+    let metrics = fs::read_to_string(run.join("metrics.jsonl")).expect("metrics");
+    assert!(metrics.lines().all(|l| serde_json::from_str::<serde_json::Value>(l).is_ok()), "strict JSON: {metrics}");
 }
