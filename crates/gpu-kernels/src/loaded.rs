@@ -245,13 +245,14 @@ pub(crate) fn lower(plan: &Plan, profile: &DeviceProfile, limit: usize) -> Resul
     Ok(lowered)
 }
 
-/// Cuts a plan into submissions that stay well under a watchdog's patience, by what its steps cost on such a device.
+/// Cuts a plan into submissions that stay well under a watchdog's patience, by what its steps cost on such a device. Software
+/// drivers have no watchdog, and each submission would cost the host as much as a hundred dispatches.
 fn submissions(plan: &Plan, lowered: &[Vec<Dispatch>], kind: DeviceKind) -> Vec<Range<usize>> {
     // Rates that slow devices of the kind reach: operations and bytes a second, seconds a dispatch.
     let (flops, bandwidth, overhead) = match kind {
         DeviceKind::DiscreteGpu => (5e11, 5e10, 1e-5),
         DeviceKind::IntegratedGpu => (5e10, 1e10, 2e-5),
-        DeviceKind::SoftwareGpu | DeviceKind::Cpu => (3e9, 1e9, 5e-5),
+        DeviceKind::SoftwareGpu | DeviceKind::Cpu => (f64::INFINITY, f64::INFINITY, 0.0),
     };
     let (mut all, mut start, mut next, mut seconds) = (Vec::new(), 0, 0, 0.0);
     for (step, dispatches) in plan.steps.iter().zip(lowered) {
