@@ -151,7 +151,9 @@ impl<T: Float> Cpu<T> {
     fn replay(&mut self, id: PlanId, mut after: impl FnMut(usize, &Step, &mut Table<T>) + Send) -> Result<(), DeviceError> {
         let start = Instant::now();
         let p = self.plans.get_mut(&id.0).ok_or(DeviceError::UnknownPlan)?;
-        let take = |&slot: &usize| self.store[slot].as_mut().map_or_else(|| Buffer::new(0), |s| std::mem::replace(&mut s.memory, Buffer::new(0)));
+        let take = |&slot: &usize| {
+            self.store[slot].as_mut().map_or_else(|| Buffer::new(0), |s| std::mem::replace(&mut s.memory, Buffer::new(0)))
+        };
         let mut states: Vec<Buffer<T>> = p.slots.iter().map(take).collect();
         let mut table = Table::new(
             states.iter_mut().map(Buffer::as_mut_slice).collect(),

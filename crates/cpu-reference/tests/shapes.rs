@@ -53,6 +53,18 @@ fn cases() -> Vec<Case> {
         let (op, y) = transposed(x, w, k4);
         all.push(case(&format!("conv2d_transpose, {name}"), op, &[&y, &w]));
     }
+    // More images than are finished at once, and an epilogue that must know which they are.
+    for (name, y, w) in [("groups", [40, 32, 32, 7], [4, 4, 12, 7]), ("narrow groups", [50, 32, 32, 6], [4, 4, 3, 6])] {
+        let x = [y[0], 64, 64, w[2]];
+        let given = [&y[..], &w, &[w[2]], &x].iter().map(|&s| Given::normal(s)).collect();
+        let build = move |t: &[Tensor]| {
+            let x = t[0].conv2d_transpose(&t[1], k4, None);
+            &(&x + &t[2]).tanh() * &t[3]
+        };
+        all.push(
+            Case::composed("large", format!("conv2d_transpose with an epilogue, {name}"), given, build).tolerance(1e-4, 1e-4),
+        );
+    }
     let bias: Vec<Given> = [&[70, 300][..], &[300, 1100], &[1100], &[70, 1100]].iter().map(|&s| Given::normal(s)).collect();
     all.push(
         Case::composed("large", "matmul with an epilogue", bias, |t: &[Tensor]| {

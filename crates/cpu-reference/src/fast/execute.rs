@@ -90,6 +90,18 @@ impl Context {
         });
     }
 
+    /// Applies an epilogue to all of `c`, which is finished.
+    pub fn apply(&self, epilogue: &Epilogue, c: &mut [f32]) {
+        let program = epilogue.bound.program;
+        let step = (TASK / program.block).max(1) * program.block;
+        let (n, out) = (c.len(), Shared(c.as_mut_ptr()));
+        self.all().parallel(n.div_ceil(step), n * (program.varying.len() + 1), |task| {
+            let range = task * step..((task + 1) * step).min(n);
+            // SAFETY: tasks have different elements of `c`, which is borrowed exclusively.
+            unsafe { epilogue.start(&mut self.scratch()).run(out.get(), range) };
+        });
+    }
+
     /// An op's result, and its epilogue if one is given.
     fn op(&self, op: &Op, step: &Step, prepared: &Prepared, o: &Operands<f32>, y: &mut [f32], epilogue: Option<&Epilogue>) {
         let ty = |n: usize| &step.reads[n].ty;

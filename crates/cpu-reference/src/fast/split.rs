@@ -82,7 +82,6 @@ pub fn gemm_split<A: SourceA, B: SourceB>(cx: &Context, s: Sizes, (a, b): (&A, &
         c.iter_mut().zip(part).for_each(|(c, p)| *c += p);
     }
     if let Some(e) = epilogue {
-        // SAFETY: all of C, which nobody else has.
-        unsafe { e.start(&mut cx.scratch()).run(c.as_mut_ptr(), 0..size) };
+        cx.apply(e, c);
     }
 }

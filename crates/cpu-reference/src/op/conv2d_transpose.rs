@@ -30,11 +30,32 @@ pub fn plain<T: Float>(d: &ConvDims, y: &[T], w: &[T], x: &mut [T]) {
 /// Up to this many channels of the large side, products of all taps at once fill vectors better than those of phases.
 const NARROW: usize = 8;
 
+/// Up to this many channels, epilogues are applied to whole images after their phases: the pixels of one phase are runs of
+/// `c_in` elements, too short for the cost of starting on each.
+const SHORT: usize = 192;
+/// Elements of the images that are finished before the next are begun, about, so that they are still in the cache.
+const GROUP: usize = 1 << 20;
+
 /// As [`plain`], without multiplying by the zeros between strides.
 pub fn fast(cx: &Context, d: &ConvDims, y: &[f32], w: &[f32], x: &mut [f32], epilogue: Option<&Epilogue>) {
     if d.c_in <= NARROW {
         return fast_narrow(cx, d, y, w, x, epilogue);
     }
+    let Some(e) = epilogue.filter(|_| d.c_in <= SHORT) else {
+        return phases(cx, d, y, w, x, epilogue);
+    };
+    let (small, large) = (d.out_height * d.out_width * d.c_out, d.height * d.width * d.c_in);
+    let images = (GROUP / large.max(1)).max(1);
+    for b0 in (0..d.batch).step_by(images) {
+        let group = ConvDims { batch: images.min(d.batch - b0), ..*d };
+        let x = &mut x[b0 * large..][..group.batch * large];
+        phases(cx, &group, &y[b0 * small..], w, x, None);
+        cx.apply(&e.from(b0 * large), x);
+    }
+}
+
+/// One product for each phase.
+fn phases(cx: &Context, d: &ConvDims, y: &[f32], w: &[f32], x: &mut [f32], epilogue: Option<&Epilogue>) {
     for phase in Phase::all(d) {
         let m = d.batch * phase.grid[0] * phase.grid[1];
         let sizes = Sizes { m, n: d.c_in, k: phase.n_taps() * d.c_out };
