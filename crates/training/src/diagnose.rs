@@ -47,12 +47,12 @@ impl Trainer<'_> {
             }
             let batch = self.batches.batch(s);
             if s < checked_from {
-                let ticket = self.submit(s, &batch)?;
+                let ticket = self.submit(s, batch)?;
                 self.device.poll(Poll::Now)?;
                 wait::outputs(self.device, ticket)?;
                 continue;
             }
-            let inputs = self.inputs(s, &batch);
+            let inputs = self.inputs(s, batch);
             let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, value)| (*name, value)).collect();
             if let Some(bad) = self.device.find_non_finite(self.id, &inputs)? {
                 return Ok(self.describe(s + 1, &bad));

@@ -160,7 +160,7 @@ impl<'a> Trainer<'a> {
         let mut prefetch = Prefetch::new(Arc::clone(&self.batches), self.step);
         while self.step < total && !self.interrupt.asked() {
             let batch = prefetch.next()?;
-            let ticket = self.submit(self.step, &batch)?;
+            let ticket = self.submit(self.step, batch)?;
             self.in_flight.push_back((self.step, ticket));
             self.step += 1;
             self.device.poll(Poll::Now)?;
@@ -183,18 +183,18 @@ impl<'a> Trainer<'a> {
     }
 
     /// Starts step `step`, counted from 0.
-    pub(crate) fn submit(&mut self, step: u64, batch: &Batch) -> Result<Ticket> {
+    pub(crate) fn submit(&mut self, step: u64, batch: Batch) -> Result<Ticket> {
         let inputs = self.inputs(step, batch);
         let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, value)| (*name, value)).collect();
         Ok(self.device.submit(self.id, &inputs)?)
     }
 
     /// All inputs of a step that the plan has.
-    pub(crate) fn inputs(&self, step: u64, batch: &Batch) -> Vec<(&'static str, HostTensor)> {
+    pub(crate) fn inputs(&self, step: u64, batch: Batch) -> Vec<(&'static str, HostTensor)> {
         let [h, w, c] = self.model.image();
         let shape = [self.batches.batch_size(), h, w, c];
         let mut inputs = vec![
-            ("images", HostTensor::f32(shape, batch.images.clone())),
+            ("images", HostTensor::f32(shape, batch.images)),
             ("seed", HostTensor::u32([2], philox::key(self.config.seed))),
             ("step", HostTensor::u32([1], [step as u32])),
         ];
