@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use calotype_cpu_reference::Cpu;
-use calotype_graph::op::Tolerance;
+use calotype_graph::op::{Case, Tolerance, cases};
 use calotype_graph::{Device, DeviceProfile, Graph, HostTensor, Plan, PlanOptions, Poll, Type, plan};
-use calotype_parity::{Mismatch, POISON, close, compare, compare_slices, drive, poison, unharmed};
+use calotype_parity::{Mismatch, POISON, Table, checks, close, compare, compare_slices, drive, poison, unharmed};
 
 const TOLERANCE: Tolerance = Tolerance { atol: 0.1, rtol: 0.01 };
 const INF: f32 = f32::INFINITY;
@@ -125,4 +125,26 @@ fn an_overwritten_guard_band_is_found() {
     assert!(compare(&y, &HostTensor::f32([5], [-1.0; 5]), Tolerance::EXACT).is_ok());
     let harm = harm.expect("the sixth element lies in the guard band");
     assert!(harm.contains("Output word 5"), "{harm}");
+}
+
+#[test]
+fn the_table_counts_checks_and_names_failures() {
+    let softmax: Vec<Case> = cases().into_iter().filter(|c| c.stem == "softmax").collect();
+    let (n, n_gradients) = (softmax.len(), softmax.iter().filter(|c| c.gradient).count());
+    let run = |cases: Vec<Case>| {
+        let mut fast = Cpu::<f32>::fast(1).unwrap();
+        let mut n_done = 0;
+        let table = Table::run(&checks(cases), &mut fast, &mut Cpu::<f32>::plain(), |_| n_done += 1);
+        assert_eq!(n_done, n + n_gradients);
+        table
+    };
+    let table = run(softmax.clone());
+    let row = &table.rows["softmax"];
+    assert!(table.passed() && row.worst.is_some(), "{table}");
+    assert_eq!((row.n_cases, row.n_gradients), (n, n_gradients));
+    // Two ways to compute an exponential do not agree to the last bit.
+    let table = run(softmax.into_iter().map(|c| c.tolerance(0.0, 0.0)).collect());
+    assert!(!table.passed());
+    assert!(table.to_string().contains("FAILED softmax: long rows: `y`"), "{table}");
+    assert!(!Table::default().passed(), "nothing has passed");
 }

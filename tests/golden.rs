@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use calotype_graph::op::{Conv2dTranspose, Tolerance};
-use calotype_graph::{
-    Device, Graph, HostTensor, Init, Layout, Mode, PlanOptions, Poll, Program, Scope, Tensor, Type, Window, plan,
-};
+use calotype_graph::{Device, Graph, HostTensor, Init, Layout, Mode, PlanOptions, Program, Scope, Tensor, Window, plan};
 use calotype_models::layers::Layers;
 use calotype_models::optimisers::{Adam, AdamInputs, RmsProp, Sgd};
 use calotype_models::{DataShape, Preset, init};

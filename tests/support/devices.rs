@@ -16,21 +16,15 @@ use crate::tidy::Tidy;
 pub enum On {
     /// Naive loops in f32.
     Plain,
-    /// Naive loops in f64.
-    Double,
     /// What `--device cpu` runs.
     Fast,
     Gpu(ShaderMode),
 }
 
-/// Both ways to compile shaders: with wgpu's guards, and as users run them.
-pub const GPU_MODES: [On; 2] = [On::Gpu(ShaderMode::Checked), On::Gpu(ShaderMode::Unchecked)];
-
 impl std::fmt::Display for On {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             On::Plain => "CPU plain",
-            On::Double => "CPU f64",
             On::Fast => "CPU fast",
             On::Gpu(ShaderMode::Checked) => "GPU checked",
             On::Gpu(ShaderMode::Unchecked) => "GPU",
@@ -43,7 +37,7 @@ impl On {
     pub fn missing(self) -> Option<&'static str> {
         match self {
             On::Gpu(mode) => gpu(mode).as_ref().err().map(String::as_str),
-            On::Plain | On::Double | On::Fast => None,
+            On::Plain | On::Fast => None,
         }
     }
 }
@@ -74,7 +68,6 @@ fn gpu(mode: ShaderMode) -> &'static Result<Mutex<GpuDevice>, String> {
 pub fn with<R>(on: On, body: impl FnOnce(&mut dyn Device) -> R) -> R {
     match on {
         On::Plain => body(&mut Cpu::<f32>::plain()),
-        On::Double => body(&mut Cpu::<f64>::plain()),
         On::Fast => body(&mut fast()),
         On::Gpu(mode) => {
             let device = gpu(mode).as_ref().unwrap_or_else(|why| panic!("{why}"));

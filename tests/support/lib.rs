@@ -5,6 +5,6 @@ mod golden;
 mod suite;
 mod tidy;
 
-pub use devices::{GPU_MODES, On, with};
+pub use devices::{On, with};
 pub use golden::{Golden, permuted};
 pub use suite::Suite;

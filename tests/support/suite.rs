@@ -49,7 +49,7 @@ impl Suite {
     /// Runs what the command line asks for, as `cargo test` does.
     pub fn run(self) -> ExitCode {
         if let Some(why) = &self.missing {
-            eprintln!("GPU tests have no adapter: {why}");
+            eprintln!("GPU tests have no adapter: {why} (software Vulkan will do: `cargo xtask test` sees to it)");
         }
         libtest_mimic::run(&Arguments::from_args(), self.trials).exit_code()
     }
