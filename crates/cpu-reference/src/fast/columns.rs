@@ -10,6 +10,9 @@ const CHUNK: usize = 1 << 16;
 /// Sums kept side by side for narrow matrices, so that vectors are full.
 const LANES: usize = 64;
 
+/// Columns that the scratch memory of a thread is enough for.
+pub const MAX_COLUMNS: usize = 1 << 16;
+
 /// Rows of a chunk of a matrix with this many columns.
 pub fn chunk_rows(columns: usize) -> usize {
     (CHUNK / columns.max(1)).max(1)
@@ -70,14 +73,15 @@ pub fn reduce(
     if outer * inner == 0 {
         return;
     }
-    let rows = chunk_rows(inner);
+    let mut shared = cx.packed();
+    // Larger chunks where there would be too many parts.
+    let most = (shared.len() / (outer * inner)).max(1);
+    let rows = chunk_rows(inner).max(n.div_ceil(most));
     let chunks = n.div_ceil(rows).max(1);
     // Several short sums make one task.
     let group = (CHUNK / (n * inner).max(1)).clamp(1, outer);
     let tasks = outer.div_ceil(group) * chunks;
-    let mut shared = cx.packed();
-    let needed = if chunks > 1 { outer * chunks * inner } else { 0 };
-    assert!(needed <= shared.len(), "{needed} partial sums do not fit the scratch memory");
+    assert!(chunks == 1 || outer * chunks * inner <= shared.len());
     let parts = Shared(if chunks > 1 { shared.as_mut_ptr() } else { y.as_mut_ptr() });
     cx.all().parallel(tasks, outer * n * inner, |task| {
         let (g, chunk) = (task / chunks, task % chunks);

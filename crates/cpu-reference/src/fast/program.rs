@@ -8,6 +8,9 @@ pub const MAX_BLOCK: usize = 2048;
 /// Elements of a block, where nothing asks for more or less.
 const BLOCK: usize = 1024;
 
+/// Slots of the longest period that the scratch memory of a thread is enough for.
+const MAX_SLOTS: usize = 64;
+
 /// Where a register's values are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arg {
@@ -98,7 +101,12 @@ struct Compiler<'a> {
 impl Program {
     /// Compiles an elementwise kernel or an epilogue. `aliased[k]`: output `k` lies on an operand or on the accumulator.
     pub fn new(expr: &Expr, reads: &[Read], writes: &[Write], aliased: &[bool]) -> Program {
-        let period = period(reads);
+        let program = Self::compile(expr, reads, writes, aliased, period(reads));
+        let fits = program.n_slots * program.period <= MAX_SLOTS * MAX_BLOCK;
+        if fits { program } else { Self::compile(expr, reads, writes, aliased, None) }
+    }
+
+    fn compile(expr: &Expr, reads: &[Read], writes: &[Write], aliased: &[bool], period: Option<usize>) -> Program {
         let class = classes(expr, reads, period.is_some());
         let period = if class.contains(&Class::Periodic) { period.unwrap_or(1) } else { 1 };
         let block = if period >= BLOCK { period } else { BLOCK / period * period };

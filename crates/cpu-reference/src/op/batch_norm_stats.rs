@@ -16,5 +16,8 @@ pub fn plain<T: Float>((rows, channels): (usize, usize), x: &[T], stats: &mut [T
 
 /// As [`plain`], x read once.
 pub fn fast(cx: &Context, dims: (usize, usize), x: &[f32], stats: &mut [f32]) {
+    if dims.1 > columns::MAX_COLUMNS {
+        return plain(dims, x, stats);
+    }
     columns::moments(cx, dims, x, stats);
 }

@@ -16,5 +16,8 @@ pub fn plain<T: Float>((rows, channels): (usize, usize), x: &[T], dy: &[T], stat
 
 /// As [`plain`].
 pub fn fast(cx: &Context, dims: (usize, usize), x: &[f32], dy: &[f32], stats: &[f32], sums: &mut [f32]) {
+    if dims.1 > columns::MAX_COLUMNS {
+        return plain(dims, x, dy, stats, sums);
+    }
     columns::products(cx, dims, x, dy, &stats[..dims.1], sums);
 }

@@ -38,7 +38,8 @@ const GROUP: usize = 1 << 20;
 
 /// As [`plain`], without multiplying by the zeros between strides.
 pub fn fast(cx: &Context, d: &ConvDims, y: &[f32], w: &[f32], x: &mut [f32], epilogue: Option<&Epilogue>) {
-    if d.c_in <= NARROW {
+    let tile = d.out_height * d.out_width * d.kernel_h * d.kernel_w * d.c_in;
+    if d.c_in <= NARROW && tile <= cx.packed().len() / 2 {
         return fast_narrow(cx, d, y, w, x, epilogue);
     }
     let Some(e) = epilogue.filter(|_| d.c_in <= SHORT) else {

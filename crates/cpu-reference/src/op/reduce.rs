@@ -31,6 +31,7 @@ fn arg_max<T: Float>(column: impl Iterator<Item = T>) -> u32 {
 pub fn fast(cx: &Context, p: &Reduce, ty: &Type, x: &[f32], y: &mut [f32]) {
     let dims = p.dims(ty);
     match p.kind {
+        _ if dims.2 > columns::MAX_COLUMNS => plain(p, ty, x, y),
         ReduceKind::Sum => columns::reduce(cx, dims, x, y, 0.0, |a, b| a + b),
         ReduceKind::Max => columns::reduce(cx, dims, x, y, f32::NEG_INFINITY, f32::larger),
         ReduceKind::ArgMax => plain(p, ty, x, y),
