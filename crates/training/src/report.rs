@@ -108,7 +108,7 @@ fn curves(lines: &[Line]) -> Result<String> {
             .map_err(|e| failed(&e))?;
         let whole = |v: &f64| format!("{v:.0}");
         let mesh = &mut chart.configure_mesh();
-        mesh.x_desc("step").x_label_formatter(&whole).light_line_style(WHITE).draw().map_err(|e| failed(&e))?;
+        mesh.x_desc("step").x_label_formatter(&whole).max_light_lines(1).draw().map_err(|e| failed(&e))?;
         for (n, (name, points)) in series.iter().enumerate() {
             let colour = Palette99::pick(n).to_rgba();
             let line = LineSeries::new(points.iter().copied(), colour.stroke_width(2));
