@@ -141,11 +141,12 @@ fn save(out: &Path, form: Form, images: &[f32], shape: [usize; 4], interpolate: 
     let [_, h, w, c] = shape;
     let temporary = temporary(out);
     let written = match form {
-        Form::Png => {
-            // A strip a row for each pair of latents would repeat their ends; one row a stretch does not.
-            let columns = interpolate.then_some(STRIP_STEPS);
-            picture::grid(images, shape, columns, 1).and_then(|p| picture::write_png(&temporary, &p))
+        Form::Png if interpolate => {
+            let rows = strip(images, h * w * c);
+            let shape = [rows.len() / (h * w * c), h, w, c];
+            picture::grid(&rows, shape, Some(STRIP_STEPS + 1), 1).and_then(|p| picture::write_png(&temporary, &p))
         }
+        Form::Png => picture::grid(images, shape, None, 1).and_then(|p| picture::write_png(&temporary, &p)),
         Form::Npy => write_npy(&temporary, &shape, images),
         Form::Gif => {
             let frames = images.chunks_exact(h * w * c).map(|image| picture::grid(image, [1, h, w, c], None, 0));
@@ -160,9 +161,25 @@ fn save(out: &Path, form: Form, images: &[f32], shape: [usize; 4], interpolate: 
     })
 }
 
+/// A row of images for each stretch of a walk: from one latent to the next, both shown.
+fn strip(images: &[f32], per_image: usize) -> Vec<f32> {
+    let n_rows = (images.len() / per_image).saturating_sub(1) / STRIP_STEPS;
+    let row = |n: usize| &images[n * STRIP_STEPS * per_image..][..(STRIP_STEPS + 1) * per_image];
+    (0..n_rows).flat_map(row).copied().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_strip_shows_both_ends_of_each_stretch() {
+        let images: Vec<f32> = (0..=2 * STRIP_STEPS).map(|i| i as f32).collect();
+        let rows = strip(&images, 1);
+        assert_eq!(rows.len(), 2 * (STRIP_STEPS + 1));
+        let s = STRIP_STEPS as f32;
+        assert_eq!([rows[0], rows[STRIP_STEPS], rows[STRIP_STEPS + 1], rows[rows.len() - 1]], [0.0, s, s, 2.0 * s]);
+    }
 
     #[test]
     fn a_walk_begins_and_ends_at_its_rows() {
