@@ -161,3 +161,30 @@ impl Applied<'_> {
         unsafe { self.running.run(range, whole, &[whole]) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use calotype_graph::plan::{Place, Region, Write};
+    use calotype_graph::{Expr, Instr, Type, Unary};
+
+    /// Outputs -acc, on the accumulator itself, and acc.
+    #[test]
+    fn an_output_of_the_accumulator_survives_one_that_overwrites_it() {
+        let expr = Expr { code: vec![Instr::Acc, Instr::Unary(Unary::Neg, 0)], outputs: vec![1, 0] };
+        let n = 5000;
+        let write = |region| Write { place: Place { region, offset: 0, len: n }, ty: Type::f32([n]) };
+        let program = Program::new(&expr, &[], &[write(Region::Output), write(Region::Arena(0))], &[true, false]);
+        let values: Vec<f32> = (0..n).map(|i| i as f32).collect();
+        let (mut first, mut second) = (values.clone(), vec![f32::NAN; n]);
+        let mut scratch = vec![0.0; 1 << 14];
+        // SAFETY: no operands; outputs of `n` elements each, the first on the accumulator as the program was told.
+        unsafe {
+            let bound = Bound::new(Level::detect(), &program, &[], &[]);
+            let outputs = [first.as_mut_ptr(), second.as_mut_ptr()];
+            bound.start(&mut scratch).run(0..n, outputs[0], &outputs);
+        }
+        assert!(first.iter().zip(&values).all(|(a, b)| *a == -b));
+        assert_eq!(second, values);
+    }
+}

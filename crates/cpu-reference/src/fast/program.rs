@@ -136,6 +136,8 @@ impl Program {
                 c.program.stores.push((k, at, dtype(k)));
             }
         }
+        // The accumulator lies on the first output: what is stored from it goes before it is overwritten.
+        c.program.stores.sort_by_key(|&(_, from, _)| from != Arg::Acc);
         c.program
     }
 }
