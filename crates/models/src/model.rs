@@ -49,6 +49,9 @@ pub trait Model {
     fn step_inputs(&self, step: u64) -> Vec<(&'static str, f32)>;
 }
 
+/// Makes a model from resolved settings.
+pub type Configure = fn(Settings, &DataShape) -> Result<Box<dyn Model>, SettingError>;
+
 /// What is known of a model before it is configured.
 pub struct ModelInfo {
     /// As typed: `dcgan`.
@@ -60,7 +63,7 @@ pub struct ModelInfo {
     pub abilities: &'static [&'static str],
     pub default_data: fn(Preset) -> &'static str,
     pub settings: fn(Preset) -> Vec<Setting>,
-    pub configure: fn(Settings, &DataShape) -> Result<Box<dyn Model>, SettingError>,
+    pub configure: Configure,
 }
 
 impl ModelInfo {
