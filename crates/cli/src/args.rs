@@ -39,6 +39,12 @@ pub enum Command {
     /// Say what a training step takes, without training
     #[command(after_help = "Example:\n  calotype plan dcgan --preset paper --batch 128 --device gpu")]
     Plan(PlanArgs),
+    /// Measure how fast this machine is
+    #[command(after_help = "Example:\n  calotype bench train dcgan --preset paper")]
+    Bench {
+        #[command(subcommand)]
+        what: BenchCommand,
+    },
     /// List what can compute: the CPU and every adapter
     #[command(after_help = "Example:\n  calotype devices")]
     Devices,
@@ -157,6 +163,32 @@ pub struct PlanArgs {
 
     #[command(flatten)]
     pub with: ModelArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// Time a model's training step, on made-up images
+    #[command(
+        after_help = "Examples:\n  calotype bench train dcgan --preset paper --device cpu\n  calotype bench train dcgan --batch 128 --steps 100 --export dcgan.json"
+    )]
+    Train(BenchTrainArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct BenchTrainArgs {
+    /// `calotype models` lists them
+    pub model: String,
+
+    #[command(flatten)]
+    pub with: ModelArgs,
+
+    /// Steps that are timed
+    #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub steps: u64,
+
+    /// Writes the figures as JSON
+    #[arg(long, value_name = "FILE")]
+    pub export: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Command::Train(args) => command::train::run(args, threads),
         Command::Sample(args) => command::sample::run(args, threads),
         Command::Plan(args) => command::plan::run(args, threads),
+        Command::Bench { what } => command::bench::run(what, threads),
         Command::Devices => command::devices::run(threads),
         Command::Models { model } => command::models::run(model.as_deref()),
         Command::Data(args) => command::data::run(args),

@@ -17,6 +17,7 @@ use crate::loaded::{Compiled, EMPTY_BYTES, LoadedPlan, Loading, STAGING_COPIES, 
 use crate::pipelines::Pipelines;
 use crate::readback::{host_buffer, read_later};
 use crate::store::{Store, bytes};
+use crate::tuning::TILE_TABLE;
 
 type Outputs = Result<Vec<HostTensor>, DeviceError>;
 
@@ -171,7 +172,8 @@ fn profile(description: &AdapterDescription, limits: &wgpu::Limits, guard_bands:
     Ok(DeviceProfile {
         name: description.name.clone(),
         kind: description.kind,
-        driver: format!("{} {}", description.backend, description.driver),
+        // The tile table decides the order of sums, and so the last bits.
+        driver: format!("{} {}, tile table {TILE_TABLE}", description.backend, description.driver),
         alignment_bytes: unit.max(256),
         max_binding_bytes: limits.max_storage_buffer_binding_size,
         max_buffer_bytes: limits.max_buffer_size,

@@ -4,6 +4,7 @@
 //! The way of a run: a checked [`RunConfig`] and its data ([`Material`]); a [`RunFolder`], locked; a [`Trainer`] that loads the
 //! plans, starts from initial values or a checkpoint, and runs to the last step, an interrupt or an error.
 
+pub mod bench;
 pub mod checkpoint;
 mod config;
 mod diagnose;

@@ -191,16 +191,7 @@ impl<'a> Trainer<'a> {
 
     /// All inputs of a step that the plan has.
     pub(crate) fn inputs(&self, step: u64, batch: Batch) -> Vec<(&'static str, HostTensor)> {
-        let [h, w, c] = self.model.image();
-        let shape = [self.batches.batch_size(), h, w, c];
-        let mut inputs = vec![
-            ("images", HostTensor::f32(shape, batch.images)),
-            ("seed", HostTensor::u32([2], philox::key(self.config.seed))),
-            ("step", HostTensor::u32([1], [step as u32])),
-        ];
-        inputs.extend(self.model.step_inputs(step).into_iter().map(|(name, value)| (name, HostTensor::scalar(value))));
-        inputs.retain(|(name, _)| self.plan.inputs.iter().any(|port| port.name == *name));
-        inputs
+        step_inputs(self.model, &self.plan, batch.images, self.config.seed, step)
     }
 
     /// Reads losses until at most `most` steps are in flight.
@@ -258,6 +249,26 @@ impl<'a> Trainer<'a> {
         report::write(self.folder, self.config)?;
         Ok(())
     }
+}
+
+/// The inputs that a training plan has, for one step: `images` are the rows of its batch, [B, H, W, C].
+pub(crate) fn step_inputs(
+    model: &dyn Model,
+    plan: &Plan,
+    images: Vec<f32>,
+    seed: u64,
+    step: u64,
+) -> Vec<(&'static str, HostTensor)> {
+    let [h, w, c] = model.image();
+    let batch = images.len() / (h * w * c).max(1);
+    let mut inputs = vec![
+        ("images", HostTensor::f32([batch, h, w, c], images)),
+        ("seed", HostTensor::u32([2], philox::key(seed))),
+        ("step", HostTensor::u32([1], [step as u32])),
+    ];
+    inputs.extend(model.step_inputs(step).into_iter().map(|(name, value)| (name, HostTensor::scalar(value))));
+    inputs.retain(|(name, _)| plan.inputs.iter().any(|port| port.name == *name));
+    inputs
 }
 
 /// Writes every state: those of a checkpoint of this folder, or the initial ones.

@@ -11,7 +11,7 @@ usage: cargo xtask COMMAND
 
   test [ARGS…]    makes sure that a GPU adapter is there (software Vulkan will do), then tests the whole workspace with
                   CALOTYPE_GPU=require; ARGS go to `cargo test`, e.g. `cargo xtask test --test parity -- conv2d`
-  bench [ARGS…]   measures kernels in release mode: `calotype bench ARGS…`
+  bench [ARGS…]   measures in release mode: `calotype bench ARGS…`, e.g. `cargo xtask bench train dcgan`
   golden [NAME…]  makes the golden vectors in assets/golden again, with PyTorch (CALOTYPE_PYTHON names the interpreter)
 ";
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{LIVELY, Place, same};
+use crate::support::{LIVELY, Place, TINY, same, text};
 
 #[test]
 fn lists_and_help_are_there() {
@@ -31,6 +31,21 @@ fn the_plan_is_told_without_training() {
     for says in ["batch 16", "planned memory", "conv2d_transpose", "largest tensors", "GFLOP", "dispatches"] {
         assert!(ended.stdout.contains(says), "{says}: {}", ended.stdout);
     }
+    assert!(!place.path("runs").exists());
+}
+
+#[test]
+fn a_training_step_is_timed() {
+    let place = Place::new();
+    let export = place.path("bench.json");
+    let args = [&["bench", "train", "dcgan", "--steps", "5", "--export", text(&export)], TINY].concat();
+    let ended = place.run(&args).ok();
+    for says in ["a step", "median of 5", "images", "dispatches", "first step after"] {
+        assert!(ended.stdout.contains(says), "{says}: {}", ended.stdout);
+    }
+    let json: serde_json::Value = serde_json::from_slice(&fs::read(&export).expect("it was written")).expect("JSON");
+    assert!(json["step_s_median"].as_f64().is_some_and(|s| s > 0.0), "{json}");
+    assert_eq!(json["planned_bytes"], json["allocated_bytes"], "{json}");
     assert!(!place.path("runs").exists());
 }
 

@@ -1,0 +1,68 @@
+//! `calotype bench`: how fast a model trains here.
+
+use std::fmt::Write as _;
+
+use anyhow::{Context, Result};
+use calotype_training::bench::{Measured, measure};
+use calotype_training::{Loader, Material, planning_profile, plans, write_atomically};
+use serde::Serialize;
+
+use super::{Ending, wanted};
+use crate::args::{BenchCommand, BenchTrainArgs};
+use crate::device;
+use crate::output::{bytes, print};
+
+pub fn run(command: &BenchCommand, threads: usize) -> Result<Ending> {
+    match command {
+        BenchCommand::Train(args) => train(args, threads),
+    }
+}
+
+/// What `--export` writes.
+#[derive(Serialize)]
+struct Export<'a> {
+    version: &'a str,
+    model: &'a str,
+    device: &'a str,
+    driver: &'a str,
+    settings: Vec<String>,
+    #[serde(flatten)]
+    measured: &'a Measured,
+}
+
+fn train(args: &BenchTrainArgs, threads: usize) -> Result<Ending> {
+    let material = Material::open(&wanted(&args.model, &args.with, None, None)?)?;
+    let mut opened = device::open(args.with.device.as_deref(), threads)?;
+    let profile = planning_profile(opened.device().profile());
+    let plan = plans(material.model.as_ref(), material.model.batch(), &profile)?.training;
+    let measured = measure(material.model.as_ref(), opened.device(), &plan, Loader { threads }, args.steps as usize)?;
+    opened.keep_pipelines();
+    print(&table(&args.model, &profile.name, &measured))?;
+    if let Some(path) = &args.export {
+        let settings = material.model.settings().iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let (version, driver) = (env!("CARGO_PKG_VERSION"), profile.driver.as_str());
+        let export = Export { version, model: &args.model, device: &profile.name, driver, settings, measured: &measured };
+        let text = serde_json::to_string_pretty(&export)?;
+        write_atomically(path, text.as_bytes()).with_context(|| format!("--export {}", path.display()))?;
+    }
+    Ok(Ending::Done)
+}
+
+fn table(model: &str, device: &str, m: &Measured) -> String {
+    let ms = |s: f64| format!("{:.1} ms", s * 1e3);
+    let mut text = format!("{model}, batch {}, on {device}\n\n", m.batch);
+    let rows = [
+        ("a step", format!("{} (median of {}; {} to {})", ms(m.step_s_median), m.n_steps, ms(m.step_s_min), ms(m.step_s_max))),
+        ("images", format!("{:.1} a second", m.images_per_s)),
+        ("rate", format!("{:.1} GFLOP/s", m.gflop_per_s)),
+        ("first step after", format!("{:.2} s", m.first_step_s)),
+        ("dispatches", format!("{} a step, {:.2} us of host time each", m.n_dispatches, m.host_us_per_dispatch)),
+        ("planned memory", bytes(m.planned_bytes)),
+        ("allocated memory", bytes(m.allocated_bytes)),
+        ("peak resident", m.peak_resident_bytes.map_or_else(|| "not known here".to_owned(), bytes)),
+    ];
+    for (name, value) in rows {
+        let _ = writeln!(text, "{name:<18}{value}");
+    }
+    text
+}

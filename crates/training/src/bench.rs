@@ -1,0 +1,117 @@
+//! How fast a model trains: the training step alone, on made-up images.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::sync::Arc;
+use std::time::Instant;
+
+use calotype_graph::philox::{Domain, Stream};
+use calotype_graph::{Device, HostTensor, Plan, Poll, Ticket};
+use calotype_models::{Model, init};
+use serde::Serialize;
+
+use crate::error::Result;
+use crate::load::Loader;
+use crate::trainer::step_inputs;
+use crate::wait;
+
+/// Steps in flight, as when training.
+const IN_FLIGHT: usize = 2;
+
+/// Steps that are run before the clock is looked at.
+const WARM_UP: usize = 3;
+
+/// What was measured.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Measured {
+    pub batch: usize,
+    /// Steps that were timed.
+    pub n_steps: usize,
+    /// Loading the plan (compiling what was not compiled), initial values, one step.
+    pub first_step_s: f64,
+    /// From the end of a step to the end of the next.
+    pub step_s_median: f64,
+    pub step_s_min: f64,
+    pub step_s_max: f64,
+    pub images_per_s: f64,
+    /// Of the plan's operations, at the median.
+    pub gflop_per_s: f64,
+    pub n_dispatches: usize,
+    /// Host time (encode, finish, submit) for each dispatch.
+    pub host_us_per_dispatch: f64,
+    pub planned_bytes: u64,
+    pub allocated_bytes: u64,
+    /// Largest resident memory of this process so far, where the system tells.
+    pub peak_resident_bytes: Option<u64>,
+}
+
+/// Trains `n_steps` (at least 1) steps of a plan of `model` on a device that has nothing loaded, and times them.
+///
+/// # Errors
+/// What the device says.
+pub fn measure(model: &dyn Model, device: &mut dyn Device, plan: &Arc<Plan>, loader: Loader, n_steps: usize) -> Result<Measured> {
+    const SEED: u64 = 0;
+    let batch = model.batch();
+    let images = made_up(batch * model.image().iter().product::<usize>());
+    let begin = Instant::now();
+    let id = loader.load(device, plan)?;
+    for spec in &plan.states {
+        device.write_state(&spec.name, &init::initial(spec, SEED))?;
+    }
+    let submit = |device: &mut dyn Device, step: usize| -> Result<Ticket> {
+        let inputs = step_inputs(model, plan, images.clone(), SEED, step as u64);
+        let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, value)| (*name, value)).collect();
+        Ok(device.submit(id, &inputs)?)
+    };
+    let first = submit(device, 0)?;
+    wait::outputs(device, first)?;
+    let first_step_s = begin.elapsed().as_secs_f64();
+
+    let total = WARM_UP + n_steps.max(1);
+    let host_before = device.host_time();
+    let mut in_flight = VecDeque::new();
+    let mut ends = Vec::with_capacity(total);
+    for step in 1..=total {
+        in_flight.push_back(submit(device, step)?);
+        device.poll(Poll::Now)?;
+        while in_flight.len() > if step == total { 0 } else { IN_FLIGHT } {
+            let Some(ticket) = in_flight.pop_front() else { break };
+            wait::outputs(device, ticket)?;
+            ends.push(Instant::now());
+        }
+    }
+    let host = device.host_time();
+    let mut steps_s: Vec<f64> = ends.windows(2).skip(WARM_UP - 1).map(|w| (w[1] - w[0]).as_secs_f64()).collect();
+    steps_s.sort_by(f64::total_cmp);
+    let median = steps_s[steps_s.len() / 2];
+    let dispatches = (host.n_dispatches - host_before.n_dispatches).max(1);
+    let measured = Measured {
+        batch,
+        n_steps: steps_s.len(),
+        first_step_s,
+        step_s_median: median,
+        step_s_min: steps_s[0],
+        step_s_max: steps_s[steps_s.len() - 1],
+        images_per_s: batch as f64 / median,
+        gflop_per_s: plan.flops() as f64 / median / 1e9,
+        n_dispatches: dispatches as usize / total,
+        host_us_per_dispatch: (host.encode_submit_s - host_before.encode_submit_s) / dispatches as f64 * 1e6,
+        planned_bytes: plan.memory.total(),
+        allocated_bytes: device.allocated_bytes(),
+        peak_resident_bytes: peak_resident_bytes(),
+    };
+    device.unload(id);
+    Ok(measured)
+}
+
+/// Uniform in (-1, 1).
+fn made_up(n: usize) -> Vec<f32> {
+    let mut random = Stream::new(0, Domain::Data, "bench", 0);
+    (0..n).map(|_| 2.0 * random.uniform() - 1.0).collect()
+}
+
+fn peak_resident_bytes() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
