@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use calotype_graph::philox::{Domain, Stream};
-use calotype_graph::{Device, HostTensor, Plan, Poll, Ticket};
+use calotype_graph::{Device, DeviceKind, HostTensor, Plan, Poll, Ticket};
 use calotype_models::{Model, init};
 use serde::Serialize;
 
@@ -37,8 +37,8 @@ pub struct Measured {
     /// Of the plan's operations, at the median.
     pub gflop_per_s: f64,
     pub n_dispatches: usize,
-    /// Host time (encode, finish, submit) for each dispatch.
-    pub host_us_per_dispatch: f64,
+    /// Host time (encode, finish, submit) for each dispatch; none on a CPU, which computes while it is submitted to.
+    pub host_us_per_dispatch: Option<f64>,
     pub planned_bytes: u64,
     pub allocated_bytes: u64,
     /// Largest resident memory of this process so far, where the system tells.
@@ -67,18 +67,23 @@ pub fn measure(model: &dyn Model, device: &mut dyn Device, plan: &Arc<Plan>, loa
     wait::outputs(device, first)?;
     let first_step_s = begin.elapsed().as_secs_f64();
 
-    let total = WARM_UP + n_steps.max(1);
+    // The last steps in flight end without another one behind them: they are not timed.
+    let total = WARM_UP + n_steps.max(1) + IN_FLIGHT;
     let host_before = device.host_time();
     let mut in_flight = VecDeque::new();
     let mut ends = Vec::with_capacity(total);
     for step in 1..=total {
         in_flight.push_back(submit(device, step)?);
         device.poll(Poll::Now)?;
-        while in_flight.len() > if step == total { 0 } else { IN_FLIGHT } {
-            let Some(ticket) = in_flight.pop_front() else { break };
+        if in_flight.len() > IN_FLIGHT
+            && let Some(ticket) = in_flight.pop_front()
+        {
             wait::outputs(device, ticket)?;
             ends.push(Instant::now());
         }
+    }
+    for ticket in in_flight {
+        wait::outputs(device, ticket)?;
     }
     let host = device.host_time();
     let mut steps_s: Vec<f64> = ends.windows(2).skip(WARM_UP - 1).map(|w| (w[1] - w[0]).as_secs_f64()).collect();
@@ -95,7 +100,8 @@ pub fn measure(model: &dyn Model, device: &mut dyn Device, plan: &Arc<Plan>, loa
         images_per_s: batch as f64 / median,
         gflop_per_s: plan.flops() as f64 / median / 1e9,
         n_dispatches: dispatches as usize / total,
-        host_us_per_dispatch: (host.encode_submit_s - host_before.encode_submit_s) / dispatches as f64 * 1e6,
+        host_us_per_dispatch: (device.profile().kind != DeviceKind::Cpu)
+            .then(|| (host.encode_submit_s - host_before.encode_submit_s) / dispatches as f64 * 1e6),
         planned_bytes: plan.memory.total(),
         allocated_bytes: device.allocated_bytes(),
         peak_resident_bytes: peak_resident_bytes(),

@@ -50,13 +50,14 @@ fn train(args: &BenchTrainArgs, threads: usize) -> Result<Ending> {
 
 fn table(model: &str, device: &str, m: &Measured) -> String {
     let ms = |s: f64| format!("{:.1} ms", s * 1e3);
+    let host = m.host_us_per_dispatch.map_or_else(String::new, |us| format!(", {us:.2} us of host time each"));
     let mut text = format!("{model}, batch {}, on {device}\n\n", m.batch);
     let rows = [
         ("a step", format!("{} (median of {}; {} to {})", ms(m.step_s_median), m.n_steps, ms(m.step_s_min), ms(m.step_s_max))),
         ("images", format!("{:.1} a second", m.images_per_s)),
         ("rate", format!("{:.1} GFLOP/s", m.gflop_per_s)),
         ("first step after", format!("{:.2} s", m.first_step_s)),
-        ("dispatches", format!("{} a step, {:.2} us of host time each", m.n_dispatches, m.host_us_per_dispatch)),
+        ("dispatches", format!("{} a step{host}", m.n_dispatches)),
         ("planned memory", bytes(m.planned_bytes)),
         ("allocated memory", bytes(m.allocated_bytes)),
         ("peak resident", m.peak_resident_bytes.map_or_else(|| "not known here".to_owned(), bytes)),

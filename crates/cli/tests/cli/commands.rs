@@ -45,6 +45,7 @@ fn a_training_step_is_timed() {
     }
     let json: serde_json::Value = serde_json::from_slice(&fs::read(&export).expect("it was written")).expect("JSON");
     assert!(json["step_s_median"].as_f64().is_some_and(|s| s > 0.0), "{json}");
+    assert!(json["step_s_min"].as_f64().is_some_and(|s| s > 0.0), "{json}");
     assert_eq!(json["planned_bytes"], json["allocated_bytes"], "{json}");
     assert!(!place.path("runs").exists());
 }
