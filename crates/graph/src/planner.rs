@@ -56,15 +56,6 @@ fn carry_out(program: &Program, profile: &DeviceProfile, options: PlanOptions, c
     Placed::new(&draws, profile).plan(&draws, profile)
 }
 
-/// Memory that a program would take on a device, whether it fits or not.
-///
-/// # Errors
-/// A mistake in the program.
-pub fn memory_bytes(program: &Program, profile: &DeviceProfile) -> Result<MemoryBytes, PlanError> {
-    let unlimited = DeviceProfile { max_binding_bytes: u64::MAX, memory_bytes: None, ..profile.clone() };
-    plan(program, &unlimited, PlanOptions::default()).map(|p| p.memory)
-}
-
 fn check(plan: &Plan, profile: &DeviceProfile) -> Result<(), PlanError> {
     for step in &plan.steps {
         let tensors = step.reads.iter().map(|r| (&r.place, &r.ty)).chain(step.writes.iter().map(|w| (&w.place, &w.ty)));
@@ -250,13 +241,6 @@ fn dying_operand(
     let same_only = |id: NodeId| draft.operands.iter().all(|o| o.base != id || o.index == Index::Same);
     let dies = |o: &&super::passes::kernel::Operand| last[&o.base] == at && fits(o.base) && same_only(o.base);
     draft.operands.iter().filter(dies).find_map(|o| slot_of.get(&o.base).copied())
-}
-
-impl Plan {
-    /// The node kinds that planning leaves: for tests that count kernels.
-    pub fn count(&self, stem: &str) -> usize {
-        self.steps.iter().filter(|s| s.stem() == stem).count()
-    }
 }
 
 impl Program {
