@@ -24,7 +24,7 @@ pub use graph::{Graph, Label, Program};
 pub use host::{HostData, HostTensor};
 pub use op::{Op, Window};
 pub use plan::{Index, Init, Kernel, Layout, MemoryBytes, Place, Plan, Port, Read, Region, StateSpec, Step, Write};
-pub use planner::{MAX_BINDINGS, PlanOptions, is_sound, plan};
+pub use planner::{MAX_BINDINGS, PlanOptions, is_sound, memory_bytes, plan};
 pub use scope::{Mode, Scope};
 pub use shape::{Dtype, ELEMENT_BYTES, Shape, Type};
 pub use tensor::Tensor;

@@ -56,6 +56,15 @@ fn carry_out(program: &Program, profile: &DeviceProfile, options: PlanOptions, c
     Placed::new(&draws, profile).plan(&draws, profile)
 }
 
+/// Memory that a program would take on a device, whether it fits or not.
+///
+/// # Errors
+/// A mistake in the program.
+pub fn memory_bytes(program: &Program, profile: &DeviceProfile) -> Result<MemoryBytes, PlanError> {
+    let unlimited = DeviceProfile { max_binding_bytes: u64::MAX, memory_bytes: None, ..profile.clone() };
+    plan(program, &unlimited, PlanOptions::default()).map(|p| p.memory)
+}
+
 fn check(plan: &Plan, profile: &DeviceProfile) -> Result<(), PlanError> {
     for step in &plan.steps {
         let tensors = step.reads.iter().map(|r| (&r.place, &r.ty)).chain(step.writes.iter().map(|w| (&w.place, &w.ty)));
