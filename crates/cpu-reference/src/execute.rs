@@ -8,6 +8,7 @@ use crate::fast::program::Program;
 use crate::float::Float;
 use crate::memory::Operands;
 use crate::op;
+use crate::op::nade::Weights;
 
 /// What is known of a step once its plan is loaded.
 pub struct Prepared {
@@ -69,7 +70,8 @@ fn is_carried(op: &Op) -> bool {
     let moved = matches!(op, Op::Pad(_) | Op::Concat(_) | Op::Random(_));
     let product = matches!(op, Op::MatMul(_) | Op::Conv2d(_) | Op::Conv2dTranspose(_) | Op::Conv2dWeightGrad(_));
     let norm = matches!(op, Op::BatchNormStats(_) | Op::BatchNormSums(_));
-    moved || product || norm || matches!(op, Op::Reduce(_) | Op::Softmax(_) | Op::LogSumExp(_))
+    let nade = matches!(op, Op::Nade(_) | Op::NadeGrad(_) | Op::NadeSample(_));
+    moved || product || norm || nade || matches!(op, Op::Reduce(_) | Op::Softmax(_) | Op::LogSumExp(_))
 }
 
 /// The naive loops.
@@ -98,6 +100,11 @@ impl<T: Float> Executor<T> for Plain {
     }
 }
 
+/// Types of a step's operands.
+pub fn types(step: &Step) -> Vec<&Type> {
+    step.operands().iter().map(|r| &r.ty).collect()
+}
+
 /// An op's result, without its epilogue.
 pub fn plain_op<T: Float>(op: &Op, step: &Step, result: &Type, o: &Operands<T>, y: &mut [T]) {
     let ty = |n: usize| &step.reads[n].ty;
@@ -115,6 +122,15 @@ pub fn plain_op<T: Float>(op: &Op, step: &Step, result: &Type, o: &Operands<T>, 
         Op::Softmax(_) => op::softmax::plain(ty(0).shape.last(), x(0), y),
         Op::LogSumExp(_) => op::log_sum_exp::plain(ty(0).shape.last(), x(0), y),
         Op::Random(p) => op::random::plain(p, x(0), x(1), y),
+        Op::Nade(p) => op::nade::plain(p.activation, &p.dims(&types(step)), x(0), Weights::of(p.activation, o, [1, 2, 3, 4]), y),
+        Op::NadeGrad(p) => {
+            let weights = Weights::of(p.activation, o, [1, 2, 3, 4]);
+            op::nade_grad::plain(p, &p.dims(&types(step)), x(0), weights, x(1 + p.activation.n_weights()), y);
+        }
+        Op::NadeSample(p) => {
+            let weights = Weights::of(p.activation, o, [2, 3, 4, 6]);
+            op::nade_sample::plain(p, &p.dims(&types(step)), (x(0), x(1)), weights, x(5), y);
+        }
         _ => unreachable!("`is_carried` refuses {op:?} when a plan is loaded"),
     }
 }

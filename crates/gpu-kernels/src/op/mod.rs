@@ -9,6 +9,9 @@ pub(crate) mod conv2d_weight_grad;
 pub(crate) mod elementwise;
 pub(crate) mod log_sum_exp;
 pub(crate) mod matmul;
+pub(crate) mod nade;
+pub(crate) mod nade_grad;
+pub(crate) mod nade_sample;
 pub(crate) mod pad;
 pub(crate) mod random;
 pub(crate) mod reduce;
@@ -35,6 +38,9 @@ pub(crate) fn lower(step: &Step, profile: &DeviceProfile) -> Result<Vec<Dispatch
         Op::Softmax(_) => softmax::softmax(step),
         Op::LogSumExp(_) => log_sum_exp::log_sum_exp(step),
         Op::Random(op) => random::random(step, op),
+        Op::Nade(op) => nade::nade(step, op),
+        Op::NadeGrad(op) => nade_grad::nade_grad(step, op, profile),
+        Op::NadeSample(op) => nade_sample::nade_sample(step, op),
         Op::Pad(op) => pad::pad(step, op),
         Op::Concat(op) => concat::concat(step, op),
         other => Err(DeviceError::Unsupported {

@@ -14,6 +14,9 @@ pub mod conv2d_weight_grad;
 pub mod elementwise;
 pub mod log_sum_exp;
 pub mod matmul;
+pub mod nade;
+pub mod nade_grad;
+pub mod nade_sample;
 pub mod pad;
 pub mod random;
 pub mod reduce;
@@ -31,6 +34,9 @@ pub use conv2d_weight_grad::Conv2dWeightGrad;
 pub use elementwise::{Cast, Full, Iota, Select};
 pub use log_sum_exp::LogSumExp;
 pub use matmul::MatMul;
+pub use nade::{Nade, NadeActivation, NadeDims};
+pub use nade_grad::{NadeGrad, NadeGradLayout, NadeGradParts};
+pub use nade_sample::{Conditional, NadeSample, NadeWeights};
 pub use pad::Pad;
 pub use random::{Distribution, Random};
 pub use reduce::{Reduce, ReduceKind};
@@ -181,6 +187,9 @@ ops! {
     Softmax(Softmax) from softmax,
     LogSumExp(LogSumExp) from log_sum_exp,
     Random(Random) from random,
+    Nade(Nade) from nade,
+    NadeGrad(NadeGrad) from nade_grad,
+    NadeSample(NadeSample) from nade_sample,
 }
 
 impl std::ops::Deref for Op {
