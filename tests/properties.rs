@@ -1,5 +1,5 @@
 //! What holds for any graph: simplifying and fusing do not change what is computed, and a convolution, its transpose and
-//! its weight gradient are adjoint to each other.
+//! its weight gradient are adjoint to each other; NADE is a density.
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use calotype_tests::{On, Suite, with};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
+mod density;
 mod recipe;
 
 use recipe::{Recipe, recipes};
@@ -28,6 +29,11 @@ fn main() -> std::process::ExitCode {
     suite.on(On::Plain, "convolutions are adjoint", |d| adjoint(d, 100));
     suite.on(On::Fast, "convolutions are adjoint", |d| adjoint(d, 200));
     suite.on(gpu, "convolutions are adjoint", |d| adjoint(d, 12));
+    suite.devices("nade: probabilities sum to 1", density::probabilities_sum_to_one);
+    suite.devices("nade: nothing depends on what comes later", density::nothing_depends_on_what_comes_later);
+    suite.devices("nade: samples follow the scored conditionals", density::samples_follow_the_scored_conditionals);
+    suite.devices("nade: mixtures follow the scored conditionals", density::mixtures_follow_the_scored_conditionals);
+    suite.devices("nade: samples have the probabilities", density::samples_have_the_probabilities);
     suite.run()
 }
 

@@ -10,6 +10,8 @@ use calotype_models::{DataShape, Preset, init};
 use calotype_parity::{compare, read_states, run_once, run_step};
 use calotype_tests::{Golden, Suite, permuted};
 
+mod nade;
+
 /// NCHW there, NHWC here, and back.
 const TO_NHWC: &[usize] = &[0, 2, 3, 1];
 
@@ -25,6 +27,8 @@ fn main() -> std::process::ExitCode {
     suite.devices("optimisers", optimisers);
     suite.devices("gradient_penalty", gradient_penalty);
     suite.devices("dcgan", dcgan);
+    suite.devices("nade", nade::conditionals_and_gradients);
+    suite.devices("nade_sample", nade::samples);
     suite.run()
 }
 
