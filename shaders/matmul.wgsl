@@ -50,7 +50,7 @@ fn a_row(z: u32, m: u32) -> ARow {
 }
 
 fn a_at(row: ARow, k: u32) -> f32 {
-    if (row.left > 0u && k < p.size_k) {
+    if ((row.left > 0u) & (k < p.size_k)) {
         return a[row.base + k];
     }
     return 0.0;
@@ -71,7 +71,7 @@ fn b_row(z: u32, n: u32) -> BRow {
 }
 
 fn b_at(row: BRow, k: u32) -> f32 {
-    if (row.left > 0u && k < p.size_k) {
+    if ((row.left > 0u) & (k < p.size_k)) {
         return b[row.base + k * p.b_stride];
     }
     return 0.0;
@@ -80,7 +80,7 @@ fn b_at(row: BRow, k: u32) -> f32 {
 fn b_quad(row: BRow, k: u32) -> vec4<f32> {
     var v = vec4<f32>();
     for (var i = 0u; i < 4u; i++) {
-        if (i < row.left && k < p.size_k) {
+        if ((i < row.left) & (k < p.size_k)) {
             v[i] = b[row.base + i + k * p.b_stride];
         }
     }
@@ -90,7 +90,7 @@ fn b_quad(row: BRow, k: u32) -> vec4<f32> {
 // section address
 // Index of y[z, m, 0], or NOWHERE.
 fn y_base(z: u32, m: u32) -> u32 {
-    return select(NOWHERE, (z * p.size_m + m) * p.size_n, z < p.size_z && m < p.size_m);
+    return select(NOWHERE, (z * p.size_m + m) * p.size_n, (z < p.size_z) & (m < p.size_m));
 }
 // end address
 // section epilogue
@@ -146,7 +146,7 @@ fn matmul(
     // Fetching: which block is this invocation's.
     let is_a = thread < A_BLOCKS;
     let b_block = WG_SIZE - 1u - thread;
-    let is_b = !is_a && b_block < B_BLOCKS;
+    let is_b = !is_a & (b_block < B_BLOCKS);
     let a_q = select(thread % QUADS_M, thread / QUADS_K, A_ALONG_K);
     let a_k = select(thread / QUADS_M, thread % QUADS_K, A_ALONG_K) * 4u;
     let b_q = select(b_block % QUADS_N, b_block / QUADS_K, B_ALONG_K);
@@ -201,7 +201,7 @@ fn matmul(
                 if (k + 3u < k_end) { s3 = b_quad(b_rows[0], k + 3u); }
             }
         }
-        if ((is_a && A_ALONG_K) || (is_b && B_ALONG_K)) {
+        if ((is_a & A_ALONG_K) | (is_b & B_ALONG_K)) {
             let t = transpose(mat4x4<f32>(s0, s1, s2, s3));
             s0 = t[0];
             s1 = t[1];
@@ -247,7 +247,7 @@ fn matmul(
             let base = y_base(z, tile_m * TILE_M + (g * WG_M + thread_m) * 4u + i);
             for (var h = 0u; h < THREAD_QN; h++) {
                 let n = tile_n * TILE_N + (h * WG_N + thread_n) * 4u;
-                if (base != NOWHERE && n < p.size_n) {
+                if ((base != NOWHERE) & (n < p.size_n)) {
                     store_quad(base + n, p.size_n - n, acc[(g * 4u + i) * THREAD_QN + h]);
                 }
             }

@@ -41,7 +41,7 @@ fn reduce(
     let o = tile / tiles_c % tiles_o * GROUPS + thread / (COLS * LANES);
     let s = tile / tiles_c / tiles_o;
     let lane = thread / COLS % LANES;
-    let inside = c < p.inner && o < p.outer && s < p.parts;
+    let inside = (c < p.inner) & (o < p.outer) & (s < p.parts);
     let begin = s * p.part;
     let end = select(0u, min(begin + p.part, p.n), inside);
 
@@ -80,7 +80,7 @@ fn reduce(
             }
         }
     }
-    if (inside && lane == 0u) {
+    if (inside & (lane == 0u)) {
         let at = (o * p.parts + s) * p.inner + c;
         y[at] = select(bitcast<u32>(values[thread]), places[thread], KIND == ARG_MAX);
     }

@@ -52,7 +52,7 @@ fn matmul(
         let base = y_base(z, m0 + i);
         for (var h = 0u; h < THREAD_QN; h++) {
             let n = n0 + h * 4u;
-            if (base != NOWHERE && n < p.size_n) {
+            if ((base != NOWHERE) & (n < p.size_n)) {
                 store_quad(base + n, p.size_n - n, acc[i * THREAD_QN + h]);
             }
         }

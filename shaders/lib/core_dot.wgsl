@@ -38,7 +38,7 @@ fn matmul(
         }
     }
     workgroupBarrier();
-    if (lane < 4u && n0 < p.size_n) {
+    if ((lane < 4u) & (n0 < p.size_n)) {
         let base = y_base(z, m0 + lane);
         if (base != NOWHERE) {
             store_quad(base + n0, p.size_n - n0, sums[0][lane]);

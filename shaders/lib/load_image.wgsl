@@ -21,5 +21,5 @@ fn a_spot(row: ARow, k: u32) -> Spot {
     let y = row.y + tap / KERNEL_W * DILATION_H;
     let x = row.x + tap % KERNEL_W * DILATION_W;
     let at = row.image + (y * WIDTH + x) * C_IN + k % C_IN;
-    return Spot(at, y < HEIGHT && x < WIDTH);
+    return Spot(at, (y < HEIGHT) & (x < WIDTH));
 }

@@ -71,6 +71,6 @@ fn a_spot(row: ARow, k: u32) -> Spot {
     let i = row.i - tap_h * SHIFT_H;
     let j = row.j - tap_w * SHIFT_W;
     let at = row.image + (i * OUT_WIDTH + j) * C_OUT + k % C_OUT;
-    let meets = tap_h < row.taps_h && tap_w < row.taps_w;
-    return Spot(at, meets && i < OUT_HEIGHT && j < OUT_WIDTH);
+    let meets = (tap_h < row.taps_h) & (tap_w < row.taps_w);
+    return Spot(at, meets & (i < OUT_HEIGHT) & (j < OUT_WIDTH));
 }

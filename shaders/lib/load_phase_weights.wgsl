@@ -17,5 +17,5 @@ fn a_spot(row: ARow, k: u32) -> Spot {
     let u = row.u + tap / TAPS_W * STEP_H;
     let v = row.v + tap % TAPS_W * STEP_W;
     let at = ((u * KERNEL_W + v) * C_IN + row.c) * C_OUT + k % C_OUT;
-    return Spot(at, u < KERNEL_H && v < KERNEL_W);
+    return Spot(at, (u < KERNEL_H) & (v < KERNEL_W));
 }

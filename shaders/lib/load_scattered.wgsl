@@ -2,7 +2,7 @@
 fn a_at(row: ARow, k: u32) -> f32 {
     // Outside, element 0 is loaded and thrown away: no branch.
     let spot = a_spot(row, k);
-    let inside = spot.inside && k < p.size_k;
+    let inside = spot.inside & (k < p.size_k);
     return select(0.0, a[select(0u, spot.at, inside)], inside);
 }
 

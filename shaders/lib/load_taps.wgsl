@@ -22,5 +22,5 @@ fn a_spot(row: ARow, k: u32) -> Spot {
     let y = row.y + k / OUT_WIDTH % OUT_HEIGHT * STRIDE_H;
     let x = row.x + k % OUT_WIDTH * STRIDE_W;
     let at = ((k / (OUT_WIDTH * OUT_HEIGHT) * HEIGHT + y) * WIDTH + x) * C_IN + row.c;
-    return Spot(at, y < HEIGHT && x < WIDTH);
+    return Spot(at, (y < HEIGHT) & (x < WIDTH));
 }
