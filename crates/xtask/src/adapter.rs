@@ -22,21 +22,34 @@ pub fn ensure() -> Result<(), String> {
             "no Vulkan driver found; install one, e.g. Mesa's software driver lavapipe (Fedora: {PACKAGE}, Arch: vulkan-swrast)"
         ));
     }
-    let by_hand = format!("no Vulkan driver found; install one: sudo apt-get install {PACKAGE}");
-    let prefix = if is_root() {
-        vec![]
-    } else if Command::new("sudo").args(["-n", "true"]).status().is_ok_and(|s| s.success()) {
-        vec!["sudo", "-n"]
-    } else {
-        return Err(by_hand);
-    };
-    println!("xtask: installing {PACKAGE}, for software Vulkan");
-    let install = || succeed(&mut apt(&prefix, &["install", "--yes", "--no-install-recommends", PACKAGE]));
-    if install().is_err() {
-        // The lists of packages may be missing or old.
-        succeed(&mut apt(&prefix, &["update"])).and_then(|()| install()).map_err(|why| format!("{by_hand} ({why})"))?;
-    }
+    install(&[PACKAGE]).map_err(|why| format!("no Vulkan driver found: {why}"))?;
     driver().map(|_| ()).ok_or_else(|| format!("{PACKAGE} is installed, but there is still no Vulkan driver"))
+}
+
+/// Installs Debian's packages.
+pub fn install(packages: &[&str]) -> Result<(), String> {
+    let by_hand = format!("sudo apt-get install {}", packages.join(" "));
+    let prefix = rights().ok_or_else(|| format!("only root can install packages: {by_hand}"))?;
+    println!("xtask: {by_hand}");
+    let options = ["install", "--yes", "--no-install-recommends"];
+    let install = || succeed(&mut apt(prefix, &[&options, packages].concat()));
+    // The lists of packages may be missing or old.
+    install().or_else(|_| update_lists().and_then(|()| install())).map_err(|why| format!("{by_hand}: {why}"))
+}
+
+/// What a command that installs starts with; `None` where this user may not.
+fn rights() -> Option<&'static [&'static str]> {
+    if is_root() {
+        return Some(&[]);
+    }
+    let may = Command::new("sudo").args(["-n", "true"]).status().is_ok_and(|s| s.success());
+    may.then_some(&["sudo", "-n"])
+}
+
+/// `apt-get update`.
+pub fn update_lists() -> Result<(), String> {
+    let prefix = rights().ok_or("only root can update the lists of packages: sudo apt-get update")?;
+    succeed(&mut apt(prefix, &["update"]))
 }
 
 fn apt(prefix: &[&str], args: &[&str]) -> Command {

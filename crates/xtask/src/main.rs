@@ -2,7 +2,9 @@
 
 mod adapter;
 mod golden;
+mod swiftshader;
 mod test;
+mod wasm;
 
 use std::process::{Command, ExitCode};
 
@@ -11,6 +13,9 @@ usage: cargo xtask COMMAND
 
   test [ARGS…]    makes sure that a GPU adapter is there (software Vulkan will do), then tests the whole workspace with
                   CALOTYPE_GPU=require; ARGS go to `cargo test`, e.g. `cargo xtask test --test parity -- conv2d`
+                  Without ARGS what computes on a GPU is tested once more on SwiftShader, a second driver, which comes out
+                  of Chromium, Chrome or Debian's chromium package; `cargo xtask test --swiftshader [ARGS…]` does only that
+  wasm            compiles graph, models and gpu-kernels for a browser, wasm32 with WebGPU
   bench [ARGS…]   measures in release mode: `calotype bench ARGS…`, e.g. `cargo xtask bench train dcgan`
   golden [NAME…]  makes the golden vectors in assets/golden again, with PyTorch (CALOTYPE_PYTHON names the interpreter)
 ";
@@ -21,6 +26,7 @@ fn main() -> ExitCode {
     let rest: Vec<String> = args.collect();
     let result = match command.as_deref() {
         Some("test") => test::run(&rest),
+        Some("wasm") => wasm::run(),
         Some("bench") => bench(&rest),
         Some("golden") => golden::run(&rest),
         Some("help" | "-h" | "--help") => {
@@ -56,6 +62,11 @@ fn cargo() -> Command {
 /// The repository's root.
 fn root() -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Cargo's target folder.
+fn target() -> std::path::PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), std::path::PathBuf::from)
 }
 
 /// Runs a command to its end; the error says how it ended.

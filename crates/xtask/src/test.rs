@@ -1,10 +1,11 @@
 //! `cargo xtask test`.
 
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::{adapter, cargo};
+use crate::{adapter, cargo, swiftshader};
 
 /// Sums of cargo's `test result:` lines.
 #[derive(Debug, Default, PartialEq)]
@@ -14,16 +15,59 @@ struct Counts {
     ignored: u64,
 }
 
+/// Test binaries that compute on a GPU: the second driver's lane.
+const ON_GPU: [&str; 5] = ["parity", "golden", "device", "properties", "training"];
+
+/// Tests the workspace, then what computes on a GPU once more, on SwiftShader. With arguments, the first of these alone;
+/// `--swiftshader` before them, the second alone.
 pub fn run(args: &[String]) -> Result<(), String> {
-    adapter::ensure()?;
-    let start = Instant::now();
+    let Some(("--swiftshader", rest)) = args.split_first().map(|(first, rest)| (first.as_str(), rest)) else {
+        adapter::ensure()?;
+        lane("the workspace", &mut tests(&["--workspace"], args), args.is_empty())?;
+        return if args.is_empty() { second_or_say(args) } else { Ok(()) };
+    };
+    second(&swiftshader::find()?, rest)
+}
+
+/// The second lane. Where SwiftShader cannot be had it is left out aloud; in CI on Linux that is an error.
+fn second_or_say(args: &[String]) -> Result<(), String> {
+    let must = cfg!(target_os = "linux") && std::env::var_os("CI").is_some();
+    match swiftshader::find() {
+        Ok(manifest) => second(&manifest, args),
+        Err(why) if must => Err(format!("no second driver: {why}")),
+        Err(why) => {
+            println!("xtask: SKIPPED the second driver, SwiftShader: {why}");
+            Ok(())
+        }
+    }
+}
+
+fn second(manifest: &Path, args: &[String]) -> Result<(), String> {
+    println!("xtask: once more on SwiftShader, {}", manifest.display());
+    let mut select = vec!["--package", "calotype-tests"];
+    if !args.iter().any(|a| a == "--test") {
+        select.extend(ON_GPU.iter().flat_map(|name| ["--test", name]));
+    }
+    let mut tests = tests(&select, args);
+    // The second name is for loaders before 1.3.207.
+    tests.env("VK_DRIVER_FILES", manifest).env("VK_ICD_FILENAMES", manifest);
+    lane("SwiftShader", &mut tests, args.is_empty())
+}
+
+/// `cargo test`, where a missing adapter is a failure.
+fn tests(select: &[&str], args: &[String]) -> Command {
     let mut tests = cargo();
-    tests.args(["test", "--workspace", "--no-fail-fast"]).args(args);
-    tests.env("CALOTYPE_GPU", "require").stdin(Stdio::null()).stdout(Stdio::piped());
+    tests.args(["test", "--no-fail-fast"]).args(select).args(args).env("CALOTYPE_GPU", "require").stdin(Stdio::null());
     if cfg!(target_os = "linux") && std::env::var_os("XDG_RUNTIME_DIR").is_none() {
         tests.env("XDG_RUNTIME_DIR", std::env::temp_dir()); // Mesa grumbles without
     }
-    let mut child = tests.spawn().map_err(|e| format!("cargo does not start: {e}"))?;
+    tests
+}
+
+/// Runs tests and sums up; `whole`: that none ran is a failure.
+fn lane(name: &str, tests: &mut Command, whole: bool) -> Result<(), String> {
+    let start = Instant::now();
+    let mut child = tests.stdout(Stdio::piped()).spawn().map_err(|e| format!("cargo does not start: {e}"))?;
     let mut counts = Counts::default();
     if let Some(output) = child.stdout.take() {
         for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
@@ -34,12 +78,12 @@ pub fn run(args: &[String]) -> Result<(), String> {
     }
     let status = child.wait().map_err(|e| format!("cargo was lost: {e}"))?;
     let Counts { passed, failed, ignored } = counts;
-    println!("summary: {passed} passed, {failed} failed, {ignored} ignored, in {:.0} s", start.elapsed().as_secs_f64());
+    println!("summary of {name}: {passed} passed, {failed} failed, {ignored} ignored, in {:.0} s", start.elapsed().as_secs_f64());
     if !status.success() {
         return Err(format!("cargo test ended with {status}"));
     }
-    // A filter may leave nothing; a whole workspace without tests is a mistake.
-    if passed == 0 && args.is_empty() { Err("no test ran".into()) } else { Ok(()) }
+    // A filter may leave nothing; a whole lane without tests is a mistake.
+    if passed == 0 && whole { Err("no test ran".into()) } else { Ok(()) }
 }
 
 impl Counts {
