@@ -1,5 +1,7 @@
 //! Against PyTorch: the vectors in `assets/golden`, on every device. Layouts are PyTorch's there and turned here.
 
+mod lstm;
+
 use std::sync::Arc;
 
 use calotype_graph::op::{Conv2dTranspose, Tolerance};
@@ -26,6 +28,8 @@ fn main() -> std::process::ExitCode {
     suite.devices("softmax", softmax);
     suite.devices("optimisers", optimisers);
     suite.devices("gradient_penalty", gradient_penalty);
+    suite.devices("lstm_scan", lstm::lstm_scan);
+    suite.devices("lstm_cell", lstm::lstm_cell);
     suite.devices("dcgan", dcgan);
     suite.devices("nade", nade::conditionals_and_gradients);
     suite.devices("nade_sample", nade::samples);

@@ -71,7 +71,8 @@ fn is_carried(op: &Op) -> bool {
     let product = matches!(op, Op::MatMul(_) | Op::Conv2d(_) | Op::Conv2dTranspose(_) | Op::Conv2dWeightGrad(_));
     let norm = matches!(op, Op::BatchNormStats(_) | Op::BatchNormSums(_));
     let nade = matches!(op, Op::Nade(_) | Op::NadeGrad(_) | Op::NadeSample(_));
-    moved || product || norm || nade || matches!(op, Op::Reduce(_) | Op::Softmax(_) | Op::LogSumExp(_))
+    let scan = matches!(op, Op::LstmScan(_) | Op::LstmScanGrad(_));
+    moved || product || norm || nade || scan || matches!(op, Op::Reduce(_) | Op::Softmax(_) | Op::LogSumExp(_))
 }
 
 /// The naive loops.
@@ -121,6 +122,8 @@ pub fn plain_op<T: Float>(op: &Op, step: &Step, result: &Type, o: &Operands<T>, 
         Op::BatchNormSums(p) => op::batch_norm_sums::plain(p.dims(ty(0)), x(0), x(1), x(2), y),
         Op::Softmax(_) => op::softmax::plain(ty(0).shape.last(), x(0), y),
         Op::LogSumExp(_) => op::log_sum_exp::plain(ty(0).shape.last(), x(0), y),
+        Op::LstmScan(p) => op::lstm_scan::plain(&p.dims(ty(0)), x(0), x(1), x(2), x(3), y),
+        Op::LstmScanGrad(p) => op::lstm_scan_grad::plain(&p.dims(ty(0)), x(0), x(1), x(2), x(3), y),
         Op::Random(p) => op::random::plain(p, x(0), x(1), y),
         Op::Nade(p) => op::nade::plain(p.activation, &p.dims(&types(step)), x(0), Weights::of(p.activation, o, [1, 2, 3, 4]), y),
         Op::NadeGrad(p) => {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use calotype_graph::{DeviceError, DeviceKind, DeviceProfile, HostTensor, Place, Plan, Region};
+use calotype_graph::{DeviceError, DeviceKind, DeviceProfile, HostTensor, Place, Plan, Region, Step};
 
 use crate::dispatch::{Dispatch, Slot};
 use crate::pipelines::{Kernel, Pipelines};
@@ -13,7 +13,7 @@ use crate::store::{Store, bytes, storage_buffer};
 
 /// Bytes of a parameter block's slot; every device's uniform offsets are multiples of it.
 pub(crate) const UNIFORM_UNIT: u64 = 256;
-/// Parameter memory for each step: a reduction in two stages has two blocks.
+/// Parameter memory for each step, and for every two dispatches of one that takes more: a block for each dispatch.
 pub(crate) const STEP_BYTES: u64 = 2 * UNIFORM_UNIT;
 /// Bound where a tensor has no elements.
 pub(crate) const EMPTY_BYTES: u64 = 256;
@@ -117,7 +117,8 @@ impl LoadedPlan {
 
     /// Writes every parameter block once, equal ones together. Returns buffer, offset and size for each dispatch.
     fn upload_parameters(&mut self, l: &Loading, lowered: &[Vec<Dispatch>]) -> Vec<(usize, u64, u64)> {
-        let capacity = (STEP_BYTES * lowered.len() as u64).max(UNIFORM_UNIT);
+        let units: u64 = self.plan.steps.iter().map(Step::units).sum();
+        let capacity = (STEP_BYTES * units).max(UNIFORM_UNIT);
         let mut contents: Vec<Vec<u8>> = Vec::new();
         let mut known: HashMap<&[u32], (usize, u64, u64)> = HashMap::new();
         let mut blocks = Vec::new();

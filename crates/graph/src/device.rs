@@ -38,7 +38,8 @@ pub struct DeviceProfile {
     pub parallelism: u32,
     /// Memory outside regions for every loaded plan: staging rings, uniform blocks, scratch of the threads.
     pub fixed_bytes: u64,
-    /// Memory outside regions for each step of a loaded plan: its block of parameters.
+    /// Memory outside regions for each step of a loaded plan, and for every two dispatches of one that takes more: their
+    /// blocks of parameters.
     pub step_bytes: u64,
     /// Host copies kept of each input and output byte (steps in flight).
     pub staging_copies: u64,

@@ -117,6 +117,17 @@ impl Step {
         all.map(|p| (p.region, p.offset)).collect::<std::collections::BTreeSet<_>>().len()
     }
 
+    /// How often it takes [`step_bytes`](crate::device::DeviceProfile::step_bytes): once for two dispatches.
+    pub fn units(&self) -> u64 {
+        match &self.kernel {
+            Kernel::Elementwise(_) => 1,
+            Kernel::Op { op, .. } => {
+                let types: Vec<Type> = self.operands().iter().map(|r| r.ty.clone()).collect();
+                op.dispatches(&types).div_ceil(2).max(1) as u64
+            }
+        }
+    }
+
     /// Name of the kernel: the op's stem, or `elementwise`.
     pub fn stem(&self) -> &'static str {
         match &self.kernel {

@@ -197,7 +197,9 @@ impl Placed {
         let bytes = |len: usize| len as u64 * ELEMENT_BYTES;
         let state = program.states.iter().map(|s| s.spec.ty.shape.bytes().max(1).next_multiple_of(unit)).sum();
         let (inputs, outputs) = (bytes(self.input_len), bytes(self.output_len));
-        let staging = profile.fixed_bytes + profile.step_bytes * steps.len() as u64 + profile.staging_copies * (inputs + outputs);
+        let staging = profile.fixed_bytes
+            + profile.step_bytes * steps.iter().map(Step::units).sum::<u64>()
+            + profile.staging_copies * (inputs + outputs);
         let memory = MemoryBytes { state, arenas: bytes(self.arenas.iter().sum()), inputs, outputs, staging };
         Plan {
             name: program.name.clone(),

@@ -117,6 +117,8 @@ impl Context {
             Op::Reduce(p) if p.kind != ReduceKind::ArgMax => op::reduce::fast(self, p, ty(0), x(0), y),
             Op::Softmax(_) => op::softmax::fast(self, ty(0).shape.last(), x(0), y),
             Op::LogSumExp(_) => op::log_sum_exp::fast(self, ty(0).shape.last(), x(0), y),
+            Op::LstmScan(p) => op::lstm_scan::fast(self, &p.dims(ty(0)), x(0), x(1), x(2), x(3), y),
+            Op::LstmScanGrad(p) => op::lstm_scan_grad::fast(self, &p.dims(ty(0)), x(0), x(1), x(2), x(3), y),
             Op::Random(p) => op::random::fast(self, p, x(0), x(1), y),
             _ => plain_op(op, step, result, o, y),
         }

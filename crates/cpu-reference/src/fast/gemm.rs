@@ -152,12 +152,12 @@ pub fn gemm<A: SourceA, B: SourceB, C: Rows>(
 }
 
 /// Where the panel of block `kb` (of `kc` deep) and panel `p` starts, in a packing of `k` x `panels`.
-fn panel_at(kb: usize, kc: usize, p: usize, panels: usize) -> usize {
+pub fn panel_at(kb: usize, kc: usize, p: usize, panels: usize) -> usize {
     kb * KC * NR * panels + p * kc * NR
 }
 
 /// Packs `k` x `n` of B: for each block of KC, its panels one after another.
-fn pack_b<B: SourceB>(x: Lane, b: &B, k: &Range<usize>, n: &Range<usize>, packed: &mut [f32]) {
+pub fn pack_b<B: SourceB>(x: Lane, b: &B, k: &Range<usize>, n: &Range<usize>, packed: &mut [f32]) {
     let (blocks, panels) = (k.len().div_ceil(KC), n.len().div_ceil(NR));
     let to = Shared(packed.as_mut_ptr());
     assert!(k.len() * panels * NR <= packed.len());

@@ -10,6 +10,7 @@ pub mod microkernel;
 pub mod pack;
 pub mod patches;
 pub mod program;
+pub mod recurrent;
 pub mod simd;
 pub mod split;
 

@@ -8,6 +8,8 @@ pub mod conv2d_transpose;
 pub mod conv2d_weight_grad;
 pub mod elementwise;
 pub mod log_sum_exp;
+pub mod lstm_scan;
+pub mod lstm_scan_grad;
 pub mod matmul;
 pub mod nade;
 pub mod nade_grad;

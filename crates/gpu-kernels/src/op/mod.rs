@@ -8,6 +8,8 @@ pub(crate) mod conv2d_transpose;
 pub(crate) mod conv2d_weight_grad;
 pub(crate) mod elementwise;
 pub(crate) mod log_sum_exp;
+pub(crate) mod lstm_scan;
+pub(crate) mod lstm_scan_grad;
 pub(crate) mod matmul;
 pub(crate) mod nade;
 pub(crate) mod nade_grad;
@@ -37,6 +39,8 @@ pub(crate) fn lower(step: &Step, profile: &DeviceProfile) -> Result<Vec<Dispatch
         Op::BatchNormSums(op) => batch_norm_sums::batch_norm_sums(step, op),
         Op::Softmax(_) => softmax::softmax(step),
         Op::LogSumExp(_) => log_sum_exp::log_sum_exp(step),
+        Op::LstmScan(op) => lstm_scan::lstm_scan(step, op),
+        Op::LstmScanGrad(op) => lstm_scan_grad::lstm_scan_grad(step, op),
         Op::Random(op) => random::random(step, op),
         Op::Nade(op) => nade::nade(step, op),
         Op::NadeGrad(op) => nade_grad::nade_grad(step, op, profile),

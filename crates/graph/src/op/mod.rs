@@ -13,6 +13,8 @@ pub mod conv2d_transpose;
 pub mod conv2d_weight_grad;
 pub mod elementwise;
 pub mod log_sum_exp;
+pub mod lstm_scan;
+pub mod lstm_scan_grad;
 pub mod matmul;
 pub mod nade;
 pub mod nade_grad;
@@ -33,6 +35,8 @@ pub use conv2d_transpose::Conv2dTranspose;
 pub use conv2d_weight_grad::Conv2dWeightGrad;
 pub use elementwise::{Cast, Full, Iota, Select};
 pub use log_sum_exp::LogSumExp;
+pub use lstm_scan::LstmScan;
+pub use lstm_scan_grad::LstmScanGrad;
 pub use matmul::MatMul;
 pub use nade::{Nade, NadeActivation, NadeDims};
 pub use nade_grad::{NadeGrad, NadeGradLayout, NadeGradParts};
@@ -112,6 +116,11 @@ pub trait Operation {
         0
     }
 
+    /// Dispatches that one execution takes on a GPU at most; each has a block of parameters.
+    fn dispatches(&self, _inputs: &[Type]) -> usize {
+        2
+    }
+
     /// A composite op's definition in other ops.
     fn expand(&self, _inputs: &[Tensor]) -> Option<Tensor> {
         None
@@ -186,6 +195,8 @@ ops! {
     BatchNormSums(BatchNormSums) from batch_norm_sums,
     Softmax(Softmax) from softmax,
     LogSumExp(LogSumExp) from log_sum_exp,
+    LstmScan(LstmScan) from lstm_scan,
+    LstmScanGrad(LstmScanGrad) from lstm_scan_grad,
     Random(Random) from random,
     Nade(Nade) from nade,
     NadeGrad(NadeGrad) from nade_grad,
