@@ -67,7 +67,7 @@ fn result_type(step: &Step) -> Result<Type, DeviceError> {
 
 /// Whether [`plain_op`] has the op: expressions, views and composite ops do not reach a device as ops.
 fn is_carried(op: &Op) -> bool {
-    let moved = matches!(op, Op::Pad(_) | Op::Concat(_) | Op::Random(_));
+    let moved = matches!(op, Op::Pad(_) | Op::Concat(_) | Op::Random(_) | Op::Gather(_) | Op::ScatterAdd(_));
     let product = matches!(op, Op::MatMul(_) | Op::Conv2d(_) | Op::Conv2dTranspose(_) | Op::Conv2dWeightGrad(_));
     let norm = matches!(op, Op::BatchNormStats(_) | Op::BatchNormSums(_));
     let nade = matches!(op, Op::Nade(_) | Op::NadeGrad(_) | Op::NadeSample(_));
@@ -113,6 +113,8 @@ pub fn plain_op<T: Float>(op: &Op, step: &Step, result: &Type, o: &Operands<T>, 
     match op {
         Op::Pad(p) => op::pad::plain(p, ty(0), x(0), y),
         Op::Concat(p) => op::concat::plain(p, [ty(0), ty(1)], x(0), x(1), y),
+        Op::Gather(p) => op::gather::plain(p.dims(ty(0), ty(1)), x(0), x(1), y),
+        Op::ScatterAdd(p) => op::scatter_add::plain(p.dims(ty(0)), x(0), x(1), y),
         Op::Reduce(p) => op::reduce::plain(p, ty(0), x(0), y),
         Op::MatMul(p) => op::matmul::plain(p, [ty(0), ty(1)], x(0), x(1), y),
         Op::Conv2d(p) => op::conv2d::plain(&p.dims(ty(0), ty(1), result), x(0), x(1), y),

@@ -163,6 +163,26 @@ pub(crate) fn distinct_reads(step: &Step) -> bool {
     !places().enumerate().any(|(i, a)| places().skip(i + 1).any(|b| a.overlaps(b)))
 }
 
+/// What a kernel that moves rows of `inner` elements moves at a time.
+pub(crate) struct Slots {
+    /// Elements: 4 where rows are made of fours, else 1.
+    pub width: usize,
+    pub element: Element,
+    /// The shader's section `types`.
+    pub types: &'static str,
+}
+
+impl Slots {
+    /// Bit patterns of any dtype.
+    pub fn of(step: &Step, inner: usize) -> Self {
+        if inner.is_multiple_of(4) && inner > 0 && distinct_reads(step) {
+            Slots { width: 4, element: Element::Vec4U32, types: "alias slot = vec4<u32>;\n" }
+        } else {
+            Slots { width: 1, element: Element::U32, types: "alias slot = u32;\n" }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

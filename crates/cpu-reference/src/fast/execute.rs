@@ -114,6 +114,8 @@ impl Context {
             Op::Conv2dWeightGrad(p) => op::conv2d_weight_grad::fast(self, &p.dims(ty(0), ty(1), result), x(0), x(1), y),
             Op::BatchNormStats(p) => op::batch_norm_stats::fast(self, p.dims(ty(0)), x(0), y),
             Op::BatchNormSums(p) => op::batch_norm_sums::fast(self, p.dims(ty(0)), x(0), x(1), x(2), y),
+            Op::Gather(p) => op::gather::fast(self, p.dims(ty(0), ty(1)), x(0), x(1), y),
+            Op::ScatterAdd(p) => op::scatter_add::fast(self, p.dims(ty(0)), x(0), x(1), y),
             Op::Reduce(p) if p.kind != ReduceKind::ArgMax => op::reduce::fast(self, p, ty(0), x(0), y),
             Op::Softmax(_) => op::softmax::fast(self, ty(0).shape.last(), x(0), y),
             Op::LogSumExp(_) => op::log_sum_exp::fast(self, ty(0).shape.last(), x(0), y),

@@ -7,6 +7,7 @@ pub(crate) mod conv2d;
 pub(crate) mod conv2d_transpose;
 pub(crate) mod conv2d_weight_grad;
 pub(crate) mod elementwise;
+pub(crate) mod gather;
 pub(crate) mod log_sum_exp;
 pub(crate) mod lstm_scan;
 pub(crate) mod lstm_scan_grad;
@@ -17,6 +18,7 @@ pub(crate) mod nade_sample;
 pub(crate) mod pad;
 pub(crate) mod random;
 pub(crate) mod reduce;
+pub(crate) mod scatter_add;
 pub(crate) mod softmax;
 
 use calotype_graph::{DeviceError, DeviceProfile, Kernel, Op, Step};
@@ -34,6 +36,8 @@ pub(crate) fn lower(step: &Step, profile: &DeviceProfile) -> Result<Vec<Dispatch
         Op::Conv2d(op) => conv2d::conv2d(step, op, profile),
         Op::Conv2dTranspose(op) => conv2d_transpose::conv2d_transpose(step, op, profile),
         Op::Conv2dWeightGrad(op) => conv2d_weight_grad::conv2d_weight_grad(step, op, profile),
+        Op::Gather(op) => gather::gather(step, op),
+        Op::ScatterAdd(op) => scatter_add::scatter_add(step, op),
         Op::Reduce(op) => reduce::reduce(step, op),
         Op::BatchNormStats(op) => batch_norm_stats::batch_norm_stats(step, op),
         Op::BatchNormSums(op) => batch_norm_sums::batch_norm_sums(step, op),

@@ -12,6 +12,7 @@ pub mod conv2d;
 pub mod conv2d_transpose;
 pub mod conv2d_weight_grad;
 pub mod elementwise;
+pub mod gather;
 pub mod log_sum_exp;
 pub mod lstm_scan;
 pub mod lstm_scan_grad;
@@ -22,6 +23,7 @@ pub mod nade_sample;
 pub mod pad;
 pub mod random;
 pub mod reduce;
+pub mod scatter_add;
 pub mod softmax;
 pub mod view;
 
@@ -34,6 +36,7 @@ pub use conv2d::{Conv2d, Window};
 pub use conv2d_transpose::Conv2dTranspose;
 pub use conv2d_weight_grad::Conv2dWeightGrad;
 pub use elementwise::{Cast, Full, Iota, Select};
+pub use gather::Gather;
 pub use log_sum_exp::LogSumExp;
 pub use lstm_scan::LstmScan;
 pub use lstm_scan_grad::LstmScanGrad;
@@ -44,6 +47,7 @@ pub use nade_sample::{Conditional, NadeSample, NadeWeights};
 pub use pad::Pad;
 pub use random::{Distribution, Random};
 pub use reduce::{Reduce, ReduceKind};
+pub use scatter_add::ScatterAdd;
 pub use softmax::Softmax;
 pub use view::{Detach, Expand, Flip, Permute, Reshape, Slice};
 
@@ -185,6 +189,8 @@ ops! {
     Detach(Detach) from view,
     Pad(Pad) from pad,
     Concat(Concat) from concat,
+    Gather(Gather) from gather,
+    ScatterAdd(ScatterAdd) from scatter_add,
     Reduce(Reduce) from reduce,
     MatMul(MatMul) from matmul,
     Conv2d(Conv2d) from conv2d,
