@@ -1,6 +1,6 @@
 //! Carries out one step, by the plain kernels.
 
-use calotype_graph::op::Op;
+use calotype_graph::op::{Carried, Op, ReflectDims};
 use calotype_graph::plan::{Kernel, Step};
 use calotype_graph::{DeviceError, Type};
 
@@ -67,12 +67,7 @@ fn result_type(step: &Step) -> Result<Type, DeviceError> {
 
 /// Whether [`plain_op`] has the op: expressions, views and composite ops do not reach a device as ops.
 fn is_carried(op: &Op) -> bool {
-    let moved = matches!(op, Op::Pad(_) | Op::Concat(_) | Op::Random(_) | Op::Gather(_) | Op::ScatterAdd(_));
-    let product = matches!(op, Op::MatMul(_) | Op::Conv2d(_) | Op::Conv2dTranspose(_) | Op::Conv2dWeightGrad(_));
-    let norm = matches!(op, Op::BatchNormStats(_) | Op::BatchNormSums(_));
-    let nade = matches!(op, Op::Nade(_) | Op::NadeGrad(_) | Op::NadeSample(_));
-    let scan = matches!(op, Op::LstmScan(_) | Op::LstmScanGrad(_));
-    moved || product || norm || nade || scan || matches!(op, Op::Reduce(_) | Op::Softmax(_) | Op::LogSumExp(_))
+    matches!(op.carried(), Carried::Own | Carried::Shares(_))
 }
 
 /// The naive loops.
@@ -115,6 +110,13 @@ pub fn plain_op<T: Float>(op: &Op, step: &Step, result: &Type, o: &Operands<T>, 
         Op::Concat(p) => op::concat::plain(p, [ty(0), ty(1)], x(0), x(1), y),
         Op::Gather(p) => op::gather::plain(p.dims(ty(0), ty(1)), x(0), x(1), y),
         Op::ScatterAdd(p) => op::scatter_add::plain(p.dims(ty(0)), x(0), x(1), y),
+        Op::Pool2d(p) => op::pool2d::plain(p, &p.dims(ty(0), result), x(0), y),
+        Op::Pool2dGrad(p) => {
+            let image = (op.arity() == 2).then(|| x(1));
+            op::pool2d_grad::plain(&p.pool, &p.dims(ty(0), result), x(0), image, y);
+        }
+        Op::PadReflect(p) => op::pad_reflect::plain(&ReflectDims::new(ty(0), p.borders), x(0), y),
+        Op::PadReflectGrad(p) => op::pad_reflect_grad::plain(&ReflectDims::new(result, p.borders), x(0), y),
         Op::Reduce(p) => op::reduce::plain(p, ty(0), x(0), y),
         Op::MatMul(p) => op::matmul::plain(p, [ty(0), ty(1)], x(0), x(1), y),
         Op::Conv2d(p) => op::conv2d::plain(&p.dims(ty(0), ty(1), result), x(0), x(1), y),

@@ -181,6 +181,15 @@ impl Slots {
             Slots { width: 1, element: Element::U32, types: "alias slot = u32;\n" }
         }
     }
+
+    /// Floats to calculate with; `places` are numbers of elements, one for each.
+    pub fn floats(step: &Step, inner: usize) -> Self {
+        if Self::of(step, inner).width == 4 {
+            Slots { width: 4, element: Element::Vec4F32, types: "alias slot = vec4<f32>;\nalias places = vec4<u32>;\n" }
+        } else {
+            Slots { width: 1, element: Element::F32, types: "alias slot = f32;\nalias places = u32;\n" }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Carries out one step by the fast kernels.
 
 use calotype_graph::DeviceError;
-use calotype_graph::op::{Op, ReduceKind};
+use calotype_graph::op::{Op, ReduceKind, ReflectDims};
 use calotype_graph::plan::{Kernel, Step};
 
 use super::Context;
@@ -116,6 +116,13 @@ impl Context {
             Op::BatchNormSums(p) => op::batch_norm_sums::fast(self, p.dims(ty(0)), x(0), x(1), x(2), y),
             Op::Gather(p) => op::gather::fast(self, p.dims(ty(0), ty(1)), x(0), x(1), y),
             Op::ScatterAdd(p) => op::scatter_add::fast(self, p.dims(ty(0)), x(0), x(1), y),
+            Op::Pool2d(p) => op::pool2d::fast(self, p, &p.dims(ty(0), result), x(0), y),
+            Op::Pool2dGrad(p) => {
+                let image = (op.arity() == 2).then(|| x(1));
+                op::pool2d_grad::fast(self, &p.pool, &p.dims(ty(0), result), x(0), image, y);
+            }
+            Op::PadReflect(p) => op::pad_reflect::fast(self, &ReflectDims::new(ty(0), p.borders), x(0), y),
+            Op::PadReflectGrad(p) => op::pad_reflect_grad::fast(self, &ReflectDims::new(result, p.borders), x(0), y),
             Op::Reduce(p) if p.kind != ReduceKind::ArgMax => op::reduce::fast(self, p, ty(0), x(0), y),
             Op::Softmax(_) => op::softmax::fast(self, ty(0).shape.last(), x(0), y),
             Op::LogSumExp(_) => op::log_sum_exp::fast(self, ty(0).shape.last(), x(0), y),

@@ -16,6 +16,10 @@ pub(crate) mod nade;
 pub(crate) mod nade_grad;
 pub(crate) mod nade_sample;
 pub(crate) mod pad;
+pub(crate) mod pad_reflect;
+pub(crate) mod pad_reflect_grad;
+pub(crate) mod pool2d;
+pub(crate) mod pool2d_grad;
 pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod scatter_add;
@@ -38,6 +42,10 @@ pub(crate) fn lower(step: &Step, profile: &DeviceProfile) -> Result<Vec<Dispatch
         Op::Conv2dWeightGrad(op) => conv2d_weight_grad::conv2d_weight_grad(step, op, profile),
         Op::Gather(op) => gather::gather(step, op),
         Op::ScatterAdd(op) => scatter_add::scatter_add(step, op),
+        Op::Pool2d(op) => pool2d::pool2d(step, op),
+        Op::Pool2dGrad(op) => pool2d_grad::pool2d_grad(step, op),
+        Op::PadReflect(op) => pad_reflect::pad_reflect(step, op),
+        Op::PadReflectGrad(op) => pad_reflect_grad::pad_reflect_grad(step, op),
         Op::Reduce(op) => reduce::reduce(step, op),
         Op::BatchNormStats(op) => batch_norm_stats::batch_norm_stats(step, op),
         Op::BatchNormSums(op) => batch_norm_sums::batch_norm_sums(step, op),

@@ -21,6 +21,10 @@ pub mod nade;
 pub mod nade_grad;
 pub mod nade_sample;
 pub mod pad;
+pub mod pad_reflect;
+pub mod pad_reflect_grad;
+pub mod pool2d;
+pub mod pool2d_grad;
 pub mod random;
 pub mod reduce;
 pub mod scatter_add;
@@ -45,6 +49,10 @@ pub use nade::{Nade, NadeActivation, NadeDims};
 pub use nade_grad::{NadeGrad, NadeGradLayout, NadeGradParts};
 pub use nade_sample::{Conditional, NadeSample, NadeWeights};
 pub use pad::Pad;
+pub use pad_reflect::{PadReflect, ReflectDims};
+pub use pad_reflect_grad::PadReflectGrad;
+pub use pool2d::{Pool2d, PoolDims, PoolKind, PoolWindow};
+pub use pool2d_grad::Pool2dGrad;
 pub use random::{Distribution, Random};
 pub use reduce::{Reduce, ReduceKind};
 pub use scatter_add::ScatterAdd;
@@ -188,9 +196,13 @@ ops! {
     Flip(Flip) from view,
     Detach(Detach) from view,
     Pad(Pad) from pad,
+    PadReflect(PadReflect) from pad_reflect,
+    PadReflectGrad(PadReflectGrad) from pad_reflect_grad,
     Concat(Concat) from concat,
     Gather(Gather) from gather,
     ScatterAdd(ScatterAdd) from scatter_add,
+    Pool2d(Pool2d) from pool2d,
+    Pool2dGrad(Pool2dGrad) from pool2d_grad,
     Reduce(Reduce) from reduce,
     MatMul(MatMul) from matmul,
     Conv2d(Conv2d) from conv2d,
