@@ -117,6 +117,8 @@ pub fn plain_op<T: Float>(op: &Op, step: &Step, result: &Type, o: &Operands<T>, 
         }
         Op::PadReflect(p) => op::pad_reflect::plain(&ReflectDims::new(ty(0), p.borders), x(0), y),
         Op::PadReflectGrad(p) => op::pad_reflect_grad::plain(&ReflectDims::new(result, p.borders), x(0), y),
+        Op::RowWrite(_) => op::row_write::plain(o.apart(0), x(1), x(2), y),
+        Op::Cumsum(p) => op::cumsum::plain(p, p.dims(ty(0)), x(0), y),
         Op::Reduce(p) => op::reduce::plain(p, ty(0), x(0), y),
         Op::MatMul(p) => op::matmul::plain(p, [ty(0), ty(1)], x(0), x(1), y),
         Op::Conv2d(p) => op::conv2d::plain(&p.dims(ty(0), ty(1), result), x(0), x(1), y),

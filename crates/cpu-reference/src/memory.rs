@@ -10,7 +10,7 @@ use std::alloc::Layout;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use calotype_graph::plan::{Index, Kernel, Place, Plan, Region, Step};
+use calotype_graph::plan::{Kernel, Place, Plan, Region, Step};
 use calotype_graph::{DeviceError, Expr};
 
 use crate::float::Float;
@@ -118,7 +118,15 @@ impl<'a, T> Operands<'a, T> {
     pub fn slice(&self, n: usize) -> &'a [T] {
         match self.reads[n] {
             Source::Slice(s) => s,
-            Source::Written(_) => unreachable!("`check` allows only elementwise kernels to work in place"),
+            Source::Written(_) => unreachable!("`check` lets an op work in place on the operand that it says"),
+        }
+    }
+
+    /// Read `n`, if it lies apart from what is written.
+    pub fn apart(&self, n: usize) -> Option<&'a [T]> {
+        match self.reads[n] {
+            Source::Slice(s) => Some(s),
+            Source::Written(_) => None,
         }
     }
 }
@@ -233,9 +241,8 @@ fn check_step(step: &Step, inside: impl Fn(&Place) -> bool) -> Result<(), String
         if step.writes[..k].iter().any(|v| v.place.overlaps(&w.place)) {
             return Err(format!("writes overlap at {:?}", w.place));
         }
-        for r in step.reads.iter().filter(|r| r.place.overlaps(&w.place)) {
-            let in_place = matches!(step.kernel, Kernel::Elementwise(_)) && r.index == Index::Same && r.place == w.place;
-            if !in_place {
+        for (n, r) in step.reads.iter().enumerate().filter(|(_, r)| r.place.overlaps(&w.place)) {
+            if !(step.may_overwrite(n) && r.place == w.place) {
                 return Err(format!("{:?} is read and written", w.place));
             }
         }

@@ -77,8 +77,8 @@ pub enum Kernel {
 
 /// One unit of work; on a GPU one dispatch (an ordered two-stage reduction may take two).
 ///
-/// A write may lie exactly on a read whose index is `Same` in an elementwise kernel (in place). Otherwise writes overlap
-/// neither reads nor each other.
+/// A write may lie exactly on a read that [`Step::may_overwrite`] (in place). Otherwise writes overlap neither reads nor
+/// each other.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     /// Scoped name of the node that it computes, for messages and profiles.
@@ -107,6 +107,15 @@ impl Step {
         match &self.kernel {
             Kernel::Elementwise(_) => &[],
             Kernel::Op { op, .. } => &self.reads[op.arity()..],
+        }
+    }
+
+    /// Whether a write may lie exactly on read `n`: an elementwise kernel reads it at the element that it writes, an op says
+    /// that it can.
+    pub fn may_overwrite(&self, n: usize) -> bool {
+        match &self.kernel {
+            Kernel::Elementwise(_) => self.reads[n].index == Index::Same,
+            Kernel::Op { op, epilogue } => epilogue.is_none() && op.in_place() == Some(n),
         }
     }
 

@@ -90,16 +90,13 @@ fn check(plan: &Plan, profile: &DeviceProfile) -> Result<(), PlanError> {
     }
 }
 
-/// Whether a step's writes overlap nothing, but for elementwise writes that lie exactly on a read of the same element.
+/// Whether a step's writes overlap nothing, but for those that lie exactly on a read that they may overwrite.
 pub fn is_sound(step: &Step) -> bool {
-    let elementwise = matches!(step.kernel, Kernel::Elementwise(_));
     let scratch = step.workspace.iter();
     step.writes.iter().enumerate().all(|(i, w)| {
         let writes = step.writes[i + 1..].iter().all(|other| !w.place.overlaps(&other.place));
-        let reads = step.reads.iter().all(|r| {
-            let in_place = elementwise && r.index == Index::Same && r.place == w.place;
-            in_place || !w.place.overlaps(&r.place)
-        });
+        let in_place = |n: usize, r: &Read| step.may_overwrite(n) && r.place == w.place;
+        let reads = step.reads.iter().enumerate().all(|(n, r)| in_place(n, r) || !w.place.overlaps(&r.place));
         writes && reads && scratch.clone().all(|s| !s.overlaps(&w.place))
     })
 }
@@ -136,12 +133,12 @@ impl Placed {
         for (n, s) in draws.program.states.iter().enumerate() {
             self.places.insert(s.initial, Place { region: Region::State(n as u32), offset: 0, len: s.spec.ty.numel() });
         }
-        for &(n, value) in &draws.finals {
+        for &(n, value) in draws.finals.iter().chain(&draws.versions) {
             self.places.insert(value, Place { region: Region::State(n as u32), offset: 0, len: numel(value) });
         }
     }
 
-    /// Everything else, in arenas. An elementwise result takes over the memory of an operand that dies with it.
+    /// Everything else, in arenas. A result takes over the memory of an operand that dies with it, where the kernel can.
     fn temporaries(&mut self, draws: &Draws, profile: &DeviceProfile) {
         let mut last: HashMap<NodeId, usize> = HashMap::new();
         for (at, draft) in draws.drafts.iter().enumerate() {
@@ -223,22 +220,27 @@ impl Placed {
         // An op's result keeps the op's shape, though the epilogue may have been written for another.
         let result = |o: NodeId| if d.op.is_some() { d.result.clone() } else { ty(o) };
         let writes: Vec<Write> = d.outputs.iter().map(|&o| Write { place: self.places[&o], ty: result(o) }).collect();
-        let moved = reads.iter().map(|r| r.place.len).chain(writes.iter().map(|w| w.place.len)).sum::<usize>();
         let n = writes[0].ty.numel() as u64;
         let expression = d.expr.as_ref().map_or(0, |e| e.flops() * n);
-        let (kernel, flops) = match &d.op {
-            None => (Kernel::Elementwise(d.expr.clone().unwrap_or_default()), expression),
+        let lens = |reads: &[Read]| reads.iter().map(|r| r.place.len).sum::<usize>();
+        let (kernel, flops, moved) = match &d.op {
+            None => {
+                let moved = lens(&reads) + writes.iter().map(|w| w.place.len).sum::<usize>();
+                (Kernel::Elementwise(d.expr.clone().unwrap_or_default()), expression, moved)
+            }
             Some((op, own)) => {
                 let types: Vec<Type> = own.iter().map(|r| r.ty.clone()).collect();
                 let flops = op.flops(&types, &d.result) + expression;
-                (Kernel::Op { op: op.clone(), epilogue: d.expr.clone() }, flops)
+                let in_place = op.in_place().is_some_and(|n| reads[n].place == writes[0].place);
+                let moved = op.moved(&types, &d.result, in_place) + lens(&reads[own.len()..]);
+                (Kernel::Op { op: op.clone(), epilogue: d.expr.clone() }, flops, moved)
             }
         };
         Step { name: d.name.clone(), kernel, reads, writes, workspace, flops, bytes: moved as u64 * ELEMENT_BYTES }
     }
 }
 
-/// The slot of an operand of an elementwise kernel that is read element by element, here for the last time.
+/// The slot of an operand that the kernel can overwrite and that is read here for the last time.
 fn dying_operand(
     draft: &Draft,
     slot_of: &HashMap<NodeId, usize>,
@@ -246,12 +248,8 @@ fn dying_operand(
     at: usize,
     fits: impl Fn(NodeId) -> bool,
 ) -> Option<usize> {
-    if !draft.is_elementwise() {
-        return None;
-    }
-    let same_only = |id: NodeId| draft.operands.iter().all(|o| o.base != id || o.index == Index::Same);
-    let dies = |o: &&super::passes::kernel::Operand| last[&o.base] == at && fits(o.base) && same_only(o.base);
-    draft.operands.iter().filter(dies).find_map(|o| slot_of.get(&o.base).copied())
+    let dies = |id: &NodeId| last[id] == at && fits(*id) && draft.may_overwrite(*id);
+    draft.reads().filter(dies).find_map(|id| slot_of.get(&id).copied())
 }
 
 impl Program {

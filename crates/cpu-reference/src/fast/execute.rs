@@ -123,6 +123,7 @@ impl Context {
             }
             Op::PadReflect(p) => op::pad_reflect::fast(self, &ReflectDims::new(ty(0), p.borders), x(0), y),
             Op::PadReflectGrad(p) => op::pad_reflect_grad::fast(self, &ReflectDims::new(result, p.borders), x(0), y),
+            Op::Cumsum(p) => op::cumsum::fast(self, p, p.dims(ty(0)), x(0), y),
             Op::Reduce(p) if p.kind != ReduceKind::ArgMax => op::reduce::fast(self, p, ty(0), x(0), y),
             Op::Softmax(_) => op::softmax::fast(self, ty(0).shape.last(), x(0), y),
             Op::LogSumExp(_) => op::log_sum_exp::fast(self, ty(0).shape.last(), x(0), y),

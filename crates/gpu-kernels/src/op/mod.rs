@@ -6,6 +6,7 @@ pub(crate) mod concat;
 pub(crate) mod conv2d;
 pub(crate) mod conv2d_transpose;
 pub(crate) mod conv2d_weight_grad;
+pub(crate) mod cumsum;
 pub(crate) mod elementwise;
 pub(crate) mod gather;
 pub(crate) mod log_sum_exp;
@@ -22,6 +23,7 @@ pub(crate) mod pool2d;
 pub(crate) mod pool2d_grad;
 pub(crate) mod random;
 pub(crate) mod reduce;
+pub(crate) mod row_write;
 pub(crate) mod scatter_add;
 pub(crate) mod softmax;
 
@@ -46,6 +48,8 @@ pub(crate) fn lower(step: &Step, profile: &DeviceProfile) -> Result<Vec<Dispatch
         Op::Pool2dGrad(op) => pool2d_grad::pool2d_grad(step, op),
         Op::PadReflect(op) => pad_reflect::pad_reflect(step, op),
         Op::PadReflectGrad(op) => pad_reflect_grad::pad_reflect_grad(step, op),
+        Op::RowWrite(op) => row_write::row_write(step, op),
+        Op::Cumsum(op) => cumsum::cumsum(step, op),
         Op::Reduce(op) => reduce::reduce(step, op),
         Op::BatchNormStats(op) => batch_norm_stats::batch_norm_stats(step, op),
         Op::BatchNormSums(op) => batch_norm_sums::batch_norm_sums(step, op),

@@ -65,6 +65,10 @@ impl Operation for Gather {
     fn flops(&self, _inputs: &[Type], _output: &Type) -> u64 {
         0
     }
+
+    fn moved(&self, inputs: &[Type], output: &Type, _in_place: bool) -> usize {
+        inputs[1].numel() + inputs[0].numel().min(output.numel()) + output.numel()
+    }
 }
 
 impl Tensor {

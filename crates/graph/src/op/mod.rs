@@ -11,6 +11,7 @@ pub mod concat;
 pub mod conv2d;
 pub mod conv2d_transpose;
 pub mod conv2d_weight_grad;
+pub mod cumsum;
 pub mod elementwise;
 pub mod gather;
 pub mod log_sum_exp;
@@ -27,6 +28,7 @@ pub mod pool2d;
 pub mod pool2d_grad;
 pub mod random;
 pub mod reduce;
+pub mod row_write;
 pub mod scatter_add;
 pub mod softmax;
 pub mod view;
@@ -39,6 +41,7 @@ pub use concat::Concat;
 pub use conv2d::{Conv2d, Window};
 pub use conv2d_transpose::Conv2dTranspose;
 pub use conv2d_weight_grad::Conv2dWeightGrad;
+pub use cumsum::Cumsum;
 pub use elementwise::{Cast, Full, Iota, Select};
 pub use gather::Gather;
 pub use log_sum_exp::LogSumExp;
@@ -55,6 +58,7 @@ pub use pool2d::{Pool2d, PoolDims, PoolKind, PoolWindow};
 pub use pool2d_grad::Pool2dGrad;
 pub use random::{Distribution, Random};
 pub use reduce::{Reduce, ReduceKind};
+pub use row_write::RowWrite;
 pub use scatter_add::ScatterAdd;
 pub use softmax::Softmax;
 pub use view::{Detach, Expand, Flip, Permute, Reshape, Slice};
@@ -117,6 +121,16 @@ pub trait Operation {
 
     /// Floating-point operations.
     fn flops(&self, inputs: &[Type], output: &Type) -> u64;
+
+    /// The operand whose memory the result takes over where nobody reads it afterwards; the op then writes only what differs.
+    fn in_place(&self) -> Option<usize> {
+        None
+    }
+
+    /// Elements read and written at least once.
+    fn moved(&self, inputs: &[Type], output: &Type, _in_place: bool) -> usize {
+        inputs.iter().map(Type::numel).sum::<usize>() + output.numel()
+    }
 
     /// Whether an expression may be applied to each element of the result before it is written.
     fn accepts_epilogue(&self) -> bool {
@@ -203,6 +217,8 @@ ops! {
     ScatterAdd(ScatterAdd) from scatter_add,
     Pool2d(Pool2d) from pool2d,
     Pool2dGrad(Pool2dGrad) from pool2d_grad,
+    RowWrite(RowWrite) from row_write,
+    Cumsum(Cumsum) from cumsum,
     Reduce(Reduce) from reduce,
     MatMul(MatMul) from matmul,
     Conv2d(Conv2d) from conv2d,

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use super::kernel::{Draft, Draws, depends};
 use crate::device::DeviceProfile;
 use crate::expr::{Expr, Instr, Reg};
-use crate::graph::NodeId;
 use crate::plan::Index;
 use crate::planner::MAX_BINDINGS;
 
@@ -29,7 +28,7 @@ fn follower(draws: &Draws, at: usize, profile: &DeviceProfile) -> Option<usize> 
     let d = &draws.drafts[at];
     let (op, own) = d.op.as_ref()?;
     let result = d.outputs[0];
-    if !op.accepts_epilogue() || d.expr.is_some() || draws.workspace(d, profile) > 0 || is_kept(draws, result) {
+    if !op.accepts_epilogue() || d.expr.is_some() || draws.workspace(d, profile) > 0 || draws.is_kept(result) {
         return None;
     }
     let mut readers = (0..draws.drafts.len()).filter(|&i| draws.drafts[i].reads().any(|r| r == result));
@@ -43,11 +42,6 @@ fn follower(draws: &Draws, at: usize, profile: &DeviceProfile) -> Option<usize> 
         return None;
     }
     (!depends(&draws.dependencies(), reader, at, true)).then_some(reader)
-}
-
-/// Whether a node is read after the step.
-fn is_kept(draws: &Draws, id: NodeId) -> bool {
-    draws.program.outputs.iter().any(|&(_, o)| o == id) || draws.finals.iter().any(|&(_, f)| f == id)
 }
 
 /// `op`, then `reader` on each element of its result.

@@ -87,7 +87,7 @@ pub(crate) fn draw(program: &Program, fuse: bool) -> Draws<'_> {
     };
     let states = program.states.iter().enumerate().filter(|(_, s)| s.current != s.initial);
     let finals = states.map(|(n, s)| (n, s.current)).collect();
-    Draws { program, types: program.nodes.iter().map(|n| n.ty.clone()).collect(), drafts, finals }
+    Draws { program, types: program.nodes.iter().map(|n| n.ty.clone()).collect(), drafts, finals, versions: vec![] }
 }
 
 impl Fusion<'_> {

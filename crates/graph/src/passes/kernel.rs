@@ -49,6 +49,18 @@ impl Draft {
     pub fn is_elementwise(&self) -> bool {
         self.op.is_none()
     }
+
+    /// Whether its result may take the memory of `node`, which it reads: element by element, or as the operand that its op
+    /// works on in place.
+    pub fn may_overwrite(&self, node: NodeId) -> bool {
+        match &self.op {
+            None => self.operands.iter().all(|o| o.base != node || o.index == Index::Same),
+            Some((op, own)) => {
+                let target = op.in_place().filter(|_| self.expr.is_none());
+                target.is_some_and(|n| own[n].base == node) && own.iter().filter(|r| r.base == node).count() == 1
+            }
+        }
+    }
 }
 
 /// A program with its nodes' types (of copies that planning added, too) and its kernels.
@@ -58,9 +70,16 @@ pub(crate) struct Draws<'a> {
     pub drafts: Vec<Draft>,
     /// For each state that is assigned: the node whose value it takes.
     pub finals: Vec<(usize, NodeId)>,
+    /// Values that live in a state's memory before the final one does.
+    pub versions: Vec<(usize, NodeId)>,
 }
 
 impl Draws<'_> {
+    /// Whether a node is read after the step.
+    pub fn is_kept(&self, id: NodeId) -> bool {
+        self.program.outputs.iter().any(|&(_, o)| o == id) || self.finals.iter().any(|&(_, f)| f == id)
+    }
+
     /// Which draft computes each node.
     pub fn producers(&self) -> HashMap<NodeId, usize> {
         let of = |(i, d): (usize, &Draft)| d.outputs.iter().map(move |&o| (o, i)).collect::<Vec<_>>();

@@ -1,33 +1,58 @@
 //! The order of kernels, and the edges that in-place updates of state need.
 
+use std::collections::HashMap;
+
 use super::kernel::{Draft, Draws, Operand, depends};
 use crate::expr::Expr;
 use crate::graph::NodeId;
 use crate::plan::Index;
 
 /// Orders the kernels so that every state can be updated in place: whoever reads a state's old value runs before, or is
-/// the elementwise kernel that writes the new one element by element. Where that cannot be, the new value is kept apart and
+/// the kernel that writes the new one and may overwrite the old. Where that cannot be, the new value is kept apart and
 /// copied after the last reader.
 pub(crate) fn order(draws: &mut Draws) {
     let mut dependencies = draws.dependencies();
     for f in 0..draws.finals.len() {
         let (state, value) = draws.finals[f];
         let initial = draws.program.states[state].initial;
-        let Some(mut writer) = draws.producers().get(&value).copied() else { continue };
-        let readers: Vec<usize> = (0..draws.drafts.len()).filter(|&i| draws.drafts[i].reads().any(|r| r == initial)).collect();
-        let in_place = readers.iter().all(|&r| {
-            if r == writer { reads_in_place(&draws.drafts[r], initial) } else { !depends(&dependencies, r, writer, false) }
-        });
-        if !in_place {
-            writer = push_copy(draws, &mut dependencies, state, f, value);
+        let producers = draws.producers();
+        if !producers.contains_key(&value) {
+            continue;
         }
-        dependencies[writer].extend(readers.iter().filter(|&&r| r != writer));
+        let readers: Vec<usize> = (0..draws.drafts.len()).filter(|&i| draws.drafts[i].reads().any(|r| r == initial)).collect();
+        let in_place = |first: usize| {
+            let before = |&r: &usize| !depends(&dependencies, r, first, false);
+            readers.iter().all(|r| if *r == first { draws.drafts[first].may_overwrite(initial) } else { before(r) })
+        };
+        let versions = versions(draws, &producers, value);
+        let first = match versions.iter().rposition(|v| in_place(producers[v])) {
+            Some(n) => {
+                draws.versions.extend(versions[1..=n].iter().map(|&v| (state, v)));
+                producers[&versions[n]]
+            }
+            None => push_copy(draws, &mut dependencies, state, f, value),
+        };
+        dependencies[first].extend(readers.iter().filter(|&&r| r != first));
     }
     sort(draws, &dependencies);
 }
 
-fn reads_in_place(draft: &Draft, node: NodeId) -> bool {
-    draft.is_elementwise() && draft.operands.iter().all(|o| o.base != node || o.index == Index::Same)
+/// The final value of a state and, latest first, the values that it was made from by ops which work in place and that
+/// nobody else reads: all of them can live in the state's memory.
+fn versions(draws: &Draws, producers: &HashMap<NodeId, usize>, value: NodeId) -> Vec<NodeId> {
+    let mut versions = vec![value];
+    let mut at = value;
+    while let Some((op, own)) = &draws.drafts[producers[&at]].op {
+        let Some(before) = op.in_place().map(|n| own[n].base) else { break };
+        let readers = draws.drafts.iter().filter(|d| d.reads().any(|r| r == before)).count();
+        let made_here = producers.get(&before).is_some_and(|&p| draws.drafts[p].outputs.len() == 1);
+        if readers != 1 || !made_here || !draws.drafts[producers[&at]].may_overwrite(before) || draws.is_kept(before) {
+            break;
+        }
+        versions.push(before);
+        at = before;
+    }
+    versions
 }
 
 fn push_copy(draws: &mut Draws, dependencies: &mut Vec<Vec<usize>>, state: usize, f: usize, value: NodeId) -> usize {

@@ -1,6 +1,8 @@
 //! Plans: states are updated in place and yet have the values that were written; memory is what was planned, reused and
 //! never written twice at once; what does not fit is refused.
 
+mod rows;
+
 use std::sync::Arc;
 
 use calotype_graph::op::{Distribution, Tolerance, cases};
@@ -24,10 +26,13 @@ fn main() -> std::process::ExitCode {
     suite.devices("a state's versions", versions);
     suite.devices("states exchange their values", exchanges);
     suite.devices("a state is updated by an op that reads all of it", whole_reads);
+    suite.devices("a sampler's rows", rows::sampler);
+    suite.devices("two rows of a state are written", rows::two_writes);
     suite.devices("words keep every bit beside floats", words);
     suite.devices("planned bytes are allocated bytes", planned_is_allocated);
     suite.devices("random words are Philox's", random_words);
     suite.test("no step writes where it reads or writes", sound);
+    suite.test("rows are written in place", rows::in_place);
     suite.test("arenas are reused", arenas);
     suite.test("planning is deterministic", deterministic);
     suite.test("too much is refused", refusals);
