@@ -1,5 +1,5 @@
 // reduce — sum, largest, or index of the first largest over the middle axis; one workgroup COLS columns of GROUPS slices.
-//   math    y[o, c] = Σ_n x[o, n, c], or max_n, or argmax_n
+//   math    y[o, c] = f(Σ_n x[o, n, c]), or max_n, or argmax_n; f a generated epilogue
 //   shapes  x [outer, n, inner] -> y [outer, parts, inner]; part s covers `part` of n, so that a second run adds them up
 //   order   each lane takes every LANES-th element in turn, then lanes are joined pairwise: the same bits each time
 //   grid    ⌈inner/COLS⌉ · ⌈outer/GROUPS⌉ · parts, folded over x then y
@@ -15,6 +15,12 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<u32>;
 // end bindings
+
+// section epilogue
+fn store(i: u32, acc: f32, place: u32) {
+    y[i] = select(bitcast<u32>(acc), place, KIND == ARG_MAX);
+}
+// end epilogue
 
 const SUM: u32 = 0u;
 const MAX: u32 = 1u;
@@ -81,7 +87,6 @@ fn reduce(
         }
     }
     if (inside & (lane == 0u)) {
-        let at = (o * p.parts + s) * p.inner + c;
-        y[at] = select(bitcast<u32>(values[thread]), places[thread], KIND == ARG_MAX);
+        store((o * p.parts + s) * p.inner + c, values[thread], places[thread]);
     }
 }

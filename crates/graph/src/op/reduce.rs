@@ -89,6 +89,10 @@ impl Operation for Reduce {
         inputs[0].numel() as u64
     }
 
+    fn accepts_epilogue(&self) -> bool {
+        self.kind != ReduceKind::ArgMax
+    }
+
     fn workspace(&self, inputs: &[Type], _output: &Type, profile: &DeviceProfile) -> usize {
         let (outer, n, inner) = self.dims(&inputs[0]);
         match parts(outer * inner, n, profile) {
@@ -124,6 +128,14 @@ pub fn cases() -> Vec<Case> {
             let c = case(name, kind, first, end, shape);
             all.push(if kind == ArgMax { c.without_gradient() } else { c });
         }
+    }
+    let after = |t: &[Tensor], kind| {
+        let y = Tensor::apply(Reduce { kind, first: 0, end: 1 }, &t[..1]);
+        (&(y * 0.1) + &t[1]).tanh()
+    };
+    for (name, kind, n) in [("in one run", Sum, 40), ("in parts", Sum, 1300), ("in one run", Max, 40)] {
+        let given = vec![Given::normal([n, 5]), Given::normal([5])];
+        all.push(Case::composed("reduce", format!("{kind:?} {name}, then an expression"), given, move |t| after(t, kind)));
     }
     let ties = Given { ty: Type::f32([4, 6]), fill: Fill::Cycle(&[1.0, 3.0, 3.0, 2.0]), differentiable: false };
     for kind in [Max, ArgMax] {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::kernel::{Draft, Draws, depends};
 use crate::device::DeviceProfile;
 use crate::expr::{Expr, Instr, Reg};
+use crate::op::Op;
 use crate::plan::Index;
 use crate::planner::MAX_BINDINGS;
 
@@ -28,7 +29,9 @@ fn follower(draws: &Draws, at: usize, profile: &DeviceProfile) -> Option<usize> 
     let d = &draws.drafts[at];
     let (op, own) = d.op.as_ref()?;
     let result = d.outputs[0];
-    if !op.accepts_epilogue() || d.expr.is_some() || draws.workspace(d, profile) > 0 || draws.is_kept(result) {
+    // A product in parts is joined by a kernel that knows no epilogue; a reduction joins its own.
+    let in_parts = draws.workspace(d, profile) > 0 && !matches!(op, Op::Reduce(_));
+    if !op.accepts_epilogue() || d.expr.is_some() || in_parts || draws.is_kept(result) {
         return None;
     }
     let mut readers = (0..draws.drafts.len()).filter(|&i| draws.drafts[i].reads().any(|r| r == result));

@@ -2,7 +2,7 @@
 
 use super::rewrite::Rewriter;
 use crate::expr::{Binary, Scalar, Unary};
-use crate::op::{Conv2d, Conv2dTranspose, Conv2dWeightGrad, Full, MatMul, Op, Permute, ReduceKind, Reshape, Window};
+use crate::op::{Carried, Conv2d, Conv2dTranspose, Conv2dWeightGrad, Full, MatMul, Op, Permute, ReduceKind, Reshape, Window};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -37,10 +37,11 @@ pub(super) fn simplify(r: &mut Rewriter, op: &Op, operands: &[Tensor]) -> Option
     }
 }
 
-/// The value of a constant tensor.
+/// The value of a constant tensor, however it is looked at.
 fn constant(r: &Rewriter, t: &Tensor) -> Option<f32> {
     match r.definition(t)? {
         (Op::Full(Full { value, .. }), _) => Some(value.get()),
+        (op, operands) if op.carried() == Carried::View => constant(r, &operands[0]),
         _ => None,
     }
 }
