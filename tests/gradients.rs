@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use calotype_cpu_reference::Cpu;
-use calotype_graph::op::{Case, Fill, Tolerance, cases};
+use calotype_graph::op::{Case, Fill, PoolWindow, Tolerance, cases};
 use calotype_graph::philox::{Domain, Stream};
 use calotype_graph::{Device, Graph, GraphError, HostTensor, PlanId, PlanOptions, Program, Tensor, Type, Window, plan};
 use calotype_parity::{compare_slices, fill, forward, gradient, operands};
@@ -160,6 +160,20 @@ fn the_gradient_of_a_gradient_norm_matches_finite_differences() {
         // x enters the penalty through the signs of the activations alone; the weights enter it for real.
         assert!(gradients[2].iter().chain(&gradients[3]).any(|g| g.abs() > 0.01));
     }
+}
+
+#[test]
+fn a_second_derivative_of_a_largest_element_is_an_error_that_names_it() {
+    let g = Graph::new("second order");
+    let _label = g.label("features.pool");
+    let x = g.input("x", Type::f32([1, 4, 4, 2]));
+    let y = x.max_pool2d(PoolWindow::tiles(2));
+    let dx = g.grad(&y.square().sum_all(), &[&x]).remove(0);
+    assert!(g.finish().is_ok());
+    g.grad(&dx.square().sum_all(), &[&x]);
+    let error = g.finish().expect_err("the largest is first order only");
+    assert!(matches!(&error, GraphError::NotDifferentiable { op: "pool2d_grad", .. }), "{error}");
+    assert!(error.to_string().contains("features.pool"), "{error}");
 }
 
 #[test]

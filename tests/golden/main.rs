@@ -1,6 +1,10 @@
 //! Against PyTorch: the vectors in `assets/golden`, on every device. Layouts are PyTorch's there and turned here.
 
+mod indexing;
+mod losses;
 mod lstm;
+mod norms;
+mod pooling;
 
 use std::sync::Arc;
 
@@ -26,6 +30,14 @@ fn main() -> std::process::ExitCode {
     suite.devices("conv2d_transpose", conv2d_transpose);
     suite.devices("batch_norm", batch_norm);
     suite.devices("softmax", softmax);
+    suite.devices("losses", losses::losses);
+    suite.devices("norms", norms::norms);
+    suite.devices("embedding", indexing::embedding);
+    suite.devices("rows by an index on the device", indexing::rows);
+    suite.devices("cumsum", indexing::cumsum);
+    suite.devices("pool2d", pooling::pool2d);
+    suite.devices("pad_reflect", pooling::pad_reflect);
+    suite.devices("nearest upsampling", pooling::nearest);
     suite.devices("optimisers", optimisers);
     suite.devices("gradient_penalty", gradient_penalty);
     suite.devices("lstm_scan", lstm::lstm_scan);

@@ -1,6 +1,7 @@
 //! Plans: states are updated in place and yet have the values that were written; memory is what was planned, reused and
 //! never written twice at once; what does not fit is refused.
 
+mod compositions;
 mod rows;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ fn main() -> std::process::ExitCode {
     suite.devices("random words are Philox's", random_words);
     suite.test("no step writes where it reads or writes", sound);
     suite.test("rows are written in place", rows::in_place);
+    suite.test("compositions are few kernels", compositions::counts);
     suite.test("arenas are reused", arenas);
     suite.test("planning is deterministic", deterministic);
     suite.test("too much is refused", refusals);

@@ -3,6 +3,7 @@
 use super::softmax::{has_elements, row_cases};
 use super::{Carried, Case, Cotangents, Operation, Vjp};
 use crate::shape::{Shape, Type};
+use crate::tensor::Tensor;
 
 /// `y = max + log Σ exp(x - max)` over the last axis, which is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +35,15 @@ impl Operation for LogSumExp {
 
     fn flops(&self, inputs: &[Type], _output: &Type) -> u64 {
         4 * inputs[0].numel() as u64
+    }
+}
+
+impl Tensor {
+    /// log softmax over the last axis: x - log Σ exp(x).
+    pub fn log_softmax(&self) -> Tensor {
+        let sum = self.log_sum_exp();
+        let kept = Shape::from([sum.dims(), &[1]].concat());
+        self - &sum.reshape(kept)
     }
 }
 

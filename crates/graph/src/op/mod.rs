@@ -52,7 +52,7 @@ pub use nade::{Nade, NadeActivation, NadeDims};
 pub use nade_grad::{NadeGrad, NadeGradLayout, NadeGradParts};
 pub use nade_sample::{Conditional, NadeSample, NadeWeights};
 pub use pad::Pad;
-pub use pad_reflect::{PadReflect, ReflectDims};
+pub use pad_reflect::{Borders, PadReflect, ReflectDims};
 pub use pad_reflect_grad::PadReflectGrad;
 pub use pool2d::{Pool2d, PoolDims, PoolKind, PoolWindow};
 pub use pool2d_grad::Pool2dGrad;

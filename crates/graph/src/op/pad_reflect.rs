@@ -4,12 +4,14 @@ use super::{Carried, Case, Cotangents, Given, Operation, PadReflectGrad, Vjp, fl
 use crate::shape::Type;
 use crate::tensor::Tensor;
 
+/// Before and after, in height and in width.
+pub type Borders = [[usize; 2]; 2];
+
 /// x [B, H, W, C] -> [B, top + H + bottom, left + W + right, C], mirrored at the border pixels, which are not repeated:
 /// `y[-i] = x[i]`. Each border is less than the image. f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PadReflect {
-    /// Before and after, in height and in width.
-    pub borders: [[usize; 2]; 2],
+    pub borders: Borders,
 }
 
 /// Sizes of an image and its borders.
@@ -20,13 +22,13 @@ pub struct ReflectDims {
     pub size: [usize; 2],
     /// Height and width with borders.
     pub padded: [usize; 2],
-    pub borders: [[usize; 2]; 2],
+    pub borders: Borders,
     pub channels: usize,
 }
 
 impl ReflectDims {
     /// For an image [B, H, W, C] and its borders.
-    pub fn new(image: &Type, borders: [[usize; 2]; 2]) -> Self {
+    pub fn new(image: &Type, borders: Borders) -> Self {
         let dims = image.shape.dims();
         let padded = [0, 1].map(|axis| borders[axis][0] + dims[axis + 1] + borders[axis][1]);
         ReflectDims { batch: dims[0], size: [dims[1], dims[2]], padded, borders, channels: dims[3] }
@@ -104,7 +106,7 @@ impl Tensor {
 }
 
 /// Borders and images that both directions are tested with.
-pub(super) const BORDERS: [(&str, [[usize; 2]; 2], [usize; 4]); 6] = [
+pub(super) const BORDERS: [(&str, Borders, [usize; 4]); 6] = [
     ("one pixel, no border", [[0, 0], [0, 0]], [1, 1, 1, 1]),
     ("one pixel of border", [[1, 1], [1, 1]], [2, 5, 6, 4]),
     ("as much as there is", [[2, 2], [3, 3]], [2, 3, 4, 3]),
@@ -114,7 +116,7 @@ pub(super) const BORDERS: [(&str, [[usize; 2]; 2], [usize; 4]); 6] = [
 ];
 
 pub fn cases() -> Vec<Case> {
-    let case = |&(name, borders, shape): &(&str, [[usize; 2]; 2], [usize; 4])| {
+    let case = |&(name, borders, shape): &(&str, Borders, [usize; 4])| {
         Case::op("pad_reflect", name, PadReflect { borders }, vec![Given::normal(shape)])
     };
     BORDERS.iter().map(case).collect()

@@ -1,6 +1,6 @@
 //! The transpose of reflecting padding: borders folded back onto the image.
 
-use super::pad_reflect::BORDERS;
+use super::pad_reflect::{BORDERS, Borders};
 use super::{Carried, Case, Cotangents, Given, Operation, PadReflect, Vjp, floats};
 use crate::shape::Type;
 use crate::tensor::Tensor;
@@ -9,8 +9,7 @@ use crate::tensor::Tensor;
 /// a fixed order. f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PadReflectGrad {
-    /// Before and after, in height and in width.
-    pub borders: [[usize; 2]; 2],
+    pub borders: Borders,
 }
 
 impl Operation for PadReflectGrad {
@@ -46,7 +45,7 @@ impl Operation for PadReflectGrad {
 }
 
 pub fn cases() -> Vec<Case> {
-    let case = |&(name, borders, [b, h, w, c]): &(&str, [[usize; 2]; 2], [usize; 4])| {
+    let case = |&(name, borders, [b, h, w, c]): &(&str, Borders, [usize; 4])| {
         let padded = [b, h + borders[0][0] + borders[0][1], w + borders[1][0] + borders[1][1], c];
         Case::op("pad_reflect_grad", name, PadReflectGrad { borders }, vec![Given::normal(padded)])
     };
