@@ -13,6 +13,7 @@ pub fn fill(given: &Given, name: &str) -> HostTensor {
     let shape = given.ty.shape.clone();
     match (given.fill, given.ty.dtype) {
         (Fill::Below(limit), Dtype::U32) => HostTensor::u32(shape, (0..n).map(|_| s.below(limit)).collect::<Vec<_>>()),
+        (Fill::Value(v), Dtype::U32) => HostTensor::u32(shape, vec![v as u32; n]),
         (fill, dtype) => {
             let mut value = |i: usize| match fill {
                 Fill::Normal => s.normal(),
