@@ -39,7 +39,7 @@ fn cumsum(
     var carry = 0.0;
     for (var base = 0u; base < p.n; base += LANES) {
         let k = base + lane;
-        let inside = c < p.inner && o < p.outer && k < p.n;
+        let inside = (c < p.inner) & (o < p.outer) & (k < p.n);
         let at = (o * p.n + select(k, p.n - 1u - k, REVERSE)) * p.inner + c;
         var sum = 0.0;
         if (inside) {

@@ -32,8 +32,8 @@ fn copies(at: u32, n: u32, before: u32, after: u32) -> vec3<u32> {
     let again = 2u * (n - 1u) - at;
     return vec3(
         before + at,
-        select(NOWHERE, before - at, at >= 1u && at <= before),
-        select(NOWHERE, before + again, again > at && again < n + after),
+        select(NOWHERE, before - at, (at >= 1u) & (at <= before)),
+        select(NOWHERE, before + again, (again > at) & (again < n + after)),
     );
 }
 
@@ -55,7 +55,7 @@ fn pad_reflect_grad(
         var sum = slot();
         for (var a = 0u; a < 3u; a += 1u) {
             for (var b = 0u; b < 3u; b += 1u) {
-                if (down[a] != NOWHERE && across[b] != NOWHERE) {
+                if ((down[a] != NOWHERE) & (across[b] != NOWHERE)) {
                     sum += x[((image + down[a]) * padded_w + across[b]) * p.channels + c];
                 }
             }

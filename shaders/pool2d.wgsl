@@ -49,7 +49,7 @@ fn pool2d(
             let h = row % p.out_h * STRIDE_H + kh - PAD_H; // wraps before the border
             for (var kw = 0u; kw < KERNEL_W; kw += 1u) {
                 let w = ow * STRIDE_W + kw - PAD_W;
-                if (h < p.height && w < p.width) {
+                if ((h < p.height) & (w < p.width)) {
                     let v = x[((image + h) * p.width + w) * p.channels + c];
                     if (none) {
                         value = v;

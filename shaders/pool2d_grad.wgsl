@@ -61,7 +61,7 @@ fn pool2d_grad(
                     for (var tap = 0u; tap < KERNEL_H * KERNEL_W; tap += 1u) {
                         let th = oh * STRIDE_H + tap / KERNEL_W - PAD_H; // wraps before the border
                         let tw = ow * STRIDE_W + tap % KERNEL_W - PAD_W;
-                        if (th < p.height && tw < p.width) {
+                        if ((th < p.height) & (tw < p.width)) {
                             let t = x[((b * p.height + th) * p.width + tw) * p.channels + c];
                             let better = (t > best) | (place == places(KERNEL_H * KERNEL_W));
                             best = select(best, t, better);

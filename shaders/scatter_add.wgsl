@@ -33,7 +33,7 @@ fn scatter_add(
     let row = tile / p.parts;
     let first = row / p.v * p.n; // of the table's indices
     let c = tile % p.parts * WG_SIZE + thread;
-    let inside = row < p.rows && c < p.e;
+    let inside = (row < p.rows) & (c < p.e);
 
     var sum = 0.0;
     for (var base = 0u; base < p.n; base += WG_SIZE) {
