@@ -260,7 +260,7 @@ fn dcgan() -> Program {
 }
 
 fn planned_is_allocated(device: &mut dyn Device) {
-    let mut programs: Vec<Program> = cases().iter().step_by(7).map(|c| forward(c).expect("a case")).collect();
+    let mut programs: Vec<Program> = cases().iter().step_by(5).map(|c| forward(c).expect("a case")).collect();
     programs.push(dcgan());
     for program in programs {
         for guard_bands in [false, true] {

@@ -184,7 +184,10 @@ impl Placed {
 
     fn plan(self, draws: &Draws, profile: &DeviceProfile) -> Plan {
         let program = draws.program;
-        let steps: Vec<Step> = draws.drafts.iter().zip(&self.scratch).map(|(d, s)| self.step(draws, d, *s)).collect();
+        // What writes nothing is no step.
+        let writes = |d: &Draft| d.outputs.iter().any(|&o| draws.types[o as usize].numel() > 0);
+        let drafts = draws.drafts.iter().zip(&self.scratch).filter(|(d, _)| writes(d));
+        let steps: Vec<Step> = drafts.map(|(d, s)| self.step(draws, d, *s)).collect();
         let port = |(name, id): &(String, NodeId)| Port {
             name: name.clone(),
             ty: draws.types[*id as usize].clone(),
