@@ -84,6 +84,19 @@ fn every_op_has_the_artefacts_that_it_declares() {
     assert!(missing.is_empty(), "missing:\n{}", missing.join("\n"));
 }
 
+/// Shaders that carry out no op: they measure the roofs that `calotype bench` holds kernels against.
+const ROOFS: [&str; 4] = ["roof_copy", "roof_dispatch", "roof_fma", "roof_workgroup"];
+
+#[test]
+fn every_roof_is_measured() {
+    let code = std::fs::read_to_string(root().join("crates/gpu-kernels/src/measure.rs")).expect("the code that measures");
+    let there = files("shaders", ".wgsl");
+    for roof in ROOFS {
+        assert!(there.contains(roof), "shaders/{roof}.wgsl is missing");
+        assert!(code.contains(&format!("shader!(\"{roof}\")")), "nobody runs {roof}");
+    }
+}
+
 #[test]
 fn every_artefact_belongs_to_an_op() {
     for (folder, ending) in [
@@ -92,7 +105,10 @@ fn every_artefact_belongs_to_an_op() {
         ("crates/gpu-kernels/src/op", ".rs"),
         ("crates/graph/src/op", ".rs"),
     ] {
-        let known = stems();
+        let mut known = stems();
+        if folder == "shaders" {
+            known.extend(ROOFS);
+        }
         // `case.rs` is what cases are made of.
         let strays: Vec<String> =
             files(folder, ending).into_iter().filter(|f| !known.contains(f.as_str()) && f != "case").collect();

@@ -222,6 +222,18 @@ impl<T: Float> Cpu<T> {
         Ok(seconds)
     }
 
+    /// Seconds of one run of a plan in a chain of `n` (at least 1). State is changed as by `n` submissions; inputs are uploaded
+    /// before the clock starts, outputs are not copied.
+    ///
+    /// # Errors
+    /// As [`Device::submit`].
+    pub fn time_replays(&mut self, id: PlanId, inputs: &[(&str, &HostTensor)], n: u32) -> Result<f64, DeviceError> {
+        self.upload_host(id, inputs)?;
+        let start = Instant::now();
+        (0..n.max(1)).try_for_each(|_| self.replay(id, |_, _, _| ()))?;
+        Ok(start.elapsed().as_secs_f64() / f64::from(n.max(1)))
+    }
+
     /// Runs one step with inputs and outputs in f64, whatever the memory; u32 elements are given as numbers. Inputs are
     /// given by name, all of them; outputs come in the order of [`Plan::outputs`]. For finite differences.
     ///

@@ -10,8 +10,10 @@ pub mod fast;
 mod float;
 mod memory;
 pub mod op;
+mod roofs;
 mod transfer;
 
 pub use device::Cpu;
 pub use fast::simd::Level;
 pub use float::Float;
+pub use roofs::Roofs;

@@ -10,7 +10,7 @@ use calotype_graph::{
 };
 use futures::channel::oneshot;
 
-use crate::adapter::{AdapterDescription, OpenOptions, choose};
+use crate::adapter::{AdapterDescription, OpenOptions, ShaderMode, choose};
 use crate::clock::Stopwatch;
 use crate::faults::{Faults, device_error, scoped};
 use crate::loaded::{Compiled, EMPTY_BYTES, LoadedPlan, Loading, STAGING_COPIES, STEP_BYTES, UNIFORM_UNIT, lower};
@@ -90,6 +90,15 @@ impl GpuDevice {
     /// keeps them itself.
     pub fn cache_bytes(&self) -> Option<Vec<u8>> {
         self.pipelines.cache_bytes()
+    }
+
+    /// Whether its shaders are compiled with wgpu's guards.
+    pub fn shader_mode(&self) -> ShaderMode {
+        self.pipelines.mode()
+    }
+
+    pub(crate) fn pipelines(&self) -> &Pipelines {
+        &self.pipelines
     }
 
     pub(crate) fn device(&self) -> &wgpu::Device {

@@ -6,6 +6,7 @@ use calotype_graph::{Dtype, NonFinite, Region};
 use crate::device::GpuDevice;
 use crate::loaded::LoadedPlan;
 use crate::readback::read_now;
+use crate::stamps::{MAX_PASSES, Stamps};
 use crate::store::bytes;
 use calotype_graph::{DeviceError, HostTensor, PlanId};
 
@@ -18,9 +19,6 @@ pub struct PlanSummary {
     /// Submissions a step.
     pub n_submissions: usize,
 }
-
-/// Timestamps that one set of queries may hold.
-const MAX_QUERIES: u32 = 4096;
 
 impl GpuDevice {
     pub fn summary(&self, id: PlanId) -> Result<PlanSummary, DeviceError> {
@@ -47,7 +45,7 @@ impl GpuDevice {
         let plan = self.loaded(id)?;
         plan.upload(self.queue(), inputs)?;
         let mut ns = Vec::with_capacity(plan.steps.len());
-        for chunk in plan.steps.chunks(MAX_QUERIES as usize / 2) {
+        for chunk in plan.steps.chunks(MAX_PASSES) {
             ns.extend(self.timed(plan, chunk)?);
         }
         self.check()?;
@@ -56,32 +54,15 @@ impl GpuDevice {
 
     /// Runs steps, a pass each, with a timestamp on either side.
     fn timed(&self, plan: &LoadedPlan, steps: &[std::ops::Range<usize>]) -> Result<Vec<u64>, DeviceError> {
-        let device = self.device();
-        let count = 2 * steps.len() as u32;
-        let query_set =
-            device.create_query_set(&wgpu::QuerySetDescriptor { label: Some("profile"), ty: wgpu::QueryType::Timestamp, count });
-        let resolved = device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("profile"),
-            size: u64::from(count) * 8,
-            usage: wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC,
-            mapped_at_creation: false,
-        });
-        let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        for (range, n) in steps.iter().zip((0..).step_by(2)) {
-            let times = wgpu::ComputePassTimestampWrites {
-                query_set: &query_set,
-                beginning_of_pass_write_index: Some(n),
-                end_of_pass_write_index: Some(n + 1),
-            };
-            plan.encode(&mut encoder, range.clone(), Some(times));
+        let stamps = Stamps::new(self.device(), steps.len() as u32);
+        let mut encoder = self.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        for (range, n) in steps.iter().zip(0..) {
+            plan.encode(&mut encoder, range.clone(), Some(stamps.around(n)));
         }
-        encoder.resolve_query_set(&query_set, 0..count, &resolved, 0);
+        stamps.resolve(&mut encoder);
         self.queue().submit([encoder.finish()]);
-        let words = read_now(device, self.queue(), &resolved, 0, count as usize * 2)?;
-        let ticks = |n: usize| u64::from(words[2 * n]) | u64::from(words[2 * n + 1]) << 32;
-        let period = f64::from(self.queue().get_timestamp_period());
-        let ns = |n: usize| (ticks(2 * n + 1).saturating_sub(ticks(2 * n)) as f64 * period) as u64;
-        Ok((0..steps.len()).map(ns).collect())
+        let seconds = stamps.seconds(self.device(), self.queue())?;
+        Ok(seconds.into_iter().map(|s| (s * 1e9) as u64).collect())
     }
 
     /// Runs a step kernel by kernel; the rest of it runs on after the first bad result, so that state is as after any step.

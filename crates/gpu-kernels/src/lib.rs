@@ -13,10 +13,12 @@ mod gemm;
 mod generate;
 mod inspect;
 mod loaded;
+mod measure;
 mod op;
 mod pipelines;
 mod readback;
 mod source;
+mod stamps;
 mod store;
 mod tuning;
 
@@ -26,4 +28,5 @@ mod tests;
 pub use adapter::{AdapterDescription, AdapterLimits, OpenOptions, Select, ShaderMode, adapters};
 pub use device::GpuDevice;
 pub use inspect::PlanSummary;
+pub use measure::Roofs;
 pub use tuning::TILE_TABLE;

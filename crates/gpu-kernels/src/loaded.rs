@@ -205,7 +205,11 @@ impl LoadedPlan {
         times: Option<wgpu::ComputePassTimestampWrites>,
     ) {
         let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes: times };
-        let mut pass = encoder.begin_compute_pass(&descriptor);
+        self.record(&mut encoder.begin_compute_pass(&descriptor), range);
+    }
+
+    /// Puts some of the dispatches into a pass.
+    pub fn record(&self, pass: &mut wgpu::ComputePass, range: Range<usize>) {
         for (n, d) in self.dispatches[range].iter().enumerate() {
             if !d.same_pipeline || n == 0 {
                 pass.set_pipeline(&d.pipeline);

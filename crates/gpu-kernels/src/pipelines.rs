@@ -49,6 +49,10 @@ impl Pipelines {
         Pipelines { device: device.clone(), mode, cache, kernels, layouts }
     }
 
+    pub fn mode(&self) -> ShaderMode {
+        self.mode
+    }
+
     /// The driver's compiled form of what has been compiled, if it gives it away.
     pub fn cache_bytes(&self) -> Option<Vec<u8>> {
         self.cache.as_ref().and_then(wgpu::PipelineCache::get_data)

@@ -234,6 +234,34 @@ fn steps_are_timed_where_the_adapter_can() {
     gpu.remove_state("timed").expect("removed");
 }
 
+/// A chain of runs leaves the state that as many submissions leave, and a run of it takes no time out of this world.
+#[test]
+fn runs_in_a_chain_are_timed() {
+    let Some(mut gpu) = device(ShaderMode::Unchecked) else { return };
+    let n = 1 << 16;
+    let plan = counter(&gpu, "chain", n);
+    let id = gpu.load(&plan).expect("loaded");
+    let seconds = gpu.time_replays(id, &[("x", &ones(n))], 5).expect("a time");
+    assert!((1e-8..10.0).contains(&seconds), "{seconds:e}");
+    let states = gpu.read_states(&["chain"]);
+    let states = drive(&mut *gpu, states).expect("states");
+    assert_eq!(states, [HostTensor::f32([n], vec![10.0; n])]);
+    assert!(gpu.time_replays(id, &[], 1).is_err(), "an input is missing");
+    gpu.unload(id);
+    gpu.remove_state("chain").expect("removed");
+}
+
+/// Within what any adapter of this century does: a loop that a compiler left out would be far above.
+#[test]
+fn roofs_are_plausible() {
+    let Some(mut gpu) = device(ShaderMode::Unchecked) else { return };
+    let roofs = gpu.measure_roofs().expect("roofs");
+    assert!((1e9..1e15).contains(&roofs.flop_per_s), "{roofs:?}");
+    assert!((1e8..1e14).contains(&roofs.bytes_per_s), "{roofs:?}");
+    assert!((1e8..1e15).contains(&roofs.workgroup_bytes_per_s), "{roofs:?}");
+    assert!((1e-8..1e-2).contains(&roofs.dispatch_s), "{roofs:?}");
+}
+
 #[test]
 fn compile_jobs_run_on_other_threads() {
     let Some(mut gpu) = device(ShaderMode::Checked) else { return };
