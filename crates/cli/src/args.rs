@@ -39,12 +39,12 @@ pub enum Command {
     /// Say what a training step takes, without training
     #[command(after_help = "Example:\n  calotype plan dcgan --preset paper --batch 128 --device gpu")]
     Plan(PlanArgs),
-    /// Measure how fast this machine is
-    #[command(after_help = "Example:\n  calotype bench train dcgan --preset paper")]
-    Bench {
-        #[command(subcommand)]
-        what: BenchCommand,
-    },
+    /// Measure how fast this machine is: its roofs, every kernel, a training step
+    #[command(after_help = BENCH_EXAMPLES)]
+    Bench(BenchArgs),
+    /// Hold every kernel on this device against the plain reference
+    #[command(after_help = SELFTEST_EXAMPLES)]
+    Selftest(SelftestArgs),
     /// List what can compute: the CPU and every adapter
     #[command(after_help = "Example:\n  calotype devices")]
     Devices,
@@ -71,6 +71,19 @@ const SAMPLE_EXAMPLES: &str = "Examples:
   calotype sample runs/dcgan-fashion-mnist-001 --count 100 --seed 7
   calotype sample runs/dcgan-fashion-mnist-001 --interpolate --out morph.gif
   calotype sample runs/dcgan-fashion-mnist-001 --latents z.npy --out images.npy";
+
+const BENCH_EXAMPLES: &str = "Examples:
+  calotype bench                                        # roofs, then every kernel
+  calotype bench matmul conv2d --device gpu --plot roofline.svg
+  calotype bench --device cpu --export before.json      # change something, then:
+  calotype bench --device cpu --against before.json     # exit code 1 where a kernel became slower
+  calotype bench train dcgan --preset paper             # a whole training step
+  calotype bench tune                                   # choose this adapter's tiles";
+
+const SELFTEST_EXAMPLES: &str = "Examples:
+  calotype selftest                                     # what --device auto takes
+  calotype selftest --device llvmpipe softmax conv2d
+  calotype selftest --device gpu --export report.json   # for a bug report";
 
 /// What a model trains on and with; shared by `train` and `plan`.
 #[derive(Clone, Debug, Args)]
@@ -165,6 +178,34 @@ pub struct PlanArgs {
     pub with: ModelArgs,
 }
 
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct BenchArgs {
+    /// Kernels to time, by op; all unless given
+    #[arg(value_name = "KERNEL")]
+    pub kernels: Vec<String>,
+
+    /// As for `train`
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+
+    /// Writes roofs and times as JSON
+    #[arg(long, value_name = "FILE")]
+    pub export: Option<PathBuf>,
+
+    /// Compares with what --export wrote: a kernel fails that takes over 10% longer, with both medians outside the other's
+    /// quartiles, three times in a row
+    #[arg(long, value_name = "FILE")]
+    pub against: Option<PathBuf>,
+
+    /// Draws the roofline
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub what: Option<BenchCommand>,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum BenchCommand {
     /// Time a model's training step, on made-up images
@@ -172,6 +213,21 @@ pub enum BenchCommand {
         after_help = "Examples:\n  calotype bench train dcgan --preset paper --device cpu\n  calotype bench train dcgan --batch 128 --steps 100 --export dcgan.json"
     )]
     Train(BenchTrainArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct SelftestArgs {
+    /// Ops to test; all unless given
+    #[arg(value_name = "OP")]
+    pub ops: Vec<String>,
+
+    /// As for `train`
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+
+    /// Writes the results as JSON
+    #[arg(long, value_name = "FILE")]
+    pub export: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use calotype_cpu_reference::Cpu;
 use calotype_gpu_kernels::{AdapterDescription, GpuDevice, OpenOptions, Select, adapters};
-use calotype_graph::{Device, DeviceKind};
+use calotype_graph::{Device, DeviceError, DeviceKind, HostTensor, PlanId};
 use calotype_training::{DeviceConfig, write_atomically};
 
 use crate::fault::WrongUse;
@@ -28,6 +28,17 @@ impl Opened {
         match self {
             Opened::Cpu(cpu) => cpu.as_mut(),
             Opened::Gpu { device, .. } => device.as_mut(),
+        }
+    }
+
+    /// Seconds of one run of a loaded plan in a chain of `n`, by the device's own clock where it has one.
+    ///
+    /// # Errors
+    /// As of `submit`.
+    pub fn time_replays(&mut self, id: PlanId, inputs: &[(&str, &HostTensor)], n: u32) -> Result<f64, DeviceError> {
+        match self {
+            Opened::Cpu(cpu) => cpu.time_replays(id, inputs, n),
+            Opened::Gpu { device, .. } => device.time_replays(id, inputs, n),
         }
     }
 

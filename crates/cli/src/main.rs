@@ -2,10 +2,14 @@
 //! code: 1 for a failure, 2 for wrong use, 130 after Ctrl-C.
 
 mod args;
+mod bench;
 mod command;
 mod device;
 mod fault;
+mod machine;
+mod names;
 mod output;
+mod status;
 
 use std::process::ExitCode;
 
@@ -23,7 +27,8 @@ fn main() -> ExitCode {
         Command::Train(args) => command::train::run(args, threads),
         Command::Sample(args) => command::sample::run(args, threads),
         Command::Plan(args) => command::plan::run(args, threads),
-        Command::Bench { what } => command::bench::run(what, threads),
+        Command::Bench(args) => command::bench::run(args, threads),
+        Command::Selftest(args) => command::selftest::run(args, threads),
         Command::Devices => command::devices::run(threads),
         Command::Models { model } => command::models::run(model.as_deref()),
         Command::Data(args) => command::data::run(args),

@@ -10,4 +10,4 @@ pub mod optimisers;
 mod settings;
 
 pub use model::{DataShape, Model, ModelInfo, all, find};
-pub use settings::{Preset, Setting, SettingError, Settings, Value};
+pub use settings::{Preset, Setting, SettingError, Settings, Value, nearest};

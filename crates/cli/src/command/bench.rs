@@ -1,4 +1,4 @@
-//! `calotype bench`: how fast a model trains here.
+//! `calotype bench`: how fast this machine is: its kernels, or a model's training step.
 
 use std::fmt::Write as _;
 
@@ -8,13 +8,14 @@ use calotype_training::{Loader, Material, planning_profile, plans, write_atomica
 use serde::Serialize;
 
 use super::{Ending, wanted};
-use crate::args::{BenchCommand, BenchTrainArgs};
-use crate::device;
+use crate::args::{BenchArgs, BenchCommand, BenchTrainArgs};
 use crate::output::{bytes, print};
+use crate::{bench, device};
 
-pub fn run(command: &BenchCommand, threads: usize) -> Result<Ending> {
-    match command {
-        BenchCommand::Train(args) => train(args, threads),
+pub fn run(args: &BenchArgs, threads: usize) -> Result<Ending> {
+    match &args.what {
+        None => bench::run(args, threads),
+        Some(BenchCommand::Train(args)) => train(args, threads),
     }
 }
 

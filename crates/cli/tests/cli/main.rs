@@ -3,5 +3,6 @@
 mod commands;
 #[cfg(unix)]
 mod interruptions;
+mod measuring;
 mod refusals;
 mod support;

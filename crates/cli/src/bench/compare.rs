@@ -1,0 +1,122 @@
+//! A bench against an earlier one.
+
+use super::Report;
+use super::measure::{Measured, Times};
+use super::table::seconds;
+
+/// Times that a kernel which seems slower is measured once more.
+pub const AGAIN: usize = 2;
+/// A change by less is noise, whatever the quartiles say.
+const NOISE: f64 = 0.10;
+
+/// What became of the kernels that both have.
+pub struct Comparison {
+    /// Why times cannot be compared, if they cannot: then only parts of the roof are.
+    pub differs: Option<String>,
+    pub lines: Vec<Line>,
+    /// Kernels that only one has.
+    pub alone: usize,
+}
+
+pub struct Line {
+    pub kernel: String,
+    pub change: Change,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Change {
+    /// New and old seconds.
+    Time { now: Times, before: Times },
+    /// New and old part of the roof, of different devices.
+    PartOfRoof { now: f64, before: f64 },
+}
+
+impl Comparison {
+    pub fn new(before: &Report, now: &Report) -> Self {
+        let differs = differs(before, now);
+        let pair = |n: &Measured| {
+            let b = before.kernels.iter().find(|b| b.kernel == n.kernel)?;
+            let change = match &differs {
+                None => Change::Time { now: n.times?, before: b.times? },
+                Some(_) => Change::PartOfRoof { now: n.part_of_roof?, before: b.part_of_roof? },
+            };
+            Some(Line { kernel: n.kernel.clone(), change })
+        };
+        let lines: Vec<Line> = now.kernels.iter().filter_map(pair).collect();
+        let alone = now.kernels.len() + before.kernels.len() - 2 * lines.len();
+        Comparison { differs, lines, alone }
+    }
+
+    /// Kernels that are slower beyond noise.
+    pub fn slower(&self) -> Vec<String> {
+        self.lines.iter().filter(|l| l.change.verdict() == "SLOWER").map(|l| l.kernel.clone()).collect()
+    }
+}
+
+fn differs(before: &Report, now: &Report) -> Option<String> {
+    let (b, n) = (&before.machine, &now.machine);
+    let pairs = [("device", &b.device, &n.device), ("system", &b.system, &n.system)];
+    let (what, b, n) = pairs.into_iter().find(|(_, b, n)| b != n)?;
+    Some(format!("another {what} ({b}, now {n})"))
+}
+
+impl Change {
+    /// Beyond noise: by more than a tenth, and each median outside the other's quartiles.
+    fn verdict(&self) -> &'static str {
+        match self {
+            Change::Time { now, before } if beyond(now, before) => "SLOWER",
+            Change::Time { now, before } if beyond(before, now) => "faster",
+            _ => "",
+        }
+    }
+}
+
+fn beyond(slow: &Times, fast: &Times) -> bool {
+    slow.median_s > (1.0 + NOISE) * fast.median_s && slow.median_s > fast.quartile_3_s && fast.median_s < slow.quartile_1_s
+}
+
+impl std::fmt::Display for Comparison {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(why) = &self.differs {
+            writeln!(f, "warning: {why}: only parts of the roof are compared, and none fails")?;
+        }
+        writeln!(f, "{:<58} {:>10} {:>10} {:>8}", "against", "before", "now", "now/then")?;
+        for Line { kernel, change } in &self.lines {
+            let (before, now, ratio) = match change {
+                Change::Time { now, before } => (seconds(before.median_s), seconds(now.median_s), now.median_s / before.median_s),
+                Change::PartOfRoof { now, before } => {
+                    (format!("{:.0} %", 100.0 * before), format!("{:.0} %", 100.0 * now), now / before)
+                }
+            };
+            writeln!(f, "{kernel:<58} {before:>10} {now:>10} {ratio:>8.2}  {}", change.verdict())?;
+        }
+        match self.alone {
+            0 => Ok(()),
+            n => writeln!(f, "{n} kernels are in one of the two only, or failed"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn times(samples: &[f64]) -> Times {
+        Times::of(samples.to_vec(), 1)
+    }
+
+    fn verdict(now: &[f64], before: &[f64]) -> &'static str {
+        Change::Time { now: times(now), before: times(before) }.verdict()
+    }
+
+    #[test]
+    fn a_regression_is_beyond_a_tenth_and_beyond_the_quartiles() {
+        let steady = [1.0, 1.01, 1.02, 1.03, 1.04];
+        assert_eq!(verdict(&steady, &steady), "");
+        assert_eq!(verdict(&[1.09; 5], &[1.0; 5]), "", "less than a tenth");
+        assert_eq!(verdict(&[1.2; 5], &[1.0; 5]), "SLOWER");
+        assert_eq!(verdict(&[0.8; 5], &[1.0; 5]), "faster");
+        assert_eq!(verdict(&[0.9, 1.0, 1.3, 1.4, 1.5], &steady), "", "the old median is inside the new quartiles");
+        assert_eq!(verdict(&[1.3; 5], &[0.9, 1.0, 1.1, 1.4, 1.5]), "", "the new median is inside the old quartiles");
+    }
+}

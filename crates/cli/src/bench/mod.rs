@@ -1,0 +1,135 @@
+//! `calotype bench`: a device's roofs, then every kernel: right, how fast, and how far from the roof that binds it.
+
+mod cases;
+mod compare;
+mod measure;
+mod plot;
+mod roofs;
+mod table;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow};
+use calotype_training::write_atomically;
+use serde::{Deserialize, Serialize};
+
+use crate::args::BenchArgs;
+use crate::command::Ending;
+use crate::device::{self, Opened};
+use crate::fault::WrongUse;
+use crate::machine::Machine;
+use crate::names::chosen;
+use crate::output::{note, print};
+use crate::status::Status;
+use cases::{Kernel, Scale, kernels};
+use compare::{AGAIN, Comparison};
+use measure::{Measured, Timer};
+use roofs::Roofs;
+
+/// What `--export` writes and `--against` reads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    #[serde(flatten)]
+    pub machine: Machine,
+    pub roofs: Roofs,
+    pub kernels: Vec<Measured>,
+}
+
+/// Roofs and kernels; fails where a kernel is wrong, or slower than it was.
+pub fn run(args: &BenchArgs, threads: usize) -> Result<Ending> {
+    let before = args.against.as_deref().map(read).transpose()?;
+    if let Some(path) = args.plot.as_deref().filter(|p| p.extension().is_none_or(|e| !e.eq_ignore_ascii_case("svg"))) {
+        return Err(WrongUse(format!("--plot {}: the roofline is drawn as .svg", path.display())).into());
+    }
+    let known = names(&kernels(Scale::Gpu));
+    let wanted = chosen(&args.kernels, &known, "kernel")?;
+
+    let mut opened = device::open(args.device.as_deref(), threads)?;
+    let all = kernels(Scale::of(opened.device().profile().kind));
+    let chosen: Vec<Kernel> = all.into_iter().filter(|k| wanted.contains(&k.stem)).collect();
+    let (report, comparison) = measure_all(&mut opened, &chosen, before.as_ref(), threads)?;
+    opened.keep_pipelines();
+
+    if let Some(path) = &args.export {
+        let text = serde_json::to_string_pretty(&report)?;
+        write_atomically(path, text.as_bytes()).with_context(|| format!("--export {}", path.display()))?;
+    }
+    if let Some(path) = &args.plot {
+        write_atomically(path, plot::svg(&report).as_bytes()).with_context(|| format!("--plot {}", path.display()))?;
+    }
+    if let Some(comparison) = &comparison {
+        print(&format!("\n{comparison}"))?;
+    }
+    ending(&report, comparison.as_ref())
+}
+
+fn names(kernels: &[Kernel]) -> Vec<&'static str> {
+    let mut names: Vec<&str> = kernels.iter().map(|k| k.stem).collect();
+    names.dedup();
+    names
+}
+
+fn measure_all(
+    opened: &mut Opened,
+    kernels: &[Kernel],
+    before: Option<&Report>,
+    threads: usize,
+) -> Result<(Report, Option<Comparison>)> {
+    let mut status = Status::new();
+    let machine = Machine::of(opened);
+    print(&machine.to_string())?;
+    status.show("measuring the roofs");
+    let roofs = Roofs::measure(opened, threads)?;
+    status.clear();
+    print(&format!("{roofs}\n{}", table::head()))?;
+    let mut timer = Timer::new(opened, roofs, threads)?;
+    let mut report = Report { machine, roofs, kernels: Vec::new() };
+    for (n, kernel) in kernels.iter().enumerate() {
+        status.show(&format!("{} of {}  {}", n + 1, kernels.len(), kernel.name()));
+        let measured = timer.measure(kernel);
+        status.clear();
+        print(&table::row(&measured))?;
+        report.kernels.push(measured);
+    }
+    let Some(before) = before else { return Ok((report, None)) };
+    // On a machine that others use too, what was slow once is slow by itself only if it stays so.
+    for _ in 0..AGAIN {
+        let slower = Comparison::new(before, &report).slower();
+        for (kernel, measured) in kernels.iter().zip(&mut report.kernels) {
+            if slower.contains(&measured.kernel) {
+                status.show(&format!("once more  {}", measured.kernel));
+                *measured = faster(measured.clone(), timer.measure(kernel));
+            }
+        }
+    }
+    let comparison = Comparison::new(before, &report);
+    Ok((report, Some(comparison)))
+}
+
+/// The measurement with the lower median; a failure wins.
+fn faster(a: Measured, b: Measured) -> Measured {
+    let median = |m: &Measured| m.times.map_or(0.0, |t| t.median_s);
+    if median(&b) < median(&a) { b } else { a }
+}
+
+fn read(path: &Path) -> Result<Report> {
+    let named = || format!("--against {}", path.display());
+    let text = fs::read(path).with_context(named)?;
+    serde_json::from_slice(&text).with_context(|| format!("{}: not what --export writes", named()))
+}
+
+fn ending(report: &Report, comparison: Option<&Comparison>) -> Result<Ending> {
+    let failed: Vec<&str> = report.kernels.iter().filter(|k| k.failure.is_some()).map(|k| k.kernel.as_str()).collect();
+    if !failed.is_empty() {
+        return Err(anyhow!("{} of {} kernels failed: {}", failed.len(), report.kernels.len(), failed.join("; ")));
+    }
+    let slower = comparison.map(Comparison::slower).unwrap_or_default();
+    if !slower.is_empty() {
+        return Err(anyhow!("slower than before: {}", slower.join("; ")));
+    }
+    if comparison.is_some_and(|c| c.lines.is_empty()) {
+        note("nothing was compared: the file has none of these kernels");
+    }
+    Ok(Ending::Done)
+}
