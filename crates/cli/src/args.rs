@@ -213,6 +213,20 @@ pub enum BenchCommand {
         after_help = "Examples:\n  calotype bench train dcgan --preset paper --device cpu\n  calotype bench train dcgan --batch 128 --steps 100 --export dcgan.json"
     )]
     Train(BenchTrainArgs),
+    /// Choose this adapter's tiles: measures every way to carry out the models' products, and keeps the fastest for later runs
+    #[command(after_help = "Examples:\n  calotype bench tune\n  calotype bench tune --device gpu --reset")]
+    Tune(TuneArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct TuneArgs {
+    /// As for `train`
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+
+    /// Forget what was chosen
+    #[arg(long)]
+    pub reset: bool,
 }
 
 #[derive(Debug, Args)]

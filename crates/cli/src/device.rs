@@ -12,6 +12,7 @@ use calotype_training::{DeviceConfig, write_atomically};
 
 use crate::fault::WrongUse;
 use crate::output::note;
+use crate::tiles;
 
 /// A device with what it takes to keep its compiled pipelines.
 pub enum Opened {
@@ -124,8 +125,11 @@ fn gpu(select: Select, why: &str) -> Result<Opened> {
     let cache = cache_path(&select);
     let pipeline_cache = cache.as_ref().and_then(|path| fs::read(path).ok());
     let options = OpenOptions { select, pipeline_cache, ..OpenOptions::default() };
-    let gpu = pollster::block_on(GpuDevice::open(&options)).context("--device (`cpu` is always there)")?;
+    let mut gpu = pollster::block_on(GpuDevice::open(&options)).context("--device (`cpu` is always there)")?;
     note(&format!("device: {} ({why})", gpu.description()));
+    if let Some(tiles) = tiles::known(gpu.description()) {
+        gpu.set_tiles(tiles);
+    }
     Ok(Opened::Gpu { device: Box::new(gpu), cache })
 }
 

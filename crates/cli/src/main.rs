@@ -10,6 +10,7 @@ mod machine;
 mod names;
 mod output;
 mod status;
+mod tiles;
 
 use std::process::ExitCode;
 

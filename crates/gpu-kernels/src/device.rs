@@ -13,11 +13,12 @@ use futures::channel::oneshot;
 use crate::adapter::{AdapterDescription, OpenOptions, ShaderMode, choose};
 use crate::clock::Stopwatch;
 use crate::faults::{Faults, device_error, scoped};
-use crate::loaded::{Compiled, EMPTY_BYTES, LoadedPlan, Loading, STAGING_COPIES, STEP_BYTES, UNIFORM_UNIT, lower};
+use crate::loaded::{Compiled, LoadedPlan, Loading, lower};
 use crate::pipelines::Pipelines;
+use crate::profile::{driver, profile};
 use crate::readback::{host_buffer, read_later};
 use crate::store::{Store, bytes};
-use crate::tuning::TILE_TABLE;
+use crate::tiles::{ProductShape, Target, TileTable};
 
 type Outputs = Result<Vec<HostTensor>, DeviceError>;
 
@@ -29,7 +30,7 @@ pub struct GpuDevice {
     description: AdapterDescription,
     device: wgpu::Device,
     queue: wgpu::Queue,
-    profile: DeviceProfile,
+    target: Target,
     pipelines: Arc<Pipelines>,
     faults: Arc<Faults>,
     store: Store,
@@ -69,7 +70,7 @@ impl GpuDevice {
             description,
             device,
             queue,
-            profile,
+            target: Target::new(profile),
             pipelines,
             faults,
             store: Store::default(),
@@ -92,6 +93,27 @@ impl GpuDevice {
         self.pipelines.cache_bytes()
     }
 
+    /// Carries out products as this table says from now on, in plans that are loaded later. The table's digest becomes part of the
+    /// driver's name, since another tile may change last bits.
+    pub fn set_tiles(&mut self, tiles: TileTable) {
+        self.target.profile.driver = driver(&self.description, &tiles);
+        self.target.tiles = tiles;
+    }
+
+    /// How products are carried out where that was measured.
+    pub fn tiles(&self) -> &TileTable {
+        &self.target.tiles
+    }
+
+    /// Sizes of the products that a plan would be carried out by, one for each dispatch that is one.
+    ///
+    /// # Errors
+    /// An op that the adapter cannot carry out.
+    pub fn products(&self, plan: &Plan) -> Result<Vec<ProductShape>, DeviceError> {
+        let lowered = lower(plan, &self.target, self.max_bindings())?;
+        Ok(lowered.iter().flatten().filter_map(|d| d.product).collect())
+    }
+
     /// Whether its shaders are compiled with wgpu's guards.
     pub fn shader_mode(&self) -> ShaderMode {
         self.pipelines.mode()
@@ -110,14 +132,19 @@ impl GpuDevice {
     }
 
     pub(crate) fn name(&self) -> &str {
-        &self.profile.name
+        &self.target.name
+    }
+
+    #[cfg(test)]
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
     }
 
     /// Tests: plan and lower as for another kind of device.
     #[cfg(test)]
     pub(crate) fn pretend(&mut self, kind: DeviceKind, parallelism: u32) {
-        self.profile.kind = kind;
-        self.profile.parallelism = parallelism;
+        self.target.profile.kind = kind;
+        self.target.profile.parallelism = parallelism;
     }
 
     fn max_bindings(&self) -> usize {
@@ -168,45 +195,13 @@ impl GpuDevice {
     }
 }
 
-/// What planning needs to know of an adapter.
-fn profile(description: &AdapterDescription, limits: &wgpu::Limits, guard_bands: bool) -> Result<DeviceProfile, DeviceError> {
-    let unit = u64::from(limits.min_storage_buffer_offset_alignment);
-    if u64::from(limits.min_uniform_buffer_offset_alignment) > UNIFORM_UNIT {
-        return Err(DeviceError::Unsupported {
-            op: "uniform blocks".to_owned(),
-            device: description.name.clone(),
-            why: format!("they must lie {} bytes apart", limits.min_uniform_buffer_offset_alignment),
-        });
-    }
-    Ok(DeviceProfile {
-        name: description.name.clone(),
-        kind: description.kind,
-        // The tile table decides the order of sums, and so the last bits.
-        driver: format!("{} {}, tile table {TILE_TABLE}", description.backend, description.driver),
-        alignment_bytes: unit.max(256),
-        max_binding_bytes: limits.max_storage_buffer_binding_size,
-        max_buffer_bytes: limits.max_buffer_size,
-        memory_bytes: None,
-        // wgpu does not say how many processors there are: enough for a large GPU, not too many for a small one.
-        parallelism: match description.kind {
-            DeviceKind::DiscreteGpu => 256,
-            DeviceKind::IntegratedGpu => 64,
-            DeviceKind::SoftwareGpu | DeviceKind::Cpu => 16,
-        },
-        fixed_bytes: EMPTY_BYTES,
-        step_bytes: STEP_BYTES,
-        staging_copies: STAGING_COPIES,
-        guard_bands,
-    })
-}
-
 impl Device for GpuDevice {
     fn profile(&self) -> &DeviceProfile {
-        &self.profile
+        &self.target.profile
     }
 
     fn prepare(&mut self, plan: &Arc<Plan>) -> Result<Vec<CompileJob>, DeviceError> {
-        let lowered = lower(plan, &self.profile, self.max_bindings())?;
+        let lowered = lower(plan, &self.target, self.max_bindings())?;
         let mut kernels: Vec<_> = lowered.iter().flatten().map(|d| self.pipelines.kernel(d)).collect();
         kernels.sort_by_key(Arc::as_ptr);
         kernels.dedup_by(|a, b| Arc::ptr_eq(a, b));
@@ -229,7 +224,7 @@ impl Device for GpuDevice {
             device: &self.device,
             queue: &self.queue,
             pipelines: &self.pipelines,
-            profile: &self.profile,
+            target: &self.target,
             max_bindings: self.max_bindings(),
         };
         let compiled = Compiled::new(&loading, plan)?;
@@ -317,7 +312,7 @@ impl Device for GpuDevice {
 
     fn write_state(&mut self, name: &str, value: &HostTensor) -> Result<(), DeviceError> {
         self.check()?;
-        let (device, queue, unit) = (&self.device, &self.queue, self.profile.alignment_bytes);
+        let (device, queue, unit) = (&self.device, &self.queue, self.target.alignment_bytes);
         let store = &mut self.store;
         let written = scoped(device, || store.write(device, queue, name, value, unit));
         written.map_err(|e| device_error(&e))?

@@ -2,6 +2,8 @@
 
 use calotype_graph::{DeviceError, Dtype, Place, Region, Step};
 
+use crate::tiles::ProductShape;
+
 /// Workgroups in one dimension that every device allows.
 pub(crate) const MAX_GRID: u64 = 65_535;
 
@@ -118,7 +120,7 @@ impl Table {
             wgsl = rename_array(&wgsl, name, bound);
         }
         let params = self.params.into_iter().map(|(_, v)| v).collect();
-        Dispatch { entry, wgsl, slots: self.slots, params, grid }
+        Dispatch { entry, wgsl, slots: self.slots, params, grid, product: None }
     }
 }
 
@@ -144,6 +146,8 @@ pub(crate) struct Dispatch {
     pub slots: Vec<Slot>,
     pub params: Vec<u32>,
     pub grid: [u32; 3],
+    /// Sizes of the product, where it is one.
+    pub product: Option<ProductShape>,
 }
 
 /// A linear grid of workgroups folded over x then y, so that neither passes [`MAX_GRID`]. Kernels take

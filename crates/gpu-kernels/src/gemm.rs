@@ -1,12 +1,13 @@
 //! The one GEMM core: `shaders/matmul.wgsl` with operand loaders, an address and an epilogue put in.
 
 use calotype_graph::op::conv2d::ConvDims;
-use calotype_graph::{DeviceError, DeviceProfile, Expr, Instr, Kernel, Place, Step, Type, Write};
+use calotype_graph::{DeviceError, Expr, Instr, Kernel, Place, Step, Type, Write};
 
 use crate::dispatch::{Dispatch, Element, Table, distinct_reads, folded};
 use crate::generate::Job;
 use crate::source::{Source, for_operand_b, shader};
-use crate::tuning::{Core, choose};
+use crate::tiles::{ProductShape, Target};
+use crate::tuning::Core;
 
 /// How an operand is fetched.
 #[derive(Clone, Debug)]
@@ -46,8 +47,9 @@ pub(crate) struct Gemm<'a> {
 }
 
 impl Gemm<'_> {
-    pub fn dispatch(&self, profile: &DeviceProfile) -> Result<Dispatch, DeviceError> {
-        let core = choose(profile, self.z, self.m, self.n, self.k_part.unwrap_or(self.k));
+    pub fn dispatch(&self, target: &Target) -> Result<Dispatch, DeviceError> {
+        let shape = ProductShape { z: self.z, m: self.m, n: self.n, k: self.k_part.unwrap_or(self.k) };
+        let core = target.core(shape);
         let tile = core.tile();
         let vectors = distinct_reads(self.step);
         let (tiles_m, tiles_n) = (self.m.div_ceil(tile.m), self.n.div_ceil(tile.n));
@@ -85,7 +87,7 @@ impl Gemm<'_> {
             ("THREAD_N", tile.thread_n),
         ])?;
         let grid = folded((self.z * tiles_m * tiles_n) as u64)?;
-        Ok(table.dispatch("matmul", s.finish(), grid))
+        Ok(Dispatch { product: Some(shape), ..table.dispatch("matmul", s.finish(), grid) })
     }
 
     /// The loader fragment of an operand, written for `a`, and its bindings and parameters.

@@ -16,10 +16,12 @@ mod loaded;
 mod measure;
 mod op;
 mod pipelines;
+mod profile;
 mod readback;
 mod source;
 mod stamps;
 mod store;
+mod tiles;
 mod tuning;
 
 #[cfg(test)]
@@ -29,4 +31,5 @@ pub use adapter::{AdapterDescription, AdapterLimits, OpenOptions, Select, Shader
 pub use device::GpuDevice;
 pub use inspect::PlanSummary;
 pub use measure::Roofs;
+pub use tiles::{ProductShape, TileTable};
 pub use tuning::TILE_TABLE;

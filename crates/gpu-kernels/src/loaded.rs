@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use calotype_graph::{DeviceError, DeviceKind, DeviceProfile, HostTensor, Place, Plan, Region, Step};
+use calotype_graph::{DeviceError, DeviceKind, HostTensor, Place, Plan, Region, Step};
 
 use crate::dispatch::{Dispatch, Slot};
 use crate::pipelines::{Kernel, Pipelines};
 use crate::readback::Ring;
 use crate::store::{Store, bytes, storage_buffer};
+use crate::tiles::Target;
 
 /// Bytes of a parameter block's slot; every device's uniform offsets are multiples of it.
 pub(crate) const UNIFORM_UNIT: u64 = 256;
@@ -53,7 +54,7 @@ pub(crate) struct Loading<'a> {
     pub device: &'a wgpu::Device,
     pub queue: &'a wgpu::Queue,
     pub pipelines: &'a Pipelines,
-    pub profile: &'a DeviceProfile,
+    pub target: &'a Target,
     /// Storage buffers that a kernel may bind.
     pub max_bindings: usize,
 }
@@ -67,7 +68,7 @@ pub(crate) struct Compiled {
 
 impl Compiled {
     pub fn new(l: &Loading, plan: &Plan) -> Result<Self, DeviceError> {
-        let lowered = lower(plan, l.profile, l.max_bindings)?;
+        let lowered = lower(plan, l.target, l.max_bindings)?;
         let kernels: Vec<Arc<Kernel>> = lowered.iter().flatten().map(|d| l.pipelines.kernel(d)).collect();
         let pipelines = kernels.iter().map(|k| l.pipelines.compiled(k)).collect::<Result<Vec<_>, _>>()?;
         Ok(Compiled { lowered, kernels, pipelines })
@@ -82,14 +83,14 @@ impl LoadedPlan {
         let empty = storage_buffer(l.device, "empty", EMPTY_BYTES);
         let mut loaded = LoadedPlan {
             arenas: plan.arenas.iter().map(|&n| region(n, "arena").unwrap_or_else(|| empty.clone())).collect(),
-            states: plan.states.iter().map(|s| store.use_in_plan(l.device, s, l.profile.alignment_bytes)).collect(),
+            states: plan.states.iter().map(|s| store.use_in_plan(l.device, s, l.target.alignment_bytes)).collect(),
             input: region(plan.input_len, "inputs"),
             output: region(plan.output_len, "outputs"),
             empty,
             uniforms: Vec::new(),
             dispatches: Vec::new(),
             steps: Vec::new(),
-            submissions: submissions(plan, &lowered, l.profile.kind),
+            submissions: submissions(plan, &lowered, l.target.kind),
             ring: (plan.output_len > 0).then(|| Ring::new(l.device, bytes(plan.output_len), STAGING_COPIES)),
             plan: Arc::clone(plan),
             n_pipelines: 0,
@@ -236,13 +237,13 @@ impl LoadedPlan {
 }
 
 /// The dispatches of every step, none of which may bind more than `limit` storage buffers.
-pub(crate) fn lower(plan: &Plan, profile: &DeviceProfile, limit: usize) -> Result<Vec<Vec<Dispatch>>, DeviceError> {
-    let lowered = plan.steps.iter().map(|step| crate::op::lower(step, profile)).collect::<Result<Vec<_>, _>>()?;
+pub(crate) fn lower(plan: &Plan, target: &Target, limit: usize) -> Result<Vec<Vec<Dispatch>>, DeviceError> {
+    let lowered = plan.steps.iter().map(|step| crate::op::lower(step, target)).collect::<Result<Vec<_>, _>>()?;
     for (step, dispatches) in plan.steps.iter().zip(&lowered) {
         if let Some(d) = dispatches.iter().find(|d| d.slots.len() > limit) {
             return Err(DeviceError::Unsupported {
                 op: step.stem().to_owned(),
-                device: profile.name.clone(),
+                device: target.name.clone(),
                 why: format!("`{}` binds {} buffers; {limit} are allowed", step.name, d.slots.len()),
             });
         }

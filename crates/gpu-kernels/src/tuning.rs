@@ -62,6 +62,59 @@ impl Core {
     }
 }
 
+/// The ways to carry out a product, by the names that a [`TileTable`](crate::TileTable) keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Large,
+    Medium,
+    Small,
+    Tall,
+    Wide,
+    Dot,
+    Direct,
+}
+
+impl Way {
+    pub const ALL: [Way; 7] = [Way::Large, Way::Medium, Way::Small, Way::Tall, Way::Wide, Way::Dot, Way::Direct];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Way::Large => "large",
+            Way::Medium => "medium",
+            Way::Small => "small",
+            Way::Tall => "tall",
+            Way::Wide => "wide",
+            Way::Dot => "dot",
+            Way::Direct => "direct",
+        }
+    }
+
+    /// The core for results [m, n].
+    pub fn core(self, m: usize, n: usize) -> Core {
+        match self {
+            Way::Large => Core::Tiled(LARGE),
+            Way::Medium => Core::Tiled(MEDIUM),
+            Way::Small => Core::Tiled(SMALL),
+            Way::Tall => Core::Tiled(TALL),
+            Way::Wide => Core::Tiled(WIDE),
+            Way::Dot => Core::Dot(DOT),
+            Way::Direct => Core::Direct(direct(m, n)),
+        }
+    }
+
+    /// Whether it is worth a try: not where most of a tile would be empty, nor where sums would be shared by the million.
+    pub fn suits(self, z: usize, m: usize, n: usize) -> bool {
+        match self {
+            Way::Large => m > 64 && n > 64,
+            Way::Medium => m > 32 && n > 32,
+            Way::Tall => n <= 64,
+            Way::Wide => m <= 64,
+            Way::Dot => z * m.div_ceil(DOT.m) * n.div_ceil(DOT.n) <= 1 << 14,
+            Way::Small | Way::Direct => true,
+        }
+    }
+}
+
 const DOT: Tile = tile(4, 4, 4, 4, 4);
 /// Sums from which lanes share them.
 const LONG_SUM: usize = 512;

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use calotype_cpu_reference::Cpu;
+use calotype_gpu_kernels::{GpuDevice, TileTable};
 use calotype_graph::{Device, DeviceError, DeviceKind, HostTensor, PlanId};
 use calotype_parity::operands;
 use serde::{Deserialize, Serialize};
@@ -18,8 +19,9 @@ const SAMPLE_S: f64 = 0.02;
 const SAMPLES: std::ops::RangeInclusive<usize> = 5..=25;
 /// Samples are taken until so much time is spent.
 const KERNEL_S: f64 = 0.5;
-/// Ops that the CPU has fast products for: it may be asked for so many operations, other ops for so much work.
-const PRODUCTS: [&str; 4] = ["conv2d", "conv2d_transpose", "conv2d_weight_grad", "matmul"];
+/// Ops that are matrix products, which the CPU has fast code for.
+pub const PRODUCTS: [&str; 4] = ["conv2d", "conv2d_transpose", "conv2d_weight_grad", "matmul"];
+/// Operations of a product, and operations and bytes of other work, that a check may ask the CPU for.
 const FAST_WORK: u64 = 150_000_000_000;
 const PLAIN_WORK: u64 = 300_000_000;
 
@@ -80,6 +82,28 @@ impl<'a> Timer<'a> {
         let oracle_is_fast = opened.device().profile().kind != DeviceKind::Cpu;
         let oracle = if oracle_is_fast { Cpu::fast(threads)? } else { Cpu::plain() };
         Ok(Timer { opened, roofs, oracle, oracle_is_fast })
+    }
+
+    /// The device, where it is a GPU.
+    pub fn gpu(&mut self) -> Option<&mut GpuDevice> {
+        match self.opened {
+            Opened::Gpu { device, .. } => Some(device.as_mut()),
+            Opened::Cpu(_) => None,
+        }
+    }
+
+    /// Does something with other tiles than the device's own; a CPU has none.
+    pub fn with_tiles<R>(&mut self, tiles: TileTable, work: impl FnOnce(&mut Self) -> R) -> R {
+        let before = self.gpu().map(|gpu| {
+            let before = gpu.tiles().clone();
+            gpu.set_tiles(tiles);
+            before
+        });
+        let result = work(self);
+        if let Some((gpu, before)) = self.gpu().zip(before) {
+            gpu.set_tiles(before);
+        }
+        result
     }
 
     /// Checks and times a kernel; one that fails says why.

@@ -6,6 +6,7 @@ mod measure;
 mod plot;
 mod roofs;
 mod table;
+pub mod tune;
 
 use std::fs;
 use std::path::Path;

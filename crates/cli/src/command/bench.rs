@@ -16,6 +16,7 @@ pub fn run(args: &BenchArgs, threads: usize) -> Result<Ending> {
     match &args.what {
         None => bench::run(args, threads),
         Some(BenchCommand::Train(args)) => train(args, threads),
+        Some(BenchCommand::Tune(args)) => bench::tune::run(args, threads),
     }
 }
 

@@ -1,14 +1,15 @@
 //! Convolution: the GEMM core over the image seen through the kernel.
 
 use calotype_graph::op::Conv2d;
-use calotype_graph::{DeviceError, DeviceProfile, Step};
+use calotype_graph::{DeviceError, Step};
 
 use crate::dispatch::Dispatch;
 use crate::gemm::{Gemm, Loader, Operand, as_matrix, image};
 use crate::source::shader;
+use crate::tiles::Target;
 
 /// M = pixels of the result, N = output channels, K = taps and input channels.
-pub(crate) fn conv2d(step: &Step, op: &Conv2d, profile: &DeviceProfile) -> Result<Vec<Dispatch>, DeviceError> {
+pub(crate) fn conv2d(step: &Step, op: &Conv2d, target: &Target) -> Result<Vec<Dispatch>, DeviceError> {
     let (x, w) = (&step.reads[0], &step.reads[1]);
     // The result's own shape; an epilogue may have given the written tensor another.
     let y = calotype_graph::op::Operation::infer(op, &[x.ty.clone(), w.ty.clone()]).map_err(DeviceError::Other)?;
@@ -35,5 +36,5 @@ pub(crate) fn conv2d(step: &Step, op: &Conv2d, profile: &DeviceProfile) -> Resul
         step,
         result: None,
     };
-    Ok(vec![gemm.dispatch(profile)?])
+    Ok(vec![gemm.dispatch(target)?])
 }

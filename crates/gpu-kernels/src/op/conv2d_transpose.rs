@@ -1,11 +1,12 @@
 //! Transposed convolution, by output phase.
 
 use calotype_graph::op::Conv2dTranspose;
-use calotype_graph::{DeviceError, DeviceProfile, Step, Type};
+use calotype_graph::{DeviceError, Step, Type};
 
 use crate::dispatch::Dispatch;
 use crate::gemm::{Gemm, Loader, Operand, as_matrix, image};
 use crate::source::{Source, shader};
+use crate::tiles::Target;
 
 fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
@@ -13,7 +14,7 @@ fn gcd(a: usize, b: usize) -> usize {
 
 /// Each phase (result pixels with equal coordinates modulo the stride) is a dense convolution of the small image: M = pixels
 /// of one phase, N = channels of the result, K = taps that a phase meets and channels of the small image.
-pub(crate) fn conv2d_transpose(step: &Step, op: &Conv2dTranspose, profile: &DeviceProfile) -> Result<Vec<Dispatch>, DeviceError> {
+pub(crate) fn conv2d_transpose(step: &Step, op: &Conv2dTranspose, target: &Target) -> Result<Vec<Dispatch>, DeviceError> {
     let (y, w) = (&step.reads[0], &step.reads[1]);
     let (batch, c_in) = (y.ty.shape.dims()[0], w.ty.shape.dims()[2]);
     let d = op.dims(&y.ty, &w.ty, &Type::f32([batch, op.size[0], op.size[1], c_in]));
@@ -21,7 +22,7 @@ pub(crate) fn conv2d_transpose(step: &Step, op: &Conv2dTranspose, profile: &Devi
         return Ok(Vec::new());
     }
     if let Some((rows, inner)) = as_matrix(&d) {
-        return Ok(vec![as_product(step, rows, inner, d.c_out).dispatch(profile)?]);
+        return Ok(vec![as_product(step, rows, inner, d.c_out).dispatch(target)?]);
     }
     let (stride, dilation) = (d.window.stride, d.window.dilation);
     let kernel = [d.kernel_h, d.kernel_w];
@@ -56,7 +57,7 @@ pub(crate) fn conv2d_transpose(step: &Step, op: &Conv2dTranspose, profile: &Devi
         step,
         result: None,
     };
-    Ok(vec![gemm.dispatch(profile)?])
+    Ok(vec![gemm.dispatch(target)?])
 }
 
 /// x [rows, inner] = y [rows, C_OUT] wᵀ: no pixel of the result meets two taps.

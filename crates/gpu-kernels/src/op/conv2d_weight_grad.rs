@@ -1,19 +1,16 @@
 //! Gradient of a convolution's weights: the GEMM core summing over pixels.
 
 use calotype_graph::op::{Conv2dWeightGrad, ReduceKind};
-use calotype_graph::{DeviceError, DeviceProfile, Step};
+use calotype_graph::{DeviceError, Step};
 
 use crate::dispatch::Dispatch;
 use crate::gemm::{Gemm, Loader, Operand, as_matrix, image, partial};
 use crate::op::reduce::{Run, run};
 use crate::source::shader;
+use crate::tiles::Target;
 
 /// M = taps and input channels, N = output channels, K = pixels, in parts whose sums are added in order.
-pub(crate) fn conv2d_weight_grad(
-    step: &Step,
-    op: &Conv2dWeightGrad,
-    profile: &DeviceProfile,
-) -> Result<Vec<Dispatch>, DeviceError> {
+pub(crate) fn conv2d_weight_grad(step: &Step, op: &Conv2dWeightGrad, target: &Target) -> Result<Vec<Dispatch>, DeviceError> {
     let (x, dy, dw) = (&step.reads[0], &step.reads[1], &step.writes[0]);
     let d = op.dims(&x.ty, &dy.ty, &dw.ty);
     let numel = dw.ty.numel();
@@ -40,7 +37,7 @@ pub(crate) fn conv2d_weight_grad(
         step,
         result: step.workspace.map(|place| partial(place, splits, numel)),
     };
-    let mut all = vec![gemm.dispatch(profile)?];
+    let mut all = vec![gemm.dispatch(target)?];
     if let Some(place) = step.workspace {
         let sum = Run { kind: ReduceKind::Sum, outer: 1, n: splits, inner: numel };
         all.push(run(&sum, place, dw.place, 1)?);

@@ -1,12 +1,13 @@
 //! Matrix product: the GEMM core as it is.
 
 use calotype_graph::op::MatMul;
-use calotype_graph::{DeviceError, DeviceProfile, Step};
+use calotype_graph::{DeviceError, Step};
 
 use crate::dispatch::Dispatch;
 use crate::gemm::{Gemm, Loader, Operand};
+use crate::tiles::Target;
 
-pub(crate) fn matmul(step: &Step, op: &MatMul, profile: &DeviceProfile) -> Result<Vec<Dispatch>, DeviceError> {
+pub(crate) fn matmul(step: &Step, op: &MatMul, target: &Target) -> Result<Vec<Dispatch>, DeviceError> {
     let (a, b) = (&step.reads[0], &step.reads[1]);
     let d = op.dims(&a.ty, &b.ty);
     if d.batch * d.m * d.n == 0 {
@@ -27,5 +28,5 @@ pub(crate) fn matmul(step: &Step, op: &MatMul, profile: &DeviceProfile) -> Resul
         step,
         result: None,
     };
-    Ok(vec![gemm.dispatch(profile)?])
+    Ok(vec![gemm.dispatch(target)?])
 }

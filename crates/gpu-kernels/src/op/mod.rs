@@ -27,21 +27,23 @@ pub(crate) mod row_write;
 pub(crate) mod scatter_add;
 pub(crate) mod softmax;
 
-use calotype_graph::{DeviceError, DeviceProfile, Kernel, Op, Step};
+use calotype_graph::{DeviceError, Kernel, Op, Step};
 
 use crate::dispatch::Dispatch;
+use crate::tiles::Target;
 
 /// The dispatches that carry out a step: none where it writes nothing, two for reductions in two stages.
-pub(crate) fn lower(step: &Step, profile: &DeviceProfile) -> Result<Vec<Dispatch>, DeviceError> {
+pub(crate) fn lower(step: &Step, target: &Target) -> Result<Vec<Dispatch>, DeviceError> {
+    let profile = &target.profile;
     let op = match &step.kernel {
         Kernel::Elementwise(expr) => return elementwise::elementwise(step, expr),
         Kernel::Op { op, .. } => op,
     };
     match op {
-        Op::MatMul(op) => matmul::matmul(step, op, profile),
-        Op::Conv2d(op) => conv2d::conv2d(step, op, profile),
-        Op::Conv2dTranspose(op) => conv2d_transpose::conv2d_transpose(step, op, profile),
-        Op::Conv2dWeightGrad(op) => conv2d_weight_grad::conv2d_weight_grad(step, op, profile),
+        Op::MatMul(op) => matmul::matmul(step, op, target),
+        Op::Conv2d(op) => conv2d::conv2d(step, op, target),
+        Op::Conv2dTranspose(op) => conv2d_transpose::conv2d_transpose(step, op, target),
+        Op::Conv2dWeightGrad(op) => conv2d_weight_grad::conv2d_weight_grad(step, op, target),
         Op::Gather(op) => gather::gather(step, op),
         Op::ScatterAdd(op) => scatter_add::scatter_add(step, op),
         Op::Pool2d(op) => pool2d::pool2d(step, op),

@@ -129,7 +129,7 @@ fn pipeline_caches_are_taken_back() {
     gpu.remove_state("cache").expect("removed");
     for cache in [bytes, Some(b"nothing of the kind".to_vec())].into_iter().flatten() {
         let pipelines = Pipelines::new(gpu.device(), ShaderMode::Unchecked, Some(&cache));
-        let lowered = crate::op::lower(&plan.steps[0], gpu.profile()).expect("a kernel");
+        let lowered = crate::op::lower(&plan.steps[0], gpu.target()).expect("a kernel");
         pipelines.compiled(&pipelines.kernel(&lowered[0])).expect("compiled");
     }
     assert_eq!(gpu.check(), Ok(()));

@@ -1,12 +1,13 @@
 //! The cases of every op, and their gradients, against the plain loops.
 
 use calotype_cpu_reference::Cpu;
-use calotype_graph::op::Case;
-use calotype_graph::{Device, DeviceKind, op};
+use calotype_graph::op::{Case, Given, MatMul};
+use calotype_graph::{Device, DeviceKind, PlanOptions, op, plan};
 use calotype_parity::{Check, CheckKind, checks};
 
 use super::device;
 use crate::adapter::ShaderMode;
+use crate::tiles::{ProductShape, TileTable};
 
 const PRODUCTS: [&str; 4] = ["matmul", "conv2d", "conv2d_transpose", "conv2d_weight_grad"];
 
@@ -47,6 +48,32 @@ fn every_op_agrees_with_the_oracle_checked() {
 #[test]
 fn products_through_workgroup_memory_agree() {
     hold(ShaderMode::Unchecked, Some((DeviceKind::DiscreteGpu, 256)), |c| PRODUCTS.contains(&c.stem));
+}
+
+/// A table's choice is carried out, is part of the driver's name, and is right, whatever it is.
+#[test]
+fn every_way_of_a_table_agrees() {
+    let Some(mut gpu) = device(ShaderMode::Unchecked) else { return };
+    let plain_driver = gpu.profile().driver.clone();
+    let mut oracle = Cpu::<f32>::plain();
+    let given = vec![Given::normal([70, 130]), Given::normal([130, 66])];
+    let case = Case::op("matmul", "70x130x66", MatMul::PLAIN, given).without_gradient();
+    let check = checks(vec![case]).remove(0);
+    let program = check.program().expect("a sound case");
+    let plan = plan(&program, gpu.profile(), PlanOptions::default()).expect("a plan");
+    let shape = ProductShape { z: 1, m: 70, n: 66, k: 130 };
+    assert_eq!(gpu.products(&plan), Ok(vec![shape]));
+    let ways = TileTable::candidates(shape);
+    assert!(ways.len() >= 4, "{ways:?}");
+    for way in ways {
+        let mut tiles = TileTable::default();
+        tiles.set(shape, way).expect("a candidate");
+        gpu.set_tiles(tiles);
+        assert!(gpu.profile().driver.contains(", tuned "), "{}", gpu.profile().driver);
+        check.run(&mut *gpu, &mut oracle).unwrap_or_else(|fault| panic!("{way}: {fault}"));
+    }
+    gpu.set_tiles(TileTable::default());
+    assert_eq!(gpu.profile().driver, plain_driver);
 }
 
 /// Large tiles wherever the result is large enough for one. Gradients are products too: the forward runs suffice.

@@ -6,6 +6,8 @@ use std::path::Path;
 use calotype_graph::{DeviceKind, DeviceProfile, PlanOptions, op, plan};
 use calotype_parity::checks;
 
+use crate::tiles::Target;
+
 fn validate(wgsl: &str) -> Result<naga::Module, String> {
     let module = naga::front::wgsl::parse_str(wgsl).map_err(|e| e.emit_to_string(wgsl))?;
     let flags = naga::valid::ValidationFlags::all();
@@ -56,13 +58,13 @@ fn every_file_stands_alone_and_has_its_stem_for_entry_point() {
 fn every_composition_is_valid() {
     let mut seen = BTreeSet::new();
     for (kind, parallelism) in [(DeviceKind::DiscreteGpu, 1), (DeviceKind::DiscreteGpu, 256), (DeviceKind::SoftwareGpu, 16)] {
-        let profile = profile(kind, parallelism);
+        let target = Target::new(profile(kind, parallelism));
         for check in checks(op::cases()) {
             let program = check.program().unwrap_or_else(|e| panic!("{}: {e}", check.name()));
             for options in [PlanOptions::default(), PlanOptions { simplify: false, fuse: false }] {
-                let plan = plan(&program, &profile, options).unwrap_or_else(|e| panic!("{}: {e}", check.name()));
+                let plan = plan(&program, &target, options).unwrap_or_else(|e| panic!("{}: {e}", check.name()));
                 for step in &plan.steps {
-                    let lowered = crate::op::lower(step, &profile).unwrap_or_else(|e| panic!("{}: {e}", check.name()));
+                    let lowered = crate::op::lower(step, &target).unwrap_or_else(|e| panic!("{}: {e}", check.name()));
                     for d in lowered {
                         assert!(d.slots.len() <= calotype_graph::MAX_BINDINGS, "{}: {} bindings", check.name(), d.slots.len());
                         if !seen.contains(&d.wgsl) {
