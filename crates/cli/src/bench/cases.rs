@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use calotype_graph::op::{
-    BatchNormStats, BatchNormSums, Case, Conv2d, Conv2dTranspose, Conv2dWeightGrad, Distribution, Fill, Given, LogSumExp, MatMul,
-    Random, Reduce, ReduceKind, Softmax, Window, cases as test_cases,
+    BatchNormStats, BatchNormSums, Case, Conditional, Conv2d, Conv2dTranspose, Conv2dWeightGrad, Distribution, Fill, Given,
+    LogSumExp, MatMul, Nade, NadeActivation, NadeGrad, NadeSample, Random, Reduce, ReduceKind, Softmax, Window,
+    cases as test_cases,
 };
 use calotype_graph::{DeviceKind, Plan, PlanOptions, Type, plan};
 use calotype_parity::{Check, CheckKind};
@@ -75,7 +76,7 @@ impl Kernel {
 
 /// Every kernel, by op in alphabetical order, then as listed.
 pub fn kernels(scale: Scale) -> Vec<Kernel> {
-    let mut all = [products(scale), convolutions(scale), rows(scale), images(scale)].concat();
+    let mut all = [products(scale), convolutions(scale), rows(scale), images(scale), densities(scale)].concat();
     let listed: Vec<&str> = all.iter().map(|k| k.stem).collect();
     all.extend(others(&listed));
     all.sort_by_key(|k| k.stem);
@@ -228,6 +229,36 @@ fn random(distribution: Distribution, n: usize) -> Case {
     let step = Given::fixed(Type::u32([1]), Fill::Below(1000));
     let op = Random { distribution, shape: [n].into(), stream: 1 };
     Case::op("random", format!("{distribution:?} {n}").to_lowercase(), op, vec![seed, step])
+}
+
+/// NADE of binary 28x28 images with 500 hidden units: scoring, its gradient, drawing.
+fn densities(scale: Scale) -> Vec<Kernel> {
+    const D: usize = 784;
+    const H: usize = 500;
+    let (activation, name) = (NadeActivation::Sigmoid, |b: usize| format!("784 bits, 500 hidden, batch {b}"));
+    let bits = |b: usize| Given::fixed(Type::f32([b, D]), Fill::Below(2));
+    // As small as a trained network's: sums over 784 and 500 of them stay near 1.
+    let (w, c, v) = (Given::uniform([D, H], -0.05, 0.05), Given::uniform([H], -1.0, 1.0), Given::uniform([D, H, 1], -0.05, 0.05));
+    let weights = vec![w, c, v];
+    let kernel = |build: Box<dyn Fn(usize, Vec<Given>) -> Case>| {
+        let weights = weights.clone();
+        Kernel::new(scale.batch(100), move |b| of_sum(build(b, weights.clone()), D))
+    };
+    vec![
+        kernel(Box::new(move |b, weights| Case::op("nade", name(b), Nade { activation }, [vec![bits(b)], weights].concat()))),
+        kernel(Box::new(move |b, weights| {
+            let given = [vec![bits(b)], weights, vec![Given::normal([b, D, 1])]].concat();
+            Case::op("nade_grad", name(b), NadeGrad { activation, dx: false }, given)
+        })),
+        kernel(Box::new(move |b, mut weights| {
+            // Far from every p, or a last bit of one would decide a pixel and all that follow.
+            let noise = Given::fixed(Type::f32([b, D, 1]), Fill::Cycle(&[0.02, 0.98, 0.98]));
+            let nothing_known = Given::fixed(Type::f32([2, b, D]), Fill::Value(0.0));
+            weights.push(Given::uniform([D, 1], -1.0, 1.0));
+            let op = NadeSample { activation, conditional: Conditional::Bernoulli };
+            Case::op("nade_sample", name(b), op, [vec![noise, nothing_known], weights].concat())
+        })),
+    ]
 }
 
 /// Of every op that is a kernel and has no line, the test case that does most.
