@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use calotype_graph::op::{
     BatchNormStats, BatchNormSums, Case, Conditional, Conv2d, Conv2dTranspose, Conv2dWeightGrad, Distribution, Fill, Given,
-    LogSumExp, MatMul, Nade, NadeActivation, NadeGrad, NadeSample, Random, Reduce, ReduceKind, Softmax, Window,
-    cases as test_cases,
+    LogSumExp, LstmScan, LstmScanGrad, MatMul, Nade, NadeActivation, NadeGrad, NadeSample, Random, Reduce, ReduceKind, Softmax,
+    Window, cases as test_cases,
 };
 use calotype_graph::{DeviceKind, Plan, PlanOptions, Type, plan};
 use calotype_parity::{Check, CheckKind};
@@ -76,7 +76,8 @@ impl Kernel {
 
 /// Every kernel, by op in alphabetical order, then as listed.
 pub fn kernels(scale: Scale) -> Vec<Kernel> {
-    let mut all = [products(scale), convolutions(scale), rows(scale), images(scale), densities(scale)].concat();
+    let mut all =
+        [products(scale), convolutions(scale), rows(scale), images(scale), densities(scale), recurrences(scale)].concat();
     let listed: Vec<&str> = all.iter().map(|k| k.stem).collect();
     all.extend(others(&listed));
     all.sort_by_key(|k| k.stem);
@@ -259,6 +260,33 @@ fn densities(scale: Scale) -> Vec<Kernel> {
             Case::op("nade_sample", name(b), op, [vec![noise, nothing_known], weights].concat())
         })),
     ]
+}
+
+/// Recurrences, forwards and back: both kinds of PixelRNN on 28x28 with 16 states, and a text encoder of 55 letters.
+fn recurrences(scale: Scale) -> Vec<Kernel> {
+    let scans = [
+        ("Row LSTM, 28x28", 16, [28, 28, 16], 3),
+        ("Diagonal LSTM, 28x28", 16, [28, 28, 16], 2),
+        ("LSTM, 55", 64, [55, 1, 16], 1),
+    ];
+    let both = scans.into_iter().flat_map(|(what, batch, [steps, positions, n], taps)| {
+        let bound = (3.0 / (taps * n) as f32).sqrt();
+        let name = move |b: usize| format!("{what}, {n} states, batch {b}");
+        let gates = move |b| Given::normal([steps, b, positions, 4 * n]);
+        let state = move |b| Given::uniform([b, positions, n], -1.0, 1.0);
+        let forward = move |b| {
+            let given = vec![gates(b), Given::uniform([taps, n, 4 * n], -bound, bound), state(b), state(b)];
+            Case::op("lstm_scan", name(b), LstmScan { taps, reverse: false }, given).tolerance(1e-4, 2e-5)
+        };
+        let back = move |b| {
+            let op = LstmScanGrad { taps, reverse: false, initial: false };
+            let (weights, dh) = (Given::uniform([taps, 4 * n, n], -bound, bound), Given::normal([steps, b, positions, n]));
+            Case::op("lstm_scan_grad", name(b), op, vec![gates(b), weights, state(b), dh]).tolerance(5e-4, 5e-5)
+        };
+        let batch = scale.batch(batch);
+        [Kernel::new(batch, forward), Kernel::new(batch, back)]
+    });
+    both.collect()
 }
 
 /// Of every op that is a kernel and has no line, the test case that does most.
