@@ -99,7 +99,7 @@ fn lstm_scan(
         for (var n = 0u; n < UNITS; n++) {
             let u = thread + n * WG_SIZE;
             let turn = turn_of(wave, u / HIDDEN);
-            if (u < own && turn < p.steps) {
+            if ((u < own) & (turn < p.steps)) {
                 let seen = u / HIDDEN * HIDDEN; // what the taps see lies together
                 let j = u % HIDDEN;
                 let first = (time_of(turn) * p.batch + b) * OWN;

@@ -117,7 +117,7 @@ fn lstm_scan_grad(
         for (var n = 0u; n < UNITS; n++) {
             let u = thread + n * WG_SIZE;
             let turn = turn_of(wave - 1u, u / HIDDEN);
-            if (u < own && turn < p.steps) {
+            if ((u < own) & (turn < p.steps)) {
                 let row = u / HIDDEN * GATES + u % HIDDEN;
                 let first = (time_of(turn) * p.batch + b) * OWN;
                 let at = 4u * first + row;
@@ -136,7 +136,7 @@ fn lstm_scan_grad(
         workgroupBarrier();
         for (var n = 0u; n < UNITS; n++) {
             let u = thread + n * WG_SIZE;
-            if (u < own && turn_of(wave - 1u, u / HIDDEN) < p.steps) {
+            if ((u < own) & (turn_of(wave - 1u, u / HIDDEN) < p.steps)) {
                 let to = (u / HIDDEN + BEFORE) * GATES + u % HIDDEN;
                 states[to] = now[n].gates.x;
                 states[to + HIDDEN] = now[n].gates.y;

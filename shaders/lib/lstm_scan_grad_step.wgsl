@@ -19,8 +19,8 @@ fn turn_of_row(m: u32) -> u32 {
 // Number k of what row m sees.
 fn seen(m: u32, k: u32) -> f32 {
     let q = m % POSITIONS + k / GATES - BEFORE;
-    let turn = turn_of_row(m) + select(1u, 0u, DIAGONAL && k >= GATES);
-    if (m >= p.rows || k >= DEPTH || q >= POSITIONS || turn >= p.steps) {
+    let turn = turn_of_row(m) + select(1u, 0u, DIAGONAL & (k >= GATES));
+    if ((m >= p.rows) | (k >= DEPTH) | (q >= POSITIONS) | (turn >= p.steps)) {
         return 0.0;
     }
     return d_pre[(time_of(turn) * p.rows + m - m % POSITIONS + q) * GATES + k % GATES];
@@ -46,7 +46,7 @@ fn lstm_scan_grad(
             let k = k0 + i / TILE_J;
             let unit = j0 + i % TILE_J;
             var weight = 0.0;
-            if (k < DEPTH && unit < HIDDEN) {
+            if ((k < DEPTH) & (unit < HIDDEN)) {
                 weight = back[k * HIDDEN + unit];
             }
             weights[i] = weight;
@@ -64,10 +64,10 @@ fn lstm_scan_grad(
         let m = m0 + thread / TILE_J * THREAD_M + r;
         let unit = m * HIDDEN + j;
         let turn = turn_of_row(m);
-        let inside = m < p.rows && j < HIDDEN;
-        if (inside && p.end != 0u) {
+        let inside = (m < p.rows) & (j < HIDDEN);
+        if (inside & (p.end != 0u)) {
             store((p.steps * p.rows + m) * GATES + j, vec4<f32>(sums[r], cells[unit], 0.0, 0.0));
-        } else if (inside && turn < p.steps) {
+        } else if (inside & (turn < p.steps)) {
             let at = (time_of(turn) * p.rows + m) * GATES + j;
             var dc = 0.0;
             if (turn + 1u < p.steps) {

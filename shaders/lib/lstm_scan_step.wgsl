@@ -14,11 +14,11 @@ var<workgroup> weights: array<vec4<f32>, TILE_K * TILE_J>;
 fn seen(m: u32, k: u32) -> f32 {
     let q = m % POSITIONS + k / HIDDEN - BEFORE;
     let turn = turn_of(p.wave, m % POSITIONS);
-    if (m >= p.rows || k >= DEPTH || q >= POSITIONS || turn >= p.steps) {
+    if ((m >= p.rows) | (k >= DEPTH) | (q >= POSITIONS) | (turn >= p.steps)) {
         return 0.0;
     }
     let at = (m - m % POSITIONS + q) * HIDDEN + k % HIDDEN;
-    if (DIAGONAL && k < HIDDEN) {
+    if (DIAGONAL & (k < HIDDEN)) {
         return h[time_of(turn) * p.rows * HIDDEN + at];
     }
     if (turn == 0u) {
@@ -47,7 +47,7 @@ fn lstm_scan(
             let k = k0 + i / TILE_J;
             let unit = j0 + i % TILE_J;
             var four = vec4<f32>();
-            if (k < DEPTH && unit < HIDDEN) {
+            if ((k < DEPTH) & (unit < HIDDEN)) {
                 four = four_weights(k * GATES + unit);
             }
             weights[i] = four;
@@ -64,7 +64,7 @@ fn lstm_scan(
     for (var r = 0u; r < THREAD_M; r++) {
         let m = m0 + thread / TILE_J * THREAD_M + r;
         let turn = turn_of(p.wave, m % POSITIONS);
-        if (m < p.rows && j < HIDDEN && turn < p.steps) {
+        if ((m < p.rows) & (j < HIDDEN) & (turn < p.steps)) {
             let at = m * HIDDEN + j;
             let now = time_of(turn) * p.rows * HIDDEN + at;
             let pre = gates[r] + four_inputs(4u * (now - j) + j);

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use calotype_cpu_reference::{Cpu, Level};
 use calotype_graph::op::case::{Case, Given, Tolerance};
 use calotype_graph::op::{
-    BatchNormStats, BatchNormSums, Conv2d, Conv2dTranspose, Conv2dWeightGrad, MatMul, Reduce, ReduceKind, Softmax, Window,
+    BatchNormStats, BatchNormSums, Conv2d, Conv2dTranspose, Conv2dWeightGrad, LstmScan, LstmScanGrad, MatMul, Reduce, ReduceKind,
+    Softmax, Window,
 };
 use calotype_graph::{Op, Tensor};
 
@@ -48,6 +49,7 @@ fn cases() -> Vec<Case> {
         all.push(case("reduce rows", Reduce { kind, first: 1, end: 2 }, &[&[3000, 70]]));
         all.push(case("reduce middle", Reduce { kind, first: 1, end: 2 }, &[&[2, 5000, 33]]));
     }
+    all.extend(scans());
     let (narrow, wide) = ([5, 20, 20, 3], [3, 16, 16, 40]);
     for (name, x, w) in [("narrow", narrow, [4, 4, 3, 24]), ("wide", wide, [4, 4, 40, 72])] {
         let (op, y) = transposed(x, w, k4);
@@ -77,6 +79,25 @@ fn cases() -> Vec<Case> {
     all.push(Case::composed("large", "elementwise", given, |t: &[Tensor]| {
         (&(&(&t[0] * &t[1].exp()) + &t[2]) * &t[3].sigmoid()).softplus()
     }));
+    all
+}
+
+/// Scans whose weights take several blocks, or whose batch several tasks.
+fn scans() -> Vec<Case> {
+    let mut all = Vec::new();
+    for ([t, b, p, n], taps) in
+        [([3, 5, 6, 128], 3), ([4, 3, 5, 160], 2), ([3, 70, 1, 130], 1), ([5, 130, 3, 8], 3), ([6, 90, 7, 16], 2)]
+    {
+        let (gates, state, bound) = ([t, b, p, 4 * n], [b, p, n], (1.0 / (taps * n) as f32).sqrt());
+        let weights = |shape: [usize; 3]| Given::uniform(shape, -bound, bound);
+        let forward = vec![Given::normal(gates), weights([taps, n, 4 * n]), Given::normal(state), Given::normal(state)];
+        let name = |what: &str| format!("lstm {what} {t}x{b}x{p}x{n}, taps {taps}");
+        let scan = Case::op("large", name("scan"), LstmScan { taps, reverse: taps == 2 }, forward);
+        let backward = vec![Given::normal(gates), weights([taps, 4 * n, n]), Given::normal(state), Given::normal([t, b, p, n])];
+        let op = LstmScanGrad { taps, reverse: taps == 2, initial: true };
+        let gradient = Case::op("large", name("scan's gradient"), op, backward);
+        all.extend([scan, gradient].map(|c| c.without_gradient().tolerance(2e-4, 1e-4)));
+    }
     all
 }
 

@@ -4,8 +4,9 @@
 //!
 //! `cargo run --release -p calotype-models --example recurrent [lstm|row|diagonal] [REPETITIONS] [THREADS]`
 //!
-//! With `CALOTYPE_STEPS=1` it prints where the time goes, kernel by kernel, too.
+//! With `CALOTYPE_STEPS=1` it prints where the time goes, kernel by kernel, too: the fastest of some runs of each.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
@@ -126,22 +127,16 @@ fn median(mut seconds: Vec<f64>) -> f64 {
 
 /// Kernels of one stem and shape together, slowest first.
 fn by_kernel(plan: &Plan, seconds: &[f64]) {
-    let mut sums: Vec<(String, usize, f64)> = Vec::new();
+    let mut sums: BTreeMap<String, (usize, f64, u64)> = BTreeMap::new();
     for (step, s) in plan.steps.iter().zip(seconds) {
-        let key = format!(
-            "{} {} <- {}",
-            step.stem(),
-            step.writes[0].ty.shape,
-            step.reads.first().map_or_else(String::new, |r| r.ty.shape.to_string())
-        );
-        match sums.iter_mut().find(|(k, _, _)| *k == key) {
-            Some(sum) => (sum.1, sum.2) = (sum.1 + 1, sum.2 + s),
-            None => sums.push((key, 1, *s)),
-        }
+        let read = step.reads.first().map_or_else(String::new, |r| r.ty.shape.to_string());
+        let sum = sums.entry(format!("{} {} <- {read}", step.stem(), step.writes[0].ty.shape)).or_default();
+        *sum = (sum.0 + 1, sum.1 + s, sum.2 + step.flops);
     }
-    sums.sort_by(|a, b| b.2.total_cmp(&a.2));
-    for (key, n, s) in sums.iter().take(24) {
-        println!("  {:9.3} ms  {n:3} x {key}", s * 1e3);
+    let mut sums: Vec<_> = sums.into_iter().collect();
+    sums.sort_by(|a, b| b.1.1.total_cmp(&a.1.1));
+    for (key, (n, s, flops)) in sums.iter().take(24) {
+        println!("  {:9.3} ms {:6.1} GFLOP/s {n:4} x {key}", s * 1e3, *flops as f64 / s * 1e-9);
     }
 }
 
@@ -172,10 +167,10 @@ fn measure(name: &str, program: &Program, repetitions: usize, threads: usize) ->
         plan.flops() as f64 / 1e9
     );
     if std::env::var_os("CALOTYPE_STEPS").is_some() {
-        let runs: Result<Vec<Vec<f64>>, _> = (0..9).map(|_| cpu.time_steps(id, &inputs)).collect();
+        let runs: Result<Vec<Vec<f64>>, _> = (0..repetitions).map(|_| cpu.time_steps(id, &inputs)).collect();
         let runs = runs?;
-        let medians: Vec<f64> = (0..plan.steps.len()).map(|k| median(runs.iter().map(|r| r[k]).collect())).collect();
-        by_kernel(&plan, &medians);
+        let fastest = |k: usize| runs.iter().map(|r| r[k]).fold(f64::INFINITY, f64::min);
+        by_kernel(&plan, &(0..plan.steps.len()).map(fastest).collect::<Vec<_>>());
     }
     Ok(())
 }

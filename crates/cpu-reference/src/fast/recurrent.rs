@@ -20,7 +20,8 @@ pub fn for_each_group(
     room: impl Fn(&Group) -> usize + Sync,
     f: impl Fn(&mut Group, &mut [f32]) + Sync,
 ) {
-    let rounds = (d.rows() / (cx.threads * ROWS)).max(1);
+    let busy = d.rows() * d.steps / d.waves(); // rows that have a turn in a wave, on average
+    let rounds = (busy / (cx.threads * ROWS)).max(1);
     let each = d.batch.div_ceil(cx.threads * rounds).max(1);
     cx.all().parallel(d.batch.div_ceil(each), d.flops() as usize / 2, |task| {
         let mut group = Group::new(d, task * each, each.min(d.batch - task * each));
