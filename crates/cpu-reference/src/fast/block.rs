@@ -191,11 +191,17 @@ unsafe fn gather(o: &Operand, start: usize, to: &mut [f32]) {
     }
 }
 
+// Loops, not closures in iterators' methods: the compiler may leave such a closure a function of its own, without the wide
+// instructions of the function that it stands in.
 #[inline(always)]
 fn map(a: Value, to: &mut [f32], f: impl Fn(f32) -> f32) {
     match a {
         Value::One(a) => to.fill(f(a)),
-        Value::Each(a) => to.iter_mut().zip(a).for_each(|(t, &a)| *t = f(a)),
+        Value::Each(a) => {
+            for (t, &a) in to.iter_mut().zip(a) {
+                *t = f(a);
+            }
+        }
     }
 }
 
@@ -204,7 +210,11 @@ fn zip(a: Value, b: Value, to: &mut [f32], f: impl Fn(f32, f32) -> f32) {
     match (a, b) {
         (Value::One(a), b) => map(b, to, |b| f(a, b)),
         (a, Value::One(b)) => map(a, to, |a| f(a, b)),
-        (Value::Each(a), Value::Each(b)) => to.iter_mut().zip(a).zip(b).for_each(|((t, &a), &b)| *t = f(a, b)),
+        (Value::Each(a), Value::Each(b)) => {
+            for ((t, &a), &b) in to.iter_mut().zip(a).zip(b) {
+                *t = f(a, b);
+            }
+        }
     }
 }
 

@@ -69,7 +69,9 @@ pub(super) fn sum_wide(values: impl Iterator<Item = f32>) -> f32 {
 #[inline(always)]
 unsafe fn row_body<const FMA: bool>(x: &[f32], y: &mut [f32]) {
     let max = largest_wide(x);
-    y.iter_mut().zip(x).for_each(|(y, &x)| *y = exp::<FMA>(x - max));
+    for (y, &x) in y.iter_mut().zip(x) {
+        *y = exp::<FMA>(x - max);
+    }
     let sum = sum_wide(y.iter().copied());
     y.iter_mut().for_each(|y| *y /= sum);
 }
