@@ -8,9 +8,10 @@ use super::Context;
 use super::epilogue::{Bound, Epilogue};
 use super::gemm::Shared;
 use super::program::Program;
-use crate::execute::{Executor, Prepared, plain_op};
+use crate::execute::{Executor, Prepared, plain_op, types};
 use crate::memory::{Operands, Source};
 use crate::op;
+use crate::op::nade::Weights;
 
 /// Elements that a task of an elementwise kernel works on, about.
 const TASK: usize = 1 << 15;
@@ -130,6 +131,18 @@ impl Context {
             Op::LstmScan(p) => op::lstm_scan::fast(self, &p.dims(ty(0)), x(0), x(1), x(2), x(3), y),
             Op::LstmScanGrad(p) => op::lstm_scan_grad::fast(self, &p.dims(ty(0)), x(0), x(1), x(2), x(3), y),
             Op::Random(p) => op::random::fast(self, p, x(0), x(1), y),
+            Op::Nade(p) => {
+                let weights = Weights::of(p.activation, o, [1, 2, 3, 4]);
+                op::nade::fast(self, p.activation, &p.dims(&types(step)), x(0), weights, y);
+            }
+            Op::NadeGrad(p) => {
+                let (weights, dy) = (Weights::of(p.activation, o, [1, 2, 3, 4]), x(1 + p.activation.n_weights()));
+                op::nade_grad::fast(self, p, &p.dims(&types(step)), x(0), weights, dy, y);
+            }
+            Op::NadeSample(p) => {
+                let weights = Weights::of(p.activation, o, [2, 3, 4, 6]);
+                op::nade_sample::fast(self, p, &p.dims(&types(step)), (x(0), x(1)), weights, x(5), y);
+            }
             _ => plain_op(op, step, result, o, y),
         }
     }

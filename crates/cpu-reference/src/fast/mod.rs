@@ -5,6 +5,7 @@ pub mod columns;
 pub mod epilogue;
 pub mod execute;
 pub mod gemm;
+pub mod hidden;
 pub mod math;
 pub mod microkernel;
 pub mod pack;
@@ -13,6 +14,7 @@ pub mod program;
 pub mod recurrent;
 pub mod simd;
 pub mod split;
+pub mod vector;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -24,7 +26,7 @@ use simd::Level;
 /// Elements of memory that all threads share: the packed operand of a product.
 const SHARED: usize = 4 << 20;
 /// Elements of memory of each thread: panels, registers of expressions, tiles of images.
-const OWN: usize = 256 << 10;
+pub const OWN: usize = 256 << 10;
 /// Units of work (multiply-adds, or elements moved times some) below which a second thread costs more than it gives.
 const WORTH_A_THREAD: usize = 1 << 16;
 

@@ -33,7 +33,7 @@ impl Level {
 }
 
 /// Makes a function with a level as its first argument, whose body, inlined, is compiled for each level; where two bodies
-/// are given, the second is the portable one.
+/// are given, the second is the portable one, and where there are three, the second is AVX2's.
 macro_rules! multiversion {
     ($(#[$doc:meta])* $vis:vis unsafe fn $name:ident[$($generics:tt)*]($($arg:ident: $ty:ty),* $(,)?) by $body:expr) => {
         $crate::fast::simd::multiversion! {
@@ -43,6 +43,15 @@ macro_rules! multiversion {
     (
         $(#[$doc:meta])*
         $vis:vis unsafe fn $name:ident[$($generics:tt)*]($($arg:ident: $ty:ty),* $(,)?) by $body:expr, $portable:expr
+    ) => {
+        $crate::fast::simd::multiversion! {
+            $(#[$doc])* $vis unsafe fn $name[$($generics)*]($($arg: $ty),*) by $body, $body, $portable
+        }
+    };
+    (
+        $(#[$doc:meta])*
+        $vis:vis unsafe fn $name:ident[$($generics:tt)*]($($arg:ident: $ty:ty),* $(,)?)
+        by $body:expr, $avx2:expr, $portable:expr
     ) => {
         $(#[$doc])*
         $vis unsafe fn $name<$($generics)*>(level: $crate::fast::simd::Level, $($arg: $ty),*) {
@@ -56,7 +65,7 @@ macro_rules! multiversion {
             #[target_feature(enable = "avx2,fma")]
             unsafe fn avx2<$($generics)*>($($arg: $ty),*) {
                 // SAFETY: the caller's.
-                unsafe { $body($($arg),*) }
+                unsafe { $avx2($($arg),*) }
             }
             // SAFETY: the caller's, and the CPU has the level.
             unsafe {
