@@ -1,7 +1,7 @@
 //! Carries out one step by the fast kernels.
 
 use calotype_graph::DeviceError;
-use calotype_graph::op::{Op, ReduceKind, ReflectDims};
+use calotype_graph::op::{Op, ReflectDims};
 use calotype_graph::plan::{Kernel, Step};
 
 use super::Context;
@@ -125,7 +125,9 @@ impl Context {
             Op::PadReflect(p) => op::pad_reflect::fast(self, &ReflectDims::new(ty(0), p.borders), x(0), y),
             Op::PadReflectGrad(p) => op::pad_reflect_grad::fast(self, &ReflectDims::new(result, p.borders), x(0), y),
             Op::Cumsum(p) => op::cumsum::fast(self, p, p.dims(ty(0)), x(0), y),
-            Op::Reduce(p) if p.kind != ReduceKind::ArgMax => op::reduce::fast(self, p, ty(0), x(0), y),
+            Op::Pad(p) => op::pad::fast(self, p, ty(0), x(0), y),
+            Op::Concat(p) => op::concat::fast(self, p, [ty(0), ty(1)], x(0), x(1), y),
+            Op::Reduce(p) => op::reduce::fast(self, p, ty(0), x(0), y),
             Op::Softmax(_) => op::softmax::fast(self, ty(0).shape.last(), x(0), y),
             Op::LogSumExp(_) => op::log_sum_exp::fast(self, ty(0).shape.last(), x(0), y),
             Op::LstmScan(p) => op::lstm_scan::fast(self, &p.dims(ty(0)), x(0), x(1), x(2), x(3), y),

@@ -21,6 +21,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rayon::prelude::*;
 
 use crate::memory::Buffer;
+use gemm::Shared;
 use simd::Level;
 
 /// Elements of memory that all threads share: the packed operand of a product.
@@ -74,6 +75,16 @@ impl Context {
     /// The calling thread alone.
     pub fn one(&self) -> Lane<'_> {
         Lane { cx: self, threads: 1 }
+    }
+
+    /// Cuts `y` into parts of `step` elements and calls `f(n, part n)`, on several threads if there is enough `work`.
+    pub fn parts(&self, y: &mut [f32], step: usize, work: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
+        let (len, step, out) = (y.len(), step.max(1), Shared(y.as_mut_ptr()));
+        self.all().parallel(len.div_ceil(step), work, |n| {
+            let range = n * step..len.min((n + 1) * step);
+            // SAFETY: tasks have different elements of `y`, which is borrowed exclusively.
+            f(n, unsafe { std::slice::from_raw_parts_mut(out.get().add(range.start), range.len()) });
+        });
     }
 
     /// This thread's scratch memory. Not to be taken twice at once.

@@ -22,9 +22,18 @@ pub fn plain<T: Float>(p: &Cumsum, (outer, n, inner): (usize, usize, usize), x: 
 
 /// Columns of a task.
 const COLUMNS: usize = 64;
+/// Elements of a task that has whole rows.
+const TASK: usize = 1 << 14;
 
 /// As [`plain`], with the same additions: slices and columns on several threads.
 pub fn fast(cx: &Context, p: &Cumsum, (outer, n, inner): (usize, usize, usize), x: &[f32], y: &mut [f32]) {
+    if inner == 1 {
+        // Rows: each sum waits for the one before.
+        let step = (TASK / n.max(1)).max(1);
+        return cx.parts(y, step * n, 2 * x.len(), |part, y| {
+            plain(p, (y.len() / n, n, 1), &x[part * step * n..][..y.len()], y);
+        });
+    }
     let (parts, out) = (inner.div_ceil(COLUMNS), Shared(y.as_mut_ptr()));
     cx.all().parallel(outer * parts, 2 * x.len(), |task| {
         let (o, first) = (task / parts, task % parts * COLUMNS);

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use crate::fast::Context;
-use crate::fast::gemm::Shared;
 use crate::float::Float;
 
 /// table [B, V, E], indices [B, N] -> y [B, N, E]; zeros for an index of V or more. Copies slots, whatever the dtype.
@@ -30,12 +29,6 @@ const TASK: usize = 1 << 14;
 
 /// As [`plain`], on several threads.
 pub fn fast(cx: &Context, dims: (usize, usize, usize, usize), table: &[f32], indices: &[f32], y: &mut [f32]) {
-    let (b, _, n, e) = dims;
-    let (n_rows, step, out) = (b * n, (TASK / e.max(1)).max(1), Shared(y.as_mut_ptr()));
-    cx.all().parallel(n_rows.div_ceil(step), y.len(), |task| {
-        let range = task * step..n_rows.min((task + 1) * step);
-        // SAFETY: tasks have different rows.
-        let y = unsafe { std::slice::from_raw_parts_mut(out.get().add(range.start * e), range.len() * e) };
-        rows(dims, range, table, indices, y);
-    });
+    let (work, step) = (y.len(), (TASK / dims.3.max(1)).max(1));
+    cx.parts(y, step * dims.3, work, |n, y| rows(dims, n * step..n * step + y.len() / dims.3, table, indices, y));
 }

@@ -3,7 +3,6 @@
 use calotype_graph::op::ReflectDims;
 
 use crate::fast::Context;
-use crate::fast::gemm::Shared;
 use crate::float::Float;
 
 /// x [B, H, W, C] -> y, with borders.
@@ -22,9 +21,6 @@ fn one_row<T: Float>(d: &ReflectDims, row: usize, x: &[T], y: &mut [T]) {
 
 /// As [`plain`], on several threads.
 pub fn fast(cx: &Context, d: &ReflectDims, x: &[f32], y: &mut [f32]) {
-    let (row, out) = (d.padded[1] * d.channels, Shared(y.as_mut_ptr()));
-    cx.all().parallel(d.batch * d.padded[0], y.len(), |task| {
-        // SAFETY: tasks have different rows.
-        one_row(d, task, x, unsafe { std::slice::from_raw_parts_mut(out.get().add(task * row), row) });
-    });
+    let work = y.len();
+    cx.parts(y, d.padded[1] * d.channels, work, |row, y| one_row(d, row, x, y));
 }

@@ -3,7 +3,6 @@
 use calotype_graph::op::ReflectDims;
 
 use crate::fast::Context;
-use crate::fast::gemm::Shared;
 use crate::float::Float;
 
 /// dy, with borders -> dx [B, H, W, C].
@@ -23,11 +22,8 @@ pub fn plain<T: Float>(d: &ReflectDims, dy: &[T], dx: &mut [T]) {
 
 /// As [`plain`]: rows on several threads, all channels of a pixel at once.
 pub fn fast(cx: &Context, d: &ReflectDims, dy: &[f32], dx: &mut [f32]) {
-    let (row, out) = (d.size[1] * d.channels, Shared(dx.as_mut_ptr()));
-    cx.all().parallel(d.batch * d.size[0], dy.len(), |task| {
-        // SAFETY: tasks have different rows.
-        let dx = unsafe { std::slice::from_raw_parts_mut(out.get().add(task * row), row) };
-        let (b, h) = (task / d.size[0], task % d.size[0]);
+    cx.parts(dx, d.size[1] * d.channels, dy.len(), |row, dx| {
+        let (b, h) = (row / d.size[0], row % d.size[0]);
         dx.fill(0.0);
         for row in d.places(0, h).into_iter().flatten() {
             let from = (b * d.padded[0] + row) * d.padded[1];

@@ -3,7 +3,6 @@
 use calotype_graph::op::{Pool2d, PoolDims, PoolKind};
 
 use crate::fast::Context;
-use crate::fast::gemm::Shared;
 use crate::float::Float;
 
 /// x [B, H, W, C] -> y [B, h, w, C].
@@ -34,12 +33,9 @@ pub fn plain<T: Float>(p: &Pool2d, d: &PoolDims, x: &[T], y: &mut [T]) {
 
 /// As [`plain`]: rows of the result on several threads, all channels of a pixel at once.
 pub fn fast(cx: &Context, p: &Pool2d, d: &PoolDims, x: &[f32], y: &mut [f32]) {
-    let (row, out) = (d.out[1] * d.channels, Shared(y.as_mut_ptr()));
-    let area = d.window.kernel[0] * d.window.kernel[1];
-    cx.all().parallel(d.batch * d.out[0], y.len() * area, |task| {
-        // SAFETY: tasks have different rows.
-        let y = unsafe { std::slice::from_raw_parts_mut(out.get().add(task * row), row) };
-        let (b, oh) = (task / d.out[0], task % d.out[0]);
+    let work = y.len() * d.window.kernel[0] * d.window.kernel[1];
+    cx.parts(y, d.out[1] * d.channels, work, |row, y| {
+        let (b, oh) = (row / d.out[0], row % d.out[0]);
         for (ow, y) in y.chunks_exact_mut(d.channels).enumerate() {
             let mut first = true;
             for h in d.window(0, oh) {

@@ -3,7 +3,7 @@
 use calotype_graph::op::{Pool2d, PoolDims, PoolKind};
 
 use crate::fast::Context;
-use crate::fast::gemm::Shared;
+use crate::fast::simd::multiversion;
 use crate::float::Float;
 
 /// dy [B, h, w, C], and for the largest x [B, H, W, C] -> dx [B, H, W, C].
@@ -40,11 +40,9 @@ pub fn fast(cx: &Context, p: &Pool2d, d: &PoolDims, dy: &[f32], x: Option<&[f32]
 
 /// Rows of the image on several threads, all channels of a pixel at once.
 fn by_rows(cx: &Context, p: &Pool2d, d: &PoolDims, dy: &[f32], dx: &mut [f32]) {
-    let (row, out) = (d.size[1] * d.channels, Shared(dx.as_mut_ptr()));
-    cx.all().parallel(d.batch * d.size[0], dx.len() + dy.len(), |task| {
-        // SAFETY: tasks have different rows.
-        let dx = unsafe { std::slice::from_raw_parts_mut(out.get().add(task * row), row) };
-        let (b, h) = (task / d.size[0], task % d.size[0]);
+    let work = dx.len() + dy.len();
+    cx.parts(dx, d.size[1] * d.channels, work, |row, dx| {
+        let (b, h) = (row / d.size[0], row % d.size[0]);
         dx.fill(0.0);
         for oh in d.windows(0, h) {
             for (w, dx) in dx.chunks_exact_mut(d.channels).enumerate() {
@@ -62,18 +60,55 @@ fn by_rows(cx: &Context, p: &Pool2d, d: &PoolDims, dy: &[f32], dx: &mut [f32]) {
 
 /// Images on several threads, each window once.
 fn by_windows(cx: &Context, d: &PoolDims, dy: &[f32], x: &[f32], dx: &mut [f32]) {
-    let (image, out) = (d.size[0] * d.size[1] * d.channels, Shared(dx.as_mut_ptr()));
-    cx.all().parallel(d.batch, dx.len() + dy.len() * d.window.kernel[0] * d.window.kernel[1], |b| {
-        // SAFETY: tasks have different images.
-        let dx = unsafe { std::slice::from_raw_parts_mut(out.get().add(b * image), image) };
-        dx.fill(0.0);
-        for oh in 0..d.out[0] {
-            for ow in 0..d.out[1] {
-                let dy = &dy[((b * d.out[0] + oh) * d.out[1] + ow) * d.channels..][..d.channels];
-                for (c, dy) in dy.iter().enumerate() {
-                    dx[first_largest(d, x, [b, oh, ow, c]) - b * image] += dy;
+    let work = dx.len() + dy.len() * d.window.kernel[0] * d.window.kernel[1];
+    let (image, result) = (d.size[0] * d.size[1] * d.channels, d.out[0] * d.out[1] * d.channels);
+    cx.parts(dx, image, work, |b, dx| {
+        // SAFETY: the level was detected.
+        unsafe { largest_grad(cx.level, d, &dy[b * result..][..result], &x[b * image..][..image], dx) };
+    });
+}
+
+/// Channels of a window that are looked at together.
+const CHANNELS: usize = 64;
+
+/// # Safety
+/// None of its own.
+#[inline(always)]
+unsafe fn largest_grad_body(d: &PoolDims, dy: &[f32], x: &[f32], dx: &mut [f32]) {
+    dx.fill(0.0);
+    for (at, dy) in dy.chunks_exact(d.channels).enumerate() {
+        let (rows, columns) = (d.window(0, at / d.out[1]), d.window(1, at % d.out[1]));
+        let pixel = |h: usize, w: usize| (h * d.size[1] + w) * d.channels;
+        let first = pixel(rows.start, columns.start);
+        for (part, dy) in dy.chunks(CHANNELS).enumerate() {
+            let channel = part * CHANNELS;
+            let (mut best, mut places) = ([0.0f32; CHANNELS], [first as u32; CHANNELS]);
+            best[..dy.len()].copy_from_slice(&x[first + channel..][..dy.len()]);
+            for h in rows.clone() {
+                for w in columns.clone() {
+                    let x = &x[pixel(h, w) + channel..][..dy.len()];
+                    for ((best, place), &x) in best.iter_mut().zip(&mut places).zip(x) {
+                        *place = if x > *best { pixel(h, w) as u32 } else { *place };
+                        *best = if x > *best { x } else { *best };
+                    }
+                }
+            }
+            for h in rows.clone() {
+                for w in columns.clone() {
+                    let dx = &mut dx[pixel(h, w) + channel..][..dy.len()];
+                    for ((dx, dy), place) in dx.iter_mut().zip(dy).zip(places) {
+                        *dx += if place == pixel(h, w) as u32 { *dy } else { 0.0 };
+                    }
                 }
             }
         }
-    });
+    }
+}
+
+multiversion! {
+    /// dx of one image.
+    ///
+    /// # Safety
+    /// The CPU has the level.
+    unsafe fn largest_grad[](d: &PoolDims, dy: &[f32], x: &[f32], dx: &mut [f32]) by largest_grad_body
 }

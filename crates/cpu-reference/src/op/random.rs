@@ -4,7 +4,6 @@ use calotype_graph::op::{Distribution, Random};
 use calotype_graph::philox;
 
 use crate::fast::Context;
-use crate::fast::gemm::Shared;
 use crate::float::Float;
 
 /// Element `i` is word `i % 4` of the block with counter (i / 4, stream, step, 0), keyed by the seed. seed u32 [2], step
@@ -33,11 +32,6 @@ const TASK: usize = 4096;
 
 /// As [`plain`], on several threads.
 pub fn fast(cx: &Context, p: &Random, seed: &[f32], step: &[f32], y: &mut [f32]) {
-    let (n, out) = (y.len(), Shared(y.as_mut_ptr()));
-    cx.all().parallel(n.div_ceil(TASK), n * 32, |task| {
-        let range = task * TASK..n.min((task + 1) * TASK);
-        // SAFETY: tasks have different elements.
-        let y = unsafe { std::slice::from_raw_parts_mut(out.get().add(range.start), range.len()) };
-        draw(p, seed, step, range.start / 4, y);
-    });
+    let work = y.len() * 32;
+    cx.parts(y, TASK, work, |n, y| draw(p, seed, step, n * TASK / 4, y));
 }

@@ -1,7 +1,6 @@
 //! Softmax over the last axis.
 
 use crate::fast::Context;
-use crate::fast::gemm::Shared;
 use crate::fast::math::exp;
 use crate::fast::simd::multiversion;
 use crate::float::Float;
@@ -29,17 +28,13 @@ pub(super) fn largest<T: Float>(x: &[T]) -> T {
 /// Elements that a task works on, about.
 const TASK: usize = 1 << 13;
 
-/// Calls `row(level, x, y)` for each row of `n` of x and the `m` elements of y that belong to it, on several threads.
+/// Calls `row(x, y)` for each row of `n` of x and the `m` elements of y that belong to it, on several threads.
 pub(super) fn by_rows(cx: &Context, (n, m): (usize, usize), x: &[f32], y: &mut [f32], row: impl Fn(&[f32], &mut [f32]) + Sync) {
-    let (rows, out) = (x.len() / n, Shared(y.as_mut_ptr()));
-    assert_eq!(y.len(), rows * m);
+    assert_eq!(y.len(), x.len() / n * m);
     let step = (TASK / n).max(1);
-    cx.all().parallel(rows.div_ceil(step), 16 * x.len(), |task| {
-        for r in task * step..rows.min((task + 1) * step) {
-            // SAFETY: tasks have different rows.
-            let y = unsafe { std::slice::from_raw_parts_mut(out.get().add(r * m), m) };
-            row(&x[r * n..][..n], y);
-        }
+    cx.parts(y, step * m, 16 * x.len(), |part, y| {
+        let x = x[part * step * n..].chunks_exact(n);
+        x.zip(y.chunks_exact_mut(m)).for_each(|(x, y)| row(x, y));
     });
 }
 
