@@ -1,6 +1,7 @@
-// softmax — exponentials that sum to 1 in each row; LANES invocations a row, GROUPS rows a workgroup.
-//   math    y = exp(x - max x) / Σ exp(x - max x)
-//   shapes  x [rows, n] -> y [rows, n]     f32, row-major
+// softmax — exponentials that sum to 1 in each row, or the logarithm of their sum; LANES invocations a row, GROUPS rows a
+// workgroup.
+//   math    y = exp(x - max x) / Σ exp(x - max x); log_sum_exp: y = max x + log Σ exp(x - max x)
+//   shapes  x [rows, n] -> y [rows, n]; log_sum_exp: y [rows]     f32, row-major
 //   grid    ⌈rows/GROUPS⌉, folded over x then y
 // section bindings
 struct Params {
@@ -62,7 +63,9 @@ fn softmax(
     }
     workgroupBarrier();
     sum = lanes[first];
+    // section result
     for (var k = lane; k < n; k += LANES) {
         y[base + k] = exp(x[base + k] - largest) / sum;
     }
+    // end result
 }

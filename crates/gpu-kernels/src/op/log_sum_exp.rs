@@ -1,4 +1,4 @@
-//! Logarithm of sums of exponentials over rows.
+//! Logarithm of sums of exponentials over rows: the softmax kernel with another result.
 
 use calotype_graph::{DeviceError, Step};
 
@@ -7,5 +7,5 @@ use crate::op::softmax::rows;
 use crate::source::shader;
 
 pub(crate) fn log_sum_exp(step: &Step) -> Result<Vec<Dispatch>, DeviceError> {
-    rows("log_sum_exp", shader!("log_sum_exp"), step)
+    rows(step, Some(shader!("lib/log_sum_exp")))
 }

@@ -8,11 +8,11 @@ use crate::source::{Source, shader};
 const WG_SIZE: usize = 256;
 
 pub(crate) fn softmax(step: &Step) -> Result<Vec<Dispatch>, DeviceError> {
-    rows("softmax", shader!("softmax"), step)
+    rows(step, None)
 }
 
-/// A kernel over rows [rows, n], whose lanes share a row.
-pub(crate) fn rows(stem: &'static str, text: &str, step: &Step) -> Result<Vec<Dispatch>, DeviceError> {
+/// The kernel over rows [rows, n], whose lanes share a row; `result` is what is written, where it is not the softmax.
+pub(crate) fn rows(step: &Step, result: Option<&str>) -> Result<Vec<Dispatch>, DeviceError> {
     let (x, y) = (&step.reads[0], &step.writes[0]);
     let n = x.ty.shape.last();
     let rows = x.ty.numel().checked_div(n).unwrap_or(0);
@@ -26,9 +26,11 @@ pub(crate) fn rows(stem: &'static str, text: &str, step: &Step) -> Result<Vec<Di
     table.param("n", n)?;
     table.read("x", x.place, Element::F32);
     table.write("y", y.place, Element::F32);
-    let wgsl = Source::new(stem, text)
-        .section("bindings", &table.declarations())?
-        .sizes(&[("LANES", lanes), ("GROUPS", groups)])?
-        .finish();
-    Ok(vec![table.dispatch(stem, wgsl, folded(rows.div_ceil(groups) as u64)?)])
+    let source = Source::new("softmax", shader!("softmax"));
+    let source = source.section("bindings", &table.declarations())?.sizes(&[("LANES", lanes), ("GROUPS", groups)])?;
+    let source = match result {
+        Some(text) => source.section("result", text)?,
+        None => source,
+    };
+    Ok(vec![table.dispatch("softmax", source.finish(), folded(rows.div_ceil(groups) as u64)?)])
 }

@@ -15,7 +15,7 @@ impl Operation for LogSumExp {
     }
 
     fn carried(&self) -> Carried {
-        Carried::Own
+        Carried::Shares("softmax")
     }
 
     fn arity(&self) -> usize {

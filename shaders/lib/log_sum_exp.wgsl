@@ -1,0 +1,3 @@
+    if ((lane == 0u) & (n > 0u)) {
+        y[row] = largest + log(sum);
+    }
