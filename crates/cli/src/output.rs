@@ -1,8 +1,11 @@
 //! Printing that survives a closed pipe: `calotype models | head -1` is no failure.
 
 use std::io::{ErrorKind, Write, stderr, stdout};
+use std::path::Path;
 
 use anyhow::{Context, Result};
+
+use crate::fault::WrongUse;
 
 /// Text to standard output, with a line end.
 ///
@@ -12,6 +15,20 @@ pub fn print(text: &str) -> Result<()> {
     let mut out = stdout().lock();
     match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(e).context("standard output"),
+        _ => Ok(()),
+    }
+}
+
+/// That a file which is written at the end of long work has a folder to be written to.
+///
+/// # Errors
+/// It has none.
+pub fn has_folder(flag: &str, path: Option<&Path>) -> Result<()> {
+    let folder = path.and_then(Path::parent).filter(|f| !f.as_os_str().is_empty() && !f.is_dir());
+    match (path, folder) {
+        (Some(path), Some(folder)) => {
+            Err(WrongUse(format!("{flag} {}: there is no folder {}", path.display(), folder.display())).into())
+        }
         _ => Ok(()),
     }
 }

@@ -65,6 +65,17 @@ impl GpuDevice {
     /// # Errors
     /// As of `submit`.
     pub fn time_replays(&mut self, id: PlanId, inputs: &[(&str, &HostTensor)], n: u32) -> Result<f64, DeviceError> {
+        self.time_chain(id, inputs, n, self.has_timestamps())
+    }
+
+    /// [`GpuDevice::time_replays`] by the clock that is asked for; timestamps only where the adapter has them.
+    pub(crate) fn time_chain(
+        &mut self,
+        id: PlanId,
+        inputs: &[(&str, &HostTensor)],
+        n: u32,
+        timestamps: bool,
+    ) -> Result<f64, DeviceError> {
         self.check()?;
         let plan = self.loaded(id)?;
         plan.upload(self.queue(), inputs)?;
@@ -74,7 +85,7 @@ impl GpuDevice {
         let mut seconds = 0.0;
         for _ in 0..runs {
             for range in &plan.submissions {
-                seconds += self.time_pass(|pass| (0..in_a_pass).for_each(|_| plan.record(pass, range.clone())))?;
+                seconds += self.time_pass(timestamps, |pass| (0..in_a_pass).for_each(|_| plan.record(pass, range.clone())))?;
             }
         }
         self.check()?;
@@ -82,9 +93,9 @@ impl GpuDevice {
     }
 
     /// Seconds of one compute pass, submitted alone.
-    fn time_pass(&self, record: impl FnOnce(&mut wgpu::ComputePass)) -> Result<f64, DeviceError> {
+    fn time_pass(&self, timestamps: bool, record: impl FnOnce(&mut wgpu::ComputePass)) -> Result<f64, DeviceError> {
         let (device, queue) = (self.device(), self.queue());
-        let stamps = self.has_timestamps().then(|| Stamps::new(device, 1));
+        let stamps = timestamps.then(|| Stamps::new(device, 1));
         let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let timestamp_writes = stamps.as_ref().map(|s| s.around(0));
         record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes }));
@@ -177,7 +188,7 @@ impl GpuDevice {
 
     /// Seconds of a probe in a chain of `n`.
     fn run(&self, probe: &Probe, n: u32) -> Result<f64, DeviceError> {
-        let seconds = self.time_pass(|pass| {
+        let seconds = self.time_pass(self.has_timestamps(), |pass| {
             pass.set_pipeline(&probe.pipeline);
             pass.set_bind_group(0, &probe.bind_group, &[]);
             let [x, y, z] = probe.grid;

@@ -3,13 +3,12 @@
 
 use std::sync::Arc;
 
-use calotype_graph::op::{
-    BatchNormStats, BatchNormSums, Case, Conditional, Conv2d, Conv2dTranspose, Conv2dWeightGrad, Distribution, Fill, Given,
-    LogSumExp, LstmScan, LstmScanGrad, MatMul, Nade, NadeActivation, NadeGrad, NadeSample, Random, Reduce, ReduceKind, Softmax,
-    Window, cases as test_cases,
-};
-use calotype_graph::{DeviceKind, Plan, PlanOptions, Type, plan};
+use calotype_graph::op::{Case, Conv2d, Conv2dTranspose, Conv2dWeightGrad, Given, MatMul, Window, cases as test_cases};
+use calotype_graph::{DeviceKind, Plan, PlanOptions, plan};
 use calotype_parity::{Check, CheckKind};
+
+use super::layers::{borders, images, indices, pools, rows};
+use super::sequences::{densities, recurrences};
 
 /// Images, rows or sequences a step, by kind of device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +31,7 @@ impl Scale {
     }
 
     /// A batch that is `full` on a device that can.
-    fn batch(self, full: usize) -> usize {
+    pub fn batch(self, full: usize) -> usize {
         if self == Scale::Software { full.div_ceil(16) } else { full }
     }
 }
@@ -49,7 +48,7 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    fn new(batch: usize, build: impl Fn(usize) -> Case + 'static) -> Self {
+    pub fn new(batch: usize, build: impl Fn(usize) -> Case + 'static) -> Self {
         let stem = build(batch).stem;
         Kernel { stem, batch, kind: CheckKind::Forward, build: Arc::new(build) }
     }
@@ -76,8 +75,8 @@ impl Kernel {
 
 /// Every kernel, by op in alphabetical order, then as listed.
 pub fn kernels(scale: Scale) -> Vec<Kernel> {
-    let mut all =
-        [products(scale), convolutions(scale), rows(scale), images(scale), densities(scale), recurrences(scale)].concat();
+    let groups = [products, convolutions, rows, images, pools, borders, indices, densities, recurrences];
+    let mut all: Vec<Kernel> = groups.iter().flat_map(|group| group(scale)).collect();
     let listed: Vec<&str> = all.iter().map(|k| k.stem).collect();
     all.extend(others(&listed));
     all.sort_by_key(|k| k.stem);
@@ -86,7 +85,7 @@ pub fn kernels(scale: Scale) -> Vec<Kernel> {
 
 /// Rounding in a sum of k products of unit-scale numbers, one after another, has a deviation of 2.4e-8 k; the largest of
 /// millions of results is five and a half of these away.
-fn of_sum(case: Case, k: usize) -> Case {
+pub fn of_sum(case: Case, k: usize) -> Case {
     case.tolerance((2e-7 * k as f32).max(2e-5), 2e-5)
 }
 
@@ -175,118 +174,6 @@ fn weight_grad(l: Layer, batch: usize) -> Case {
     let op = Conv2dWeightGrad { window: l.3, kernel: [KERNEL; 2] };
     let case = Case::op("conv2d_weight_grad", way(x, y), op, vec![Given::normal(x), Given::normal(y)]);
     of_sum(case, batch * y[1] * y[2])
-}
-
-/// Kernels over rows: the 256 levels of a PixelRNN's 28x28 pixels.
-fn rows(scale: Scale) -> Vec<Kernel> {
-    let batch = scale.batch(16);
-    let levels = |batch: usize| vec![Given::normal([batch * 28 * 28, 256])];
-    let name = |batch: usize| format!("28x28, 256 levels, batch {batch}");
-    vec![
-        Kernel::new(batch, move |b| Case::op("softmax", name(b), Softmax, levels(b))),
-        Kernel::new(batch, move |b| Case::op("log_sum_exp", name(b), LogSumExp, levels(b))),
-        Kernel::new(batch, move |b| of_sum(reduce(format!("sum of rows, {}", name(b)), 1, 2, levels(b)), 256)),
-    ]
-}
-
-fn reduce(name: String, first: usize, end: usize, given: Vec<Given>) -> Case {
-    Case::op("reduce", name, Reduce { kind: ReduceKind::Sum, first, end }, given)
-}
-
-/// Kernels over images: DCGAN's activations, [B, 32, 32, 64] and [B, 8, 8, 256].
-fn images(scale: Scale) -> Vec<Kernel> {
-    let batch = scale.batch(64);
-    let shape = |b: usize, size: usize, c: usize| [b, size, size, c];
-    let name = |b: usize, size: usize, c: usize| format!("{size}x{size}x{c}, batch {b}");
-    let mut all = Vec::new();
-    for (size, c) in [(32, 64), (8, 256)] {
-        all.push(Kernel::new(batch, move |b| {
-            let case = Case::op("batch_norm_stats", name(b, size, c), BatchNormStats, vec![Given::normal(shape(b, size, c))]);
-            case.tolerance(2e-4, 2e-4)
-        }));
-        all.push(Kernel::new(batch, move |b| {
-            let x = Given::normal(shape(b, size, c));
-            let given = vec![x.clone(), x, Given::uniform([2, c], 0.5, 1.5)];
-            of_sum(Case::op("batch_norm_sums", name(b, size, c), BatchNormSums, given), b * size * size)
-        }));
-    }
-    let x = move |b| Given::normal(shape(b, 32, 64));
-    let elementwise = |what: &'static str, n: usize, f: fn(&[calotype_graph::Tensor]) -> calotype_graph::Tensor| {
-        Kernel::new(batch, move |b| Case::composed("elementwise", format!("{what}, {}", name(b, 32, 64)), vec![x(b); n], f))
-    };
-    all.push(elementwise("leaky ReLU", 1, |t| t[0].leaky_relu(0.2)));
-    all.push(elementwise("tanh", 1, |t| t[0].tanh()));
-    all.push(elementwise("x y + z", 3, |t| &(&t[0] * &t[1]) + &t[2]));
-    let channels = move |b: usize| reduce(format!("sum over pixels, {}", name(b, 32, 64)), 0, 3, vec![x(b)]);
-    all.push(Kernel::new(batch, move |b| of_sum(channels(b), b * 32 * 32)));
-    for distribution in [Distribution::Uniform, Distribution::Normal] {
-        all.push(Kernel::new(batch, move |b| random(distribution, b * 32 * 32 * 64)));
-    }
-    all
-}
-
-fn random(distribution: Distribution, n: usize) -> Case {
-    let seed = Given::fixed(Type::u32([2]), Fill::Below(u32::MAX));
-    let step = Given::fixed(Type::u32([1]), Fill::Below(1000));
-    let op = Random { distribution, shape: [n].into(), stream: 1 };
-    Case::op("random", format!("{distribution:?} {n}").to_lowercase(), op, vec![seed, step])
-}
-
-/// NADE of binary 28x28 images with 500 hidden units: scoring, its gradient, drawing.
-fn densities(scale: Scale) -> Vec<Kernel> {
-    const D: usize = 784;
-    const H: usize = 500;
-    let (activation, name) = (NadeActivation::Sigmoid, |b: usize| format!("784 bits, 500 hidden, batch {b}"));
-    let bits = |b: usize| Given::fixed(Type::f32([b, D]), Fill::Below(2));
-    // As small as a trained network's: sums over 784 and 500 of them stay near 1.
-    let (w, c, v) = (Given::uniform([D, H], -0.05, 0.05), Given::uniform([H], -1.0, 1.0), Given::uniform([D, H, 1], -0.05, 0.05));
-    let weights = vec![w, c, v];
-    let kernel = |build: Box<dyn Fn(usize, Vec<Given>) -> Case>| {
-        let weights = weights.clone();
-        Kernel::new(scale.batch(100), move |b| of_sum(build(b, weights.clone()), D))
-    };
-    vec![
-        kernel(Box::new(move |b, weights| Case::op("nade", name(b), Nade { activation }, [vec![bits(b)], weights].concat()))),
-        kernel(Box::new(move |b, weights| {
-            let given = [vec![bits(b)], weights, vec![Given::normal([b, D, 1])]].concat();
-            Case::op("nade_grad", name(b), NadeGrad { activation, dx: false }, given)
-        })),
-        kernel(Box::new(move |b, mut weights| {
-            // Far from every p, or a last bit of one would decide a pixel and all that follow.
-            let noise = Given::fixed(Type::f32([b, D, 1]), Fill::Cycle(&[0.02, 0.98, 0.98]));
-            let nothing_known = Given::fixed(Type::f32([2, b, D]), Fill::Value(0.0));
-            weights.push(Given::uniform([D, 1], -1.0, 1.0));
-            let op = NadeSample { activation, conditional: Conditional::Bernoulli };
-            Case::op("nade_sample", name(b), op, [vec![noise, nothing_known], weights].concat())
-        })),
-    ]
-}
-
-/// Recurrences, forwards and back: both kinds of PixelRNN on 28x28 with 16 states, and a text encoder of 55 letters.
-fn recurrences(scale: Scale) -> Vec<Kernel> {
-    let scans = [
-        ("Row LSTM, 28x28", 16, [28, 28, 16], 3),
-        ("Diagonal LSTM, 28x28", 16, [28, 28, 16], 2),
-        ("LSTM, 55", 64, [55, 1, 16], 1),
-    ];
-    let both = scans.into_iter().flat_map(|(what, batch, [steps, positions, n], taps)| {
-        let bound = (3.0 / (taps * n) as f32).sqrt();
-        let name = move |b: usize| format!("{what}, {n} states, batch {b}");
-        let gates = move |b| Given::normal([steps, b, positions, 4 * n]);
-        let state = move |b| Given::uniform([b, positions, n], -1.0, 1.0);
-        let forward = move |b| {
-            let given = vec![gates(b), Given::uniform([taps, n, 4 * n], -bound, bound), state(b), state(b)];
-            Case::op("lstm_scan", name(b), LstmScan { taps, reverse: false }, given).tolerance(1e-4, 2e-5)
-        };
-        let back = move |b| {
-            let op = LstmScanGrad { taps, reverse: false, initial: false };
-            let (weights, dh) = (Given::uniform([taps, 4 * n, n], -bound, bound), Given::normal([steps, b, positions, n]));
-            Case::op("lstm_scan_grad", name(b), op, vec![gates(b), weights, state(b), dh]).tolerance(5e-4, 5e-5)
-        };
-        let batch = scale.batch(batch);
-        [Kernel::new(batch, forward), Kernel::new(batch, back)]
-    });
-    both.collect()
 }
 
 /// Of every op that is a kernel and has no line, the test case that does most.

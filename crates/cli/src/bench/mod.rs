@@ -2,9 +2,11 @@
 
 mod cases;
 mod compare;
+mod layers;
 mod measure;
 mod plot;
 mod roofs;
+mod sequences;
 mod table;
 pub mod tune;
 
@@ -21,7 +23,7 @@ use crate::device::{self, Opened};
 use crate::fault::WrongUse;
 use crate::machine::Machine;
 use crate::names::chosen;
-use crate::output::{note, print};
+use crate::output::{has_folder, note, print};
 use crate::status::Status;
 use cases::{Kernel, Scale, kernels};
 use compare::{AGAIN, Comparison};
@@ -43,6 +45,8 @@ pub fn run(args: &BenchArgs, threads: usize) -> Result<Ending> {
     if let Some(path) = args.plot.as_deref().filter(|p| p.extension().is_none_or(|e| !e.eq_ignore_ascii_case("svg"))) {
         return Err(WrongUse(format!("--plot {}: the roofline is drawn as .svg", path.display())).into());
     }
+    has_folder("--export", args.export.as_deref())?;
+    has_folder("--plot", args.plot.as_deref())?;
     let known = names(&kernels(Scale::Gpu));
     let wanted = chosen(&args.kernels, &known, "kernel")?;
 

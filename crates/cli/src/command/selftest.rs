@@ -14,13 +14,14 @@ use crate::args::SelftestArgs;
 use crate::device;
 use crate::machine::Machine;
 use crate::names::chosen;
-use crate::output::print;
+use crate::output::{has_folder, print};
 use crate::status::Status;
 
 pub fn run(args: &SelftestArgs, threads: usize) -> Result<Ending> {
     let mut stems: Vec<&str> = cases().iter().map(|c| c.stem).collect();
     stems.sort_unstable();
     stems.dedup();
+    has_folder("--export", args.export.as_deref())?;
     let wanted = chosen(&args.ops, &stems, "op")?;
     let all = checks(cases().into_iter().filter(|c| wanted.contains(&c.stem)).collect());
 

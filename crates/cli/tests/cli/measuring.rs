@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use calotype_gpu_kernels::TILE_TABLE;
 use serde_json::Value;
 
 use crate::support::{Ended, Place, text};
@@ -102,6 +103,8 @@ fn wrong_names_and_files_are_refused() {
     place.run(&["selftest", "sotfmax"]).refused(2, &["no op `sotfmax` (did you mean `softmax`?)", "matmul"]);
     place.run(&["bench", "mutmal", "--device", "cpu"]).refused(2, &["no kernel `mutmal` (did you mean `matmul`?)", "conv2d"]);
     place.run(&["bench", "softmax", "--plot", "a.jpg"]).refused(2, &["--plot a.jpg", ".svg"]);
+    place.run(&["bench", "softmax", "--export", "nowhere/a.json"]).refused(2, &["--export nowhere/a.json", "no folder"]);
+    place.run(&["selftest", "softmax", "--export", "nowhere/a.json"]).refused(2, &["--export nowhere/a.json"]);
     place.run(&["bench", "softmax", "--against", "nowhere.json"]).refused(1, &["--against nowhere.json"]);
     place.run(&["bench", "softmax", "--against", "empty.json"]).refused(1, &["empty.json", "not what --export writes"]);
 }
@@ -124,11 +127,11 @@ fn tuned_tiles_belong_to_an_adapter_and_its_driver() {
     let file = place.path(&format!("cache/calotype/tiles-{file}.txt"));
     fs::create_dir_all(file.parent().expect("a folder")).expect("it is made");
     let selftest = |driver: &str| {
-        let tiles = format!("# tile table 1\n# {backend} {name}\n# {driver}\n1 64 64 64 medium\n");
+        let tiles = format!("# tile table {TILE_TABLE}\n# {backend} {name}\n# {driver}\n1 64 64 64 medium\n");
         fs::write(&file, tiles).expect("it is written");
         place.run(&["selftest", "softmax", "--device", "0"]).ok()
     };
-    says(&selftest(driver), &["tile table 1, tuned "]);
+    says(&selftest(driver), &[&format!("tile table {TILE_TABLE}, tuned ")]);
     let other = selftest("another one");
     assert!(!other.stdout.contains("tuned") && other.stderr.contains("was tuned for another driver"), "{}", other.stderr);
     says(&place.run(&["bench", "tune", "--reset", "--device", "0"]).ok(), &["forgotten"]);

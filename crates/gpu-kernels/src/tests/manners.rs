@@ -243,9 +243,11 @@ fn runs_in_a_chain_are_timed() {
     let id = gpu.load(&plan).expect("loaded");
     let seconds = gpu.time_replays(id, &[("x", &ones(n))], 5).expect("a time");
     assert!((1e-8..10.0).contains(&seconds), "{seconds:e}");
+    let by_the_host = gpu.time_chain(id, &[("x", &ones(n))], 3, false).expect("a time");
+    assert!((1e-8..10.0).contains(&by_the_host), "{by_the_host:e}");
     let states = gpu.read_states(&["chain"]);
     let states = drive(&mut *gpu, states).expect("states");
-    assert_eq!(states, [HostTensor::f32([n], vec![10.0; n])]);
+    assert_eq!(states, [HostTensor::f32([n], vec![16.0; n])]);
     assert!(gpu.time_replays(id, &[], 1).is_err(), "an input is missing");
     gpu.unload(id);
     gpu.remove_state("chain").expect("removed");
