@@ -105,6 +105,11 @@ impl GpuDevice {
         &self.target.tiles
     }
 
+    /// Ways to carry out a product that differ from the one that would be chosen without a table.
+    pub fn other_ways(&self, shape: ProductShape) -> Vec<&'static str> {
+        self.target.other_ways(shape)
+    }
+
     /// Sizes of the products that a plan would be carried out by, one for each dispatch that is one.
     ///
     /// # Errors

@@ -127,6 +127,15 @@ impl Target {
     }
 }
 
+impl Target {
+    /// Candidates that differ from what the rule chooses.
+    pub fn other_ways(&self, shape: ProductShape) -> Vec<&'static str> {
+        let ProductShape { z, m, n, k } = shape;
+        let rule = choose(&self.profile, z, m, n, k);
+        Way::ALL.into_iter().filter(|w| w.suits(z, m, n) && w.core(m, n) != rule).map(Way::name).collect()
+    }
+}
+
 impl Deref for Target {
     type Target = DeviceProfile;
 

@@ -89,7 +89,8 @@ type Best = (f64, Option<(&'static str, f64)>);
 fn best(timer: &mut Timer, kernel: &Kernel, shape: ProductShape, status: &mut Status) -> Result<Best, String> {
     let rule = median(&timer.measure(kernel))?;
     let mut best: Option<(&str, f64)> = None;
-    for way in TileTable::candidates(shape) {
+    let ways = timer.gpu().map(|gpu| gpu.other_ways(shape)).unwrap_or_default();
+    for way in ways {
         status.show(&format!("{way}  {}", kernel.name()));
         let mut only = TileTable::default();
         only.set(shape, way).map_err(|e| e.to_string())?;
