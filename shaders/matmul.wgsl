@@ -106,6 +106,17 @@ fn store_quad(i: u32, left: u32, acc: vec4<f32>) {
 }
 // end epilogue
 
+// section precision
+// What becomes of four elements of an operand before they are multiplied, and of four sums before they are stored.
+fn narrow(v: vec4<f32>) -> vec4<f32> {
+    return v;
+}
+
+fn widen(sum: vec4<f32>) -> vec4<f32> {
+    return sum;
+}
+// end precision
+
 // section core
 const WG_M: u32 = TILE_M / THREAD_M;
 const WG_N: u32 = TILE_N / THREAD_N;
@@ -208,6 +219,10 @@ fn matmul(
             s2 = t[2];
             s3 = t[3];
         }
+        s0 = narrow(s0);
+        s1 = narrow(s1);
+        s2 = narrow(s2);
+        s3 = narrow(s3);
         // The fetch is under way before the others have finished with the previous tile.
         workgroupBarrier();
         if (is_a) {
@@ -248,7 +263,7 @@ fn matmul(
             for (var h = 0u; h < THREAD_QN; h++) {
                 let n = tile_n * TILE_N + (h * WG_N + thread_n) * 4u;
                 if ((base != NOWHERE) & (n < p.size_n)) {
-                    store_quad(base + n, p.size_n - n, acc[(g * 4u + i) * THREAD_QN + h]);
+                    store_quad(base + n, p.size_n - n, widen(acc[(g * 4u + i) * THREAD_QN + h]));
                 }
             }
         }

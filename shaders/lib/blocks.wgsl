@@ -37,3 +37,8 @@ fn b_block(rows: ptr<function, array<BRow, THREAD_N>>, r: u32, k: u32, k_end: u3
         select(ZERO, b_quad((*rows)[r], min(k + 3u, k_end - 1u)), k + 3u < k_end),
     );
 }
+
+// `narrow` for each vector of a block.
+fn narrow_block(v: mat4x4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(narrow(v[0]), narrow(v[1]), narrow(v[2]), narrow(v[3]));
+}

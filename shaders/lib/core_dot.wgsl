@@ -28,7 +28,8 @@ fn matmul(
     var acc = mat4x4<f32>();
     for (var k = k_begin + lane * 4u; k < k_end; k += LANES * 4u) {
         // Σ over four steps of the outer products b_k a_kᵀ: column i holds row i of the result.
-        acc += b_block(&b_rows, 0u, k, k_end) * transpose(a_block(&a_rows, 0u, k, k_end));
+        let b_k = narrow_block(b_block(&b_rows, 0u, k, k_end));
+        acc += b_k * transpose(narrow_block(a_block(&a_rows, 0u, k, k_end)));
     }
     sums[lane] = acc;
     for (var half = LANES / 2u; half > 0u; half /= 2u) {
@@ -41,7 +42,7 @@ fn matmul(
     if ((lane < 4u) & (n0 < p.size_n)) {
         let base = y_base(z, m0 + lane);
         if (base != NOWHERE) {
-            store_quad(base + n0, p.size_n - n0, sums[0][lane]);
+            store_quad(base + n0, p.size_n - n0, widen(sums[0][lane]));
         }
     }
 }

@@ -305,6 +305,7 @@ fn gpu_profile() -> DeviceProfile {
         step_bytes: 0,
         staging_copies: 0,
         guard_bands: false,
+        precision: calotype_graph::Precision::Full,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use calotype_graph::Precision;
 use calotype_models::Preset;
 use calotype_training::Choice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -107,6 +108,17 @@ pub struct ModelArgs {
     /// `auto` (a real GPU, else the CPU), `gpu`, `cpu`, or a name or index of `calotype devices`
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
+
+    /// `mixed` rounds what is multiplied to 16 bits, on a GPU's matrix units where it offers them: faster there, and coarser
+    #[arg(long, value_enum, value_name = "full|mixed")]
+    pub precision: Option<PrecisionArg>,
+}
+
+impl ModelArgs {
+    /// What `--precision` says; full unless given.
+    pub fn precision(&self) -> Precision {
+        self.precision.map_or(Precision::Full, Precision::from)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -286,6 +298,21 @@ pub enum DataAction {
 pub enum PresetArg {
     Small,
     Paper,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PrecisionArg {
+    Full,
+    Mixed,
+}
+
+impl From<PrecisionArg> for Precision {
+    fn from(precision: PrecisionArg) -> Self {
+        match precision {
+            PrecisionArg::Full => Precision::Full,
+            PrecisionArg::Mixed => Precision::Mixed,
+        }
+    }
 }
 
 impl From<PresetArg> for Preset {

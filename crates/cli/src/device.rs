@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use calotype_cpu_reference::Cpu;
 use calotype_gpu_kernels::{AdapterDescription, GpuDevice, OpenOptions, Select, adapters};
-use calotype_graph::{Device, DeviceError, DeviceKind, HostTensor, PlanId};
+use calotype_graph::{Device, DeviceError, DeviceKind, HostTensor, PlanId, Precision};
 use calotype_training::{DeviceConfig, write_atomically};
 
 use crate::fault::WrongUse;
@@ -63,14 +63,30 @@ impl Opened {
 
 /// The device that `--device` means (`auto` unless given). Says on standard error which one it is, and why.
 pub fn open(wanted: Option<&str>, threads: usize) -> Result<Opened> {
+    open_at(wanted, Precision::Full, threads)
+}
+
+/// [`open`], computing products so.
+///
+/// # Errors
+/// Mixed precision on the CPU.
+pub fn open_at(wanted: Option<&str>, precision: Precision, threads: usize) -> Result<Opened> {
+    let cpu = |why: &str| match precision {
+        Precision::Full => cpu(threads, why),
+        Precision::Mixed => {
+            let message = format!("--precision mixed is for GPUs, and this is the CPU ({why}): see `calotype devices`");
+            Err(WrongUse(message).into())
+        }
+    };
+    let gpu = |select, why| gpu(select, precision, why);
     match wanted.unwrap_or("auto") {
-        "cpu" => cpu(threads, "as asked for"),
+        "cpu" => cpu("as asked for"),
         "gpu" => gpu(Select::Auto, "as asked for"),
         "auto" => {
             let found = pollster::block_on(adapters());
             match found.iter().any(|a| a.kind != DeviceKind::SoftwareGpu) {
                 true => gpu(Select::Auto, "the best real GPU"),
-                false => cpu(threads, &why_no_gpu(&found)),
+                false => cpu(&why_no_gpu(&found)),
             }
         }
         other => gpu(other.parse().map_or_else(|_| Select::Name(other.to_owned()), Select::Index), "as asked for"),
@@ -84,7 +100,8 @@ pub fn open(wanted: Option<&str>, threads: usize) -> Result<Opened> {
 pub fn reopen(wanted: Option<&str>, run: &DeviceConfig, threads: usize) -> Result<Opened> {
     let is_cpu = run.kind == "cpu";
     let own = if is_cpu { "cpu" } else { run.name.as_str() };
-    let mut opened = open(Some(wanted.unwrap_or(own)), threads).with_context(|| format!("the run began on {}", run.name))?;
+    let mut opened = open_at(Some(wanted.unwrap_or(own)), run.precision(), threads)
+        .with_context(|| format!("the run began on {}", run.name))?;
     let now = opened.config();
     if now.kind != run.kind || (!is_cpu && now.name != run.name) {
         let message = format!(
@@ -121,10 +138,10 @@ fn cpu(threads: usize, why: &str) -> Result<Opened> {
     Ok(Opened::Cpu(Box::new(cpu)))
 }
 
-fn gpu(select: Select, why: &str) -> Result<Opened> {
+fn gpu(select: Select, precision: Precision, why: &str) -> Result<Opened> {
     let cache = cache_path(&select);
     let pipeline_cache = cache.as_ref().and_then(|path| fs::read(path).ok());
-    let options = OpenOptions { select, pipeline_cache, ..OpenOptions::default() };
+    let options = OpenOptions { select, precision, pipeline_cache, ..OpenOptions::default() };
     let mut gpu = pollster::block_on(GpuDevice::open(&options)).context("--device (`cpu` is always there)")?;
     note(&format!("device: {} ({why})", gpu.description()));
     if let Some(tiles) = tiles::known(gpu.description()) {

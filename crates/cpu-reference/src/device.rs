@@ -97,6 +97,7 @@ impl<T: Float> Cpu<T> {
             step_bytes: 0,
             staging_copies: 0,
             guard_bands: false,
+            precision: calotype_graph::Precision::Full,
         };
         Cpu {
             profile,

@@ -1,6 +1,6 @@
 //! Which adapters there are, and which one is meant.
 
-use calotype_graph::{DeviceError, DeviceKind};
+use calotype_graph::{DeviceError, DeviceKind, Precision};
 
 /// Which adapter to open.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,6 +38,9 @@ pub struct OpenOptions {
     pub pipeline_cache: Option<Vec<u8>>,
     /// Tests only: planning leaves a gap after each tensor.
     pub guard_bands: bool,
+    /// [`Precision::Mixed`] computes products on matrix units where the adapter offers them, else by rounding their operands as
+    /// matrix units would.
+    pub precision: Precision,
 }
 
 /// What a person may want to know of an adapter's limits.
@@ -118,6 +121,22 @@ async fn all() -> Vec<wgpu::Adapter> {
         ..wgpu::InstanceDescriptor::new_without_display_handle()
     });
     instance.enumerate_adapters(wgpu::Backends::PRIMARY).await
+}
+
+/// What the cooperative core needs of a device.
+pub(crate) const MATRIX_FEATURES: wgpu::Features =
+    wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX.union(wgpu::Features::SHADER_F16).union(wgpu::Features::SUBGROUP);
+
+/// The size of its subgroups, where mixed precision is wanted and the adapter multiplies 16 x 16 x 16 of f16 into f32 with
+/// subgroups of one size.
+pub(crate) fn matrix_units(adapter: &wgpu::Adapter, precision: Precision) -> Option<u32> {
+    use wgpu::CooperativeScalarType::{F16, F32};
+    let fits =
+        |p: &wgpu::CooperativeMatrixProperties| [p.m_size, p.n_size, p.k_size] == [16; 3] && (p.ab_type, p.cr_type) == (F16, F32);
+    let info = adapter.get_info();
+    let offered = adapter.features().contains(MATRIX_FEATURES) && adapter.cooperative_matrix_properties().iter().any(fits);
+    let one_size = info.subgroup_min_size == info.subgroup_max_size && (8..=64).contains(&info.subgroup_min_size);
+    (precision == Precision::Mixed && offered && one_size).then_some(info.subgroup_min_size)
 }
 
 /// Every adapter of this machine, software ones too.

@@ -10,7 +10,7 @@ use calotype_graph::{
 };
 use futures::channel::oneshot;
 
-use crate::adapter::{AdapterDescription, OpenOptions, ShaderMode, choose};
+use crate::adapter::{AdapterDescription, MATRIX_FEATURES, OpenOptions, ShaderMode, choose, matrix_units};
 use crate::clock::Stopwatch;
 use crate::faults::{Faults, device_error, scoped};
 use crate::loaded::{Compiled, LoadedPlan, Loading, lower};
@@ -54,23 +54,33 @@ impl GpuDevice {
     /// [`DeviceError::NoAdapter`], which lists what there is; what the driver says when it refuses.
     pub async fn open(options: &OpenOptions) -> Result<Self, DeviceError> {
         let (adapter, description) = choose(&options.select).await?;
-        let wanted = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP | wgpu::Features::PIPELINE_CACHE;
+        let mut wanted = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP | wgpu::Features::PIPELINE_CACHE;
+        let units = matrix_units(&adapter, options.precision);
+        if units.is_some() {
+            wanted |= MATRIX_FEATURES;
+        }
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("calotype"),
             required_features: adapter.features() & wanted,
             required_limits: adapter.limits(),
+            experimental_features: match units {
+                // SAFETY: the one experimental feature that is asked for is cooperative matrices, whose kernel keeps its rules: all
+                // of a subgroup arrive at each operation, with the sizes that the adapter named.
+                Some(_) => unsafe { wgpu::ExperimentalFeatures::enabled() },
+                None => wgpu::ExperimentalFeatures::disabled(),
+            },
             ..Default::default()
         };
         let opened = adapter.request_device(&descriptor).await;
         let (device, queue) = opened.map_err(|e| DeviceError::Other(format!("{} cannot be opened: {e}", description.name)))?;
         let faults = Faults::watch(&device);
         let pipelines = Arc::new(Pipelines::new(&device, options.shaders, options.pipeline_cache.as_deref()));
-        let profile = profile(&description, &device.limits(), options.guard_bands)?;
+        let profile = profile(&description, &device.limits(), options.guard_bands, options.precision)?;
         Ok(GpuDevice {
             description,
             device,
             queue,
-            target: Target::new(profile),
+            target: Target { units, ..Target::new(profile) },
             pipelines,
             faults,
             store: Store::default(),
@@ -96,7 +106,7 @@ impl GpuDevice {
     /// Carries out products as this table says from now on, in plans that are loaded later. The table's digest becomes part of the
     /// driver's name, since another tile may change last bits.
     pub fn set_tiles(&mut self, tiles: TileTable) {
-        self.target.profile.driver = driver(&self.description, &tiles);
+        self.target.profile.driver = driver(&self.description, &tiles, self.target.precision);
         self.target.tiles = tiles;
     }
 

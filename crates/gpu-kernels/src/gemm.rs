@@ -1,7 +1,7 @@
 //! The one GEMM core: `shaders/matmul.wgsl` with operand loaders, an address and an epilogue put in.
 
 use calotype_graph::op::conv2d::ConvDims;
-use calotype_graph::{DeviceError, Expr, Instr, Kernel, Place, Step, Type, Write};
+use calotype_graph::{DeviceError, Expr, Instr, Kernel, Place, Precision, Step, Type, Write};
 
 use crate::dispatch::{Dispatch, Element, Table, distinct_reads, folded};
 use crate::generate::Job;
@@ -78,7 +78,13 @@ impl Gemm<'_> {
             Core::Tiled(_) => s,
             Core::Dot(_) => s.section("core", &format!("{blocks}{}", shader!("lib/core_dot")))?,
             Core::Direct(_) => s.section("core", &format!("{blocks}{}", shader!("lib/core_direct")))?,
+            Core::Cooperative { subgroup } => s
+                .section("core", &format!("{blocks}{}", shader!("lib/core_cooperative")))?
+                .sizes(&[("SUBGROUP", subgroup as usize)])?,
         };
+        if target.precision == Precision::Mixed {
+            s = s.section("precision", shader!("lib/precision_mixed"))?;
+        }
         let s = s.sizes(&[
             ("TILE_M", tile.m),
             ("TILE_N", tile.n),
@@ -87,7 +93,9 @@ impl Gemm<'_> {
             ("THREAD_N", tile.thread_n),
         ])?;
         let grid = folded((self.z * tiles_m * tiles_n) as u64)?;
-        Ok(Dispatch { product: Some(shape), ..table.dispatch("matmul", s.finish(), grid) })
+        let enable = if matches!(core, Core::Cooperative { .. }) { "enable f16;\nenable wgpu_cooperative_matrix;\n" } else { "" };
+        let wgsl = format!("{enable}{}", s.finish());
+        Ok(Dispatch { product: Some(shape), ..table.dispatch("matmul", wgsl, grid) })
     }
 
     /// The loader fragment of an operand, written for `a`, and its bindings and parameters.

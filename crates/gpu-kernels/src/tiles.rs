@@ -111,17 +111,24 @@ impl fmt::Display for TileTable {
 pub(crate) struct Target {
     pub profile: DeviceProfile,
     pub tiles: TileTable,
+    /// Size of the subgroups that share matrix units, where these are used.
+    pub units: Option<u32>,
 }
 
 impl Target {
     /// With the rule's tiles alone.
     pub fn new(profile: DeviceProfile) -> Self {
-        Target { profile, tiles: TileTable::default() }
+        Target { profile, tiles: TileTable::default(), units: None }
     }
 
     /// The core for a product.
     pub fn core(&self, shape: ProductShape) -> Core {
         let ProductShape { z, m, n, k } = shape;
+        if let Some(subgroup) = self.units
+            && Core::suits_units(m, n)
+        {
+            return Core::Cooperative { subgroup };
+        }
         let measured = self.tiles.near(shape).map(|way| way.core(m, n));
         measured.unwrap_or_else(|| choose(&self.profile, z, m, n, k))
     }

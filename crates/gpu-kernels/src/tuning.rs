@@ -52,11 +52,19 @@ pub(crate) enum Core {
     Dot(Tile),
     /// In registers alone, for processors that only pretend to have workgroup memory.
     Direct(Tile),
+    /// On matrix units, in mixed precision: four subgroups of this size.
+    Cooperative { subgroup: u32 },
 }
 
 impl Core {
+    /// Whether results [m, n] fill the tiles of matrix units well enough.
+    pub fn suits_units(m: usize, n: usize) -> bool {
+        m > UNITS.m / 4 && n > UNITS.n / 4
+    }
+
     pub fn tile(&self) -> Tile {
         match *self {
+            Core::Cooperative { .. } => UNITS,
             Core::Tiled(tile) | Core::Dot(tile) | Core::Direct(tile) => tile,
         }
     }
@@ -115,6 +123,8 @@ impl Way {
     }
 }
 
+/// Of matrix units: a quarter a subgroup.
+const UNITS: Tile = tile(64, 64, 32, 4, 4);
 const DOT: Tile = tile(4, 4, 4, 4, 4);
 /// Sums from which lanes share them.
 const LONG_SUM: usize = 512;
@@ -182,6 +192,7 @@ mod tests {
             step_bytes: 0,
             staging_copies: 0,
             guard_bands: false,
+            precision: calotype_graph::Precision::Full,
         };
         let gpu = profile(DeviceKind::DiscreteGpu, 256);
         assert_eq!(choose(&gpu, 1, 4096, 4096, 4096), Core::Tiled(LARGE));

@@ -18,6 +18,16 @@ pub enum DeviceKind {
     Cpu,
 }
 
+/// How products (matrix products and convolutions) are computed; everything else is f32 always.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// f32 throughout.
+    #[default]
+    Full,
+    /// Operands rounded to f16, sums in f32: what matrix units do. Coarser by far: about three digits.
+    Mixed,
+}
+
 /// What planning needs to know of a device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeviceProfile {
@@ -45,6 +55,8 @@ pub struct DeviceProfile {
     pub staging_copies: u64,
     /// Tests only: the planner leaves a gap of one alignment unit after each tensor, in every region but the states.
     pub guard_bands: bool,
+    /// How it computes products.
+    pub precision: Precision,
 }
 
 /// A plan on a device.

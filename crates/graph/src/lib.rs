@@ -18,7 +18,9 @@ mod scope;
 mod shape;
 mod tensor;
 
-pub use device::{BoxFuture, CompileJob, Device, DeviceKind, DeviceProfile, HostTime, NonFinite, PlanId, Poll, Ticket};
+pub use device::{
+    BoxFuture, CompileJob, Device, DeviceKind, DeviceProfile, HostTime, NonFinite, PlanId, Poll, Precision, Ticket,
+};
 pub use error::{DeviceError, GraphError, PlanError};
 pub use expr::{Binary, Expr, Instr, Scalar, Unary};
 pub use graph::{Graph, Label, Program};

@@ -87,6 +87,7 @@ mod tests {
             step_bytes: 0,
             staging_copies: 0,
             guard_bands: false,
+            precision: crate::device::Precision::Full,
         }
     }
 

@@ -20,6 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         step_bytes: 0,
         staging_copies: 1,
         guard_bands: false,
+        precision: calotype_graph::Precision::Full,
     };
     let data = DataShape { height: 64, width: 64, channels: 3, n_train: 1000 };
     let model = find("dcgan")?.build(Preset::Paper, &BTreeMap::new(), &data)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-use calotype_graph::{DeviceKind, DeviceProfile};
+use calotype_graph::{DeviceKind, DeviceProfile, Precision};
 use calotype_models::{DataShape, Model, Preset, Setting, Settings, Value, find};
 use serde::{Deserialize, Serialize};
 
@@ -134,11 +134,19 @@ pub struct DeviceConfig {
     /// `cpu`, `discrete-gpu`, `integrated-gpu`, `software-gpu`.
     pub kind: String,
     pub driver: String,
+    /// Whether products are computed in [`Precision::Mixed`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mixed: bool,
 }
 
 impl DeviceConfig {
     pub fn of(profile: &DeviceProfile) -> Self {
-        DeviceConfig { name: profile.name.clone(), kind: kind_name(profile.kind).to_owned(), driver: profile.driver.clone() }
+        let (name, driver) = (profile.name.clone(), profile.driver.clone());
+        DeviceConfig { name, kind: kind_name(profile.kind).to_owned(), driver, mixed: profile.precision == Precision::Mixed }
+    }
+
+    pub fn precision(&self) -> Precision {
+        if self.mixed { Precision::Mixed } else { Precision::Full }
     }
 }
 

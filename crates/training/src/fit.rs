@@ -124,6 +124,7 @@ mod tests {
             step_bytes: 256,
             staging_copies: 3,
             guard_bands: false,
+            precision: calotype_graph::Precision::Full,
         }
     }
 

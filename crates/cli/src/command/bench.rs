@@ -34,7 +34,7 @@ struct Export<'a> {
 
 fn train(args: &BenchTrainArgs, threads: usize) -> Result<Ending> {
     let material = Material::open(&wanted(&args.model, &args.with, None, None)?)?;
-    let mut opened = device::open(args.with.device.as_deref(), threads)?;
+    let mut opened = device::open_at(args.with.device.as_deref(), args.with.precision(), threads)?;
     let profile = planning_profile(opened.device().profile());
     let plan = plans(material.model.as_ref(), material.model.batch(), &profile)?.training;
     let measured = measure(material.model.as_ref(), opened.device(), &plan, Loader { threads }, args.steps as usize)?;

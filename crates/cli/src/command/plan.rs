@@ -16,7 +16,7 @@ const LARGEST: usize = 5;
 
 pub fn run(args: &PlanArgs, threads: usize) -> Result<Ending> {
     let material = Material::open(&wanted(&args.model, &args.with, None, None)?)?;
-    let mut opened = device::open(args.with.device.as_deref(), threads)?;
+    let mut opened = device::open_at(args.with.device.as_deref(), args.with.precision(), threads)?;
     let profile = planning_profile(opened.device().profile());
     let batch = material.model.batch();
     let plans = plans(material.model.as_ref(), batch, &profile)?;

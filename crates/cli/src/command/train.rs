@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use calotype_data::DatasetSpec;
+use calotype_graph::Precision;
 use calotype_training::{
     Checkpoint, Interrupt, Loader, Lock, Material, Outcome, Plans, Progress, RunConfig, RunFolder, Setup, Trainer, TrainingError,
     duration, metrics, planning_profile, plans, restore_newest, write_atomically,
@@ -47,7 +48,7 @@ fn fresh(args: &TrainArgs, threads: usize) -> Result<Ready> {
     let model = args.model.as_deref().unwrap_or_default();
     let material = Material::open(&wanted(model, &args.with, args.steps, args.seed)?)?;
     let batches = material.batches()?;
-    let mut opened = device::open(args.with.device.as_deref(), threads)?;
+    let mut opened = device::open_at(args.with.device.as_deref(), args.with.precision(), threads)?;
     let plans = plans(material.model.as_ref(), material.model.batch(), &planning_profile(opened.device().profile()))?;
     let config = material.config(opened.config());
     let path = match &args.out {
@@ -118,6 +119,10 @@ fn agree(args: &TrainArgs, run: &Path, config: &RunConfig) -> Result<()> {
             PresetArg::Paper => "paper",
         };
         differ("preset", &config.preset, given)?;
+    }
+    if args.with.precision.is_some_and(|given| Precision::from(given) != config.device.precision()) {
+        let name = |precision| if precision == Precision::Mixed { "mixed" } else { "full" };
+        differ("precision", name(config.device.precision()), name(args.with.precision()))?;
     }
     if let Some(seed) = args.seed {
         differ("seed", &config.seed.to_string(), &seed.to_string())?;

@@ -9,7 +9,7 @@ use super::device;
 use crate::adapter::ShaderMode;
 use crate::tiles::{ProductShape, TileTable};
 
-const PRODUCTS: [&str; 4] = ["matmul", "conv2d", "conv2d_transpose", "conv2d_weight_grad"];
+pub(super) const PRODUCTS: [&str; 4] = ["matmul", "conv2d", "conv2d_transpose", "conv2d_weight_grad"];
 
 /// Runs the checks of these cases, planned as for such a device, and reports all that fail.
 fn hold(shaders: ShaderMode, pretend: Option<(DeviceKind, u32)>, wanted: impl Fn(&Case) -> bool) {

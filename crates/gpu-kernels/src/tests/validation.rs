@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use calotype_graph::{DeviceKind, DeviceProfile, PlanOptions, op, plan};
+use calotype_graph::{DeviceKind, DeviceProfile, PlanOptions, Precision, op, plan};
 use calotype_parity::checks;
 
 use crate::tiles::Target;
@@ -11,7 +11,14 @@ use crate::tiles::Target;
 fn validate(wgsl: &str) -> Result<naga::Module, String> {
     let module = naga::front::wgsl::parse_str(wgsl).map_err(|e| e.emit_to_string(wgsl))?;
     let flags = naga::valid::ValidationFlags::all();
-    let mut validator = naga::valid::Validator::new(flags, naga::valid::Capabilities::empty());
+    // quantizeToF16 is for all; what must be enabled is for the adapters that offer it.
+    let mut capabilities = naga::valid::Capabilities::SHADER_FLOAT16_IN_FLOAT32;
+    if wgsl.starts_with("enable ") {
+        capabilities |= naga::valid::Capabilities::SHADER_FLOAT16
+            | naga::valid::Capabilities::COOPERATIVE_MATRIX
+            | naga::valid::Capabilities::SUBGROUP;
+    }
+    let mut validator = naga::valid::Validator::new(flags, capabilities);
     validator.validate(&module).map_err(|e| e.emit_to_string(wgsl))?;
     Ok(module)
 }
@@ -30,6 +37,7 @@ fn profile(kind: DeviceKind, parallelism: u32) -> DeviceProfile {
         step_bytes: 512,
         staging_copies: 3,
         guard_bands: false,
+        precision: calotype_graph::Precision::Full,
     }
 }
 
@@ -57,8 +65,14 @@ fn every_file_stands_alone_and_has_its_stem_for_entry_point() {
 #[test]
 fn every_composition_is_valid() {
     let mut seen = BTreeSet::new();
-    for (kind, parallelism) in [(DeviceKind::DiscreteGpu, 1), (DeviceKind::DiscreteGpu, 256), (DeviceKind::SoftwareGpu, 16)] {
-        let target = Target::new(profile(kind, parallelism));
+    use DeviceKind::{DiscreteGpu, SoftwareGpu};
+    let full = [(DiscreteGpu, 1), (DiscreteGpu, 256), (SoftwareGpu, 16)].map(|(kind, n)| Target::new(profile(kind, n)));
+    let mixed = [(SoftwareGpu, None), (DiscreteGpu, None), (DiscreteGpu, Some(32)), (DiscreteGpu, Some(64))];
+    let mixed = mixed.map(|(kind, units)| {
+        let profile = DeviceProfile { precision: Precision::Mixed, ..profile(kind, 256) };
+        Target { units, ..Target::new(profile) }
+    });
+    for target in full.into_iter().chain(mixed) {
         for check in checks(op::cases()) {
             let program = check.program().unwrap_or_else(|e| panic!("{}: {e}", check.name()));
             for options in [PlanOptions::default(), PlanOptions { simplify: false, fuse: false }] {
