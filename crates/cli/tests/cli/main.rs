@@ -4,5 +4,6 @@ mod commands;
 #[cfg(unix)]
 mod interruptions;
 mod measuring;
+mod precision;
 mod refusals;
 mod support;

@@ -19,7 +19,7 @@ fn says(ended: &Ended, parts: &[&str]) {
 }
 
 /// Whether the first adapter answers, software ones included. Where GPUs are required, it must.
-fn has_adapter(place: &Place) -> bool {
+pub fn has_adapter(place: &Place) -> bool {
     let there = place.run(&["devices"]).ok().stdout.lines().any(|l| l.starts_with("0 "));
     assert!(there || std::env::var("CALOTYPE_GPU").as_deref() != Ok("require"), "no adapter, and one is required");
     there

@@ -12,7 +12,7 @@ pub const TINY: &[&str] =
 /// Training after which images depend on their latents visibly, unlike those of a few steps.
 pub const LIVELY: &[&str] = &["--steps", "40", "--set", "lr=0.02"];
 
-/// A working folder of its own, with no caches from elsewhere.
+/// A working folder of its own, with no caches of ours from elsewhere.
 pub struct Place(TempDir);
 
 /// How a command ended.
@@ -35,6 +35,13 @@ impl Place {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("calotype"));
         command.args(args).current_dir(self.0.path()).env("XDG_CACHE_HOME", self.path("cache"));
         command.env_remove("RUST_LOG").env_remove("CALOTYPE_DATA");
+        // The software driver's compiled shaders belong to nobody, and cost seconds.
+        if let Some(cache) = std::env::var_os("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))
+        {
+            command.env("MESA_SHADER_CACHE_DIR", cache);
+        }
         command
     }
 
