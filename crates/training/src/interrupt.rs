@@ -29,9 +29,9 @@ impl Interrupt {
             if shared.asked.swap(true, Ordering::SeqCst) {
                 // Closed output is no reason to stay.
                 let _ = writeln!(err, "stopped at once; the last checkpoint is whole");
-                if let Some(line) = shared.last_line.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+                shared.with_last_line(|line| {
                     let _ = writeln!(std::io::stdout(), "{line}");
-                }
+                });
                 std::process::exit(EXIT);
             }
             let _ = writeln!(err, "\nfinishing this step; again to stop at once");
@@ -40,9 +40,15 @@ impl Interrupt {
         Ok(interrupt)
     }
 
-    /// What a second Ctrl-C still prints to standard output.
+    /// What [`Interrupt::with_last_line`] gives, or a second Ctrl-C prints to standard output before it.
     pub fn set_last_line(&self, line: String) {
         *self.last_line.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
+    }
+
+    /// Gives the last line to be printed, once, to whoever comes first; the other waits until it is.
+    pub fn with_last_line<R>(&self, print: impl FnOnce(&str) -> R) -> Option<R> {
+        let mut line = self.last_line.lock().unwrap_or_else(PoisonError::into_inner);
+        line.take().map(|line| print(&line))
     }
 
     pub fn asked(&self) -> bool {

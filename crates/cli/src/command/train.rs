@@ -22,9 +22,11 @@ pub fn run(args: &TrainArgs, threads: usize) -> Result<Ending> {
         Some(run) => resume(args, run, threads)?,
         None => fresh(args, threads)?,
     };
-    let trained = ready.train(threads);
+    let interrupt = Interrupt::install()?;
+    interrupt.set_last_line(ready.folder.path().display().to_string());
+    let trained = ready.train(&interrupt, threads);
     // The last line of standard output, whatever the ending.
-    print(&ready.folder.path().display().to_string())?;
+    interrupt.with_last_line(print).transpose()?;
     ready.opened.keep_pipelines();
     ready.tell(trained)
 }
@@ -147,10 +149,8 @@ fn agree(args: &TrainArgs, run: &Path, config: &RunConfig) -> Result<()> {
 }
 
 impl Ready {
-    fn train(&mut self, threads: usize) -> Result<Outcome, TrainingError> {
+    fn train(&mut self, interrupt: &Interrupt, threads: usize) -> Result<Outcome, TrainingError> {
         self.announce();
-        let interrupt = Interrupt::install()?;
-        interrupt.set_last_line(self.folder.path().display().to_string());
         let mut progress = Progress::new();
         let setup = Setup {
             config: &self.config,
@@ -161,7 +161,7 @@ impl Ready {
             plans: &self.plans,
             loader: Loader { threads },
             progress: &mut progress,
-            interrupt: &interrupt,
+            interrupt,
         };
         Trainer::new(setup, self.from.as_ref())?.run()
     }
