@@ -1,40 +1,41 @@
 // blocks — 4 x 4 elements of an operand of matmul, whichever way it lies in memory: a vector for each of four steps of k.
-// For steps beyond the end: loaders may only be asked for steps inside.
+// Steps beyond the end are zeros: loaders may only be asked for steps inside. Rows come by name: an array of them is memory
+// to drivers that do not unroll loops.
 const ZERO: vec4<f32> = vec4<f32>();
 
 // a at rows r..r+4 and steps k..k+4.
-fn a_block(rows: ptr<function, array<ARow, THREAD_M>>, r: u32, k: u32, k_end: u32) -> mat4x4<f32> {
+fn a_block(r0: ARow, r1: ARow, r2: ARow, r3: ARow, k: u32, k_end: u32) -> mat4x4<f32> {
     if (A_ALONG_K) {
         return transpose(mat4x4<f32>(
-            a_quad((*rows)[r], k),
-            a_quad((*rows)[r + 1u], k),
-            a_quad((*rows)[r + 2u], k),
-            a_quad((*rows)[r + 3u], k),
+            a_quad(r0, k),
+            a_quad(r1, k),
+            a_quad(r2, k),
+            a_quad(r3, k),
         ));
     }
     return mat4x4<f32>(
-        a_quad((*rows)[r], k),
-        select(ZERO, a_quad((*rows)[r], min(k + 1u, k_end - 1u)), k + 1u < k_end),
-        select(ZERO, a_quad((*rows)[r], min(k + 2u, k_end - 1u)), k + 2u < k_end),
-        select(ZERO, a_quad((*rows)[r], min(k + 3u, k_end - 1u)), k + 3u < k_end),
+        a_quad(r0, k),
+        select(ZERO, a_quad(r0, min(k + 1u, k_end - 1u)), k + 1u < k_end),
+        select(ZERO, a_quad(r0, min(k + 2u, k_end - 1u)), k + 2u < k_end),
+        select(ZERO, a_quad(r0, min(k + 3u, k_end - 1u)), k + 3u < k_end),
     );
 }
 
 // b at columns r..r+4, likewise.
-fn b_block(rows: ptr<function, array<BRow, THREAD_N>>, r: u32, k: u32, k_end: u32) -> mat4x4<f32> {
+fn b_block(r0: BRow, r1: BRow, r2: BRow, r3: BRow, k: u32, k_end: u32) -> mat4x4<f32> {
     if (B_ALONG_K) {
         return transpose(mat4x4<f32>(
-            b_quad((*rows)[r], k),
-            b_quad((*rows)[r + 1u], k),
-            b_quad((*rows)[r + 2u], k),
-            b_quad((*rows)[r + 3u], k),
+            b_quad(r0, k),
+            b_quad(r1, k),
+            b_quad(r2, k),
+            b_quad(r3, k),
         ));
     }
     return mat4x4<f32>(
-        b_quad((*rows)[r], k),
-        select(ZERO, b_quad((*rows)[r], min(k + 1u, k_end - 1u)), k + 1u < k_end),
-        select(ZERO, b_quad((*rows)[r], min(k + 2u, k_end - 1u)), k + 2u < k_end),
-        select(ZERO, b_quad((*rows)[r], min(k + 3u, k_end - 1u)), k + 3u < k_end),
+        b_quad(r0, k),
+        select(ZERO, b_quad(r0, min(k + 1u, k_end - 1u)), k + 1u < k_end),
+        select(ZERO, b_quad(r0, min(k + 2u, k_end - 1u)), k + 2u < k_end),
+        select(ZERO, b_quad(r0, min(k + 3u, k_end - 1u)), k + 3u < k_end),
     );
 }
 

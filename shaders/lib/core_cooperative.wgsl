@@ -76,13 +76,13 @@ fn matmul(
         for (var block = thread; block < BLOCKS; block += WG_SIZE) {
             let q = select(block % QUADS_M, block / QUADS_K, A_ALONG_K) * 4u;
             let k = select(block / QUADS_M, block % QUADS_K, A_ALONG_K) * 4u;
-            var rows: array<ARow, 4>;
-            for (var i = 0u; i < 4u; i++) {
-                rows[i] = a_row(z, m0 + q + i);
-            }
+            let r0 = a_row(z, m0 + q);
+            let r1 = a_row(z, m0 + q + 1u);
+            let r2 = a_row(z, m0 + q + 2u);
+            let r3 = a_row(z, m0 + q + 3u);
             var v = mat4x4<f32>();
             if (k0 + k < k_end) {
-                v = a_block(&rows, 0u, k0 + k, k_end);
+                v = a_block(r0, r1, r2, r3, k0 + k, k_end);
             }
             for (var i = 0u; i < 4u; i++) {
                 keep_a((k + i) * TILE_M + q, v[i]);
@@ -91,13 +91,13 @@ fn matmul(
         for (var block = thread; block < BLOCKS; block += WG_SIZE) {
             let q = select(block % QUADS_N, block / QUADS_K, B_ALONG_K) * 4u;
             let k = select(block / QUADS_N, block % QUADS_K, B_ALONG_K) * 4u;
-            var rows: array<BRow, 4>;
-            for (var i = 0u; i < 4u; i++) {
-                rows[i] = b_row(z, n0 + q + i);
-            }
+            let r0 = b_row(z, n0 + q);
+            let r1 = b_row(z, n0 + q + 1u);
+            let r2 = b_row(z, n0 + q + 2u);
+            let r3 = b_row(z, n0 + q + 3u);
             var v = mat4x4<f32>();
             if (k0 + k < k_end) {
-                v = b_block(&rows, 0u, k0 + k, k_end);
+                v = b_block(r0, r1, r2, r3, k0 + k, k_end);
             }
             for (var i = 0u; i < 4u; i++) {
                 keep_b((k + i) * TILE_N + q, v[i]);

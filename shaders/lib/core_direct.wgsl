@@ -33,10 +33,10 @@ fn matmul(
     for (var k = k_begin; k < k_end; k += 4u) {
         var bs: array<mat4x4<f32>, THREAD_QN>;
         for (var h = 0u; h < THREAD_QN; h++) {
-            bs[h] = narrow_block(b_block(&b_rows, h * 4u, k, k_end));
+            bs[h] = narrow_block(b_block(b_rows[h * 4u], b_rows[h * 4u + 1u], b_rows[h * 4u + 2u], b_rows[h * 4u + 3u], k, k_end));
         }
         for (var g = 0u; g < THREAD_QM; g++) {
-            let av = narrow_block(a_block(&a_rows, g * 4u, k, k_end));
+            let av = narrow_block(a_block(a_rows[g * 4u], a_rows[g * 4u + 1u], a_rows[g * 4u + 2u], a_rows[g * 4u + 3u], k, k_end));
             for (var h = 0u; h < THREAD_QN; h++) {
                 let at = g * 4u * THREAD_QN + h;
                 let bv = bs[h];

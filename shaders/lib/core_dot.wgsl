@@ -19,17 +19,19 @@ fn matmul(
     let k_stop = select(p.size_k, min(k_begin + p.k_part, p.size_k), SPLIT_K);
     let k_end = select(0u, k_stop, z < p.size_z);
 
-    var a_rows: array<ARow, THREAD_M>;
-    var b_rows: array<BRow, THREAD_N>;
-    for (var i = 0u; i < 4u; i++) {
-        a_rows[i] = a_row(z, m0 + i);
-        b_rows[i] = b_row(z, n0 + i);
-    }
+    let a0 = a_row(z, m0);
+    let a1 = a_row(z, m0 + 1u);
+    let a2 = a_row(z, m0 + 2u);
+    let a3 = a_row(z, m0 + 3u);
+    let b0 = b_row(z, n0);
+    let b1 = b_row(z, n0 + 1u);
+    let b2 = b_row(z, n0 + 2u);
+    let b3 = b_row(z, n0 + 3u);
     var acc = mat4x4<f32>();
     for (var k = k_begin + lane * 4u; k < k_end; k += LANES * 4u) {
         // Σ over four steps of the outer products b_k a_kᵀ: column i holds row i of the result.
-        let b_k = narrow_block(b_block(&b_rows, 0u, k, k_end));
-        acc += b_k * transpose(narrow_block(a_block(&a_rows, 0u, k, k_end)));
+        let b_k = narrow_block(b_block(b0, b1, b2, b3, k, k_end));
+        acc += b_k * transpose(narrow_block(a_block(a0, a1, a2, a3, k, k_end)));
     }
     sums[lane] = acc;
     for (var half = LANES / 2u; half > 0u; half /= 2u) {

@@ -78,6 +78,7 @@ impl Gemm<'_> {
             Core::Tiled(_) => s,
             Core::Dot(_) => s.section("core", &format!("{blocks}{}", shader!("lib/core_dot")))?,
             Core::Direct(_) => s.section("core", &format!("{blocks}{}", shader!("lib/core_direct")))?,
+            Core::Named(_) => s.section("core", &format!("{blocks}{}", shader!("lib/core_named")))?,
             Core::Cooperative { subgroup } => s
                 .section("core", &format!("{blocks}{}", shader!("lib/core_cooperative")))?
                 .sizes(&[("SUBGROUP", subgroup as usize)])?,

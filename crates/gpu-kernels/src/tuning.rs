@@ -3,7 +3,7 @@
 use calotype_graph::{DeviceKind, DeviceProfile};
 
 /// Version of the table below: raised whenever another tile may be chosen, since that may change last bits. A run keeps it.
-pub const TILE_TABLE: u32 = 1;
+pub const TILE_TABLE: u32 = 2;
 
 /// A kernel's tile of the result, its depth, and the part of one invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +52,8 @@ pub(crate) enum Core {
     Dot(Tile),
     /// In registers alone, for processors that only pretend to have workgroup memory.
     Direct(Tile),
+    /// The same, without arrays: for drivers that do not unroll loops.
+    Named(Tile),
     /// On matrix units, in mixed precision: four subgroups of this size.
     Cooperative { subgroup: u32 },
 }
@@ -65,7 +67,7 @@ impl Core {
     pub fn tile(&self) -> Tile {
         match *self {
             Core::Cooperative { .. } => UNITS,
-            Core::Tiled(tile) | Core::Dot(tile) | Core::Direct(tile) => tile,
+            Core::Tiled(tile) | Core::Dot(tile) | Core::Direct(tile) | Core::Named(tile) => tile,
         }
     }
 }
@@ -80,10 +82,11 @@ pub(crate) enum Way {
     Wide,
     Dot,
     Direct,
+    Named,
 }
 
 impl Way {
-    pub const ALL: [Way; 7] = [Way::Large, Way::Medium, Way::Small, Way::Tall, Way::Wide, Way::Dot, Way::Direct];
+    pub const ALL: [Way; 8] = [Way::Large, Way::Medium, Way::Small, Way::Tall, Way::Wide, Way::Dot, Way::Direct, Way::Named];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -94,6 +97,7 @@ impl Way {
             Way::Wide => "wide",
             Way::Dot => "dot",
             Way::Direct => "direct",
+            Way::Named => "named",
         }
     }
 
@@ -107,6 +111,7 @@ impl Way {
             Way::Wide => Core::Tiled(WIDE),
             Way::Dot => Core::Dot(DOT),
             Way::Direct => Core::Direct(direct(m, n)),
+            Way::Named => Core::Named(direct(m, n)),
         }
     }
 
@@ -118,7 +123,7 @@ impl Way {
             Way::Tall => n <= 64,
             Way::Wide => m <= 64,
             Way::Dot => z * m.div_ceil(DOT.m) * n.div_ceil(DOT.n) <= 1 << 14,
-            Way::Small | Way::Direct => true,
+            Way::Small | Way::Direct | Way::Named => true,
         }
     }
 }
@@ -132,7 +137,8 @@ const LONG_SUM: usize = 512;
 /// The core for a result of z products [m, n] over k.
 pub(crate) fn choose(profile: &DeviceProfile, z: usize, m: usize, n: usize, k: usize) -> Core {
     if profile.kind == DeviceKind::SoftwareGpu {
-        return Core::Direct(direct(m, n));
+        let tile = direct(m, n);
+        return if profile.name.contains("SwiftShader") { Core::Named(tile) } else { Core::Direct(tile) };
     }
     // With so few tiles most of the device would idle through a long sum.
     if k >= LONG_SUM && 8 * z * m.div_ceil(SMALL.m) * n.div_ceil(SMALL.n) <= profile.parallelism as usize {
@@ -204,5 +210,7 @@ mod tests {
         let software = profile(DeviceKind::SoftwareGpu, 16);
         assert_eq!(choose(&software, 1, 1024, 1024, 1024), Core::Direct(tile(64, 64, 4, 8, 8)));
         assert_eq!(choose(&software, 1, 1024, 3, 64), Core::Direct(tile(512, 4, 4, 8, 4)));
+        let second = DeviceProfile { name: "SwiftShader Device (Subzero)".to_owned(), ..software };
+        assert_eq!(choose(&second, 1, 1024, 1024, 1024), Core::Named(tile(64, 64, 4, 8, 8)));
     }
 }

@@ -72,7 +72,8 @@ fn every_composition_is_valid() {
         let profile = DeviceProfile { precision: Precision::Mixed, ..profile(kind, 256) };
         Target { units, ..Target::new(profile) }
     });
-    for target in full.into_iter().chain(mixed) {
+    let named = DeviceProfile { name: "SwiftShader".to_owned(), ..profile(SoftwareGpu, 16) };
+    for target in full.into_iter().chain(mixed).chain([Target::new(named)]) {
         for check in checks(op::cases()) {
             let program = check.program().unwrap_or_else(|e| panic!("{}: {e}", check.name()));
             for options in [PlanOptions::default(), PlanOptions { simplify: false, fuse: false }] {
