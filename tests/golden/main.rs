@@ -1,5 +1,6 @@
 //! Against PyTorch: the vectors in `assets/golden`, on every device. Layouts are PyTorch's there and turned here.
 
+mod basics;
 mod indexing;
 mod losses;
 mod lstm;
@@ -26,6 +27,7 @@ const CLOSE: Tolerance = Tolerance { atol: 3e-5, rtol: 2e-5 };
 
 fn main() -> std::process::ExitCode {
     let mut suite = Suite::new();
+    suite.devices("basics", basics::basics);
     suite.devices("conv2d", conv2d);
     suite.devices("conv2d_transpose", conv2d_transpose);
     suite.devices("batch_norm", batch_norm);
