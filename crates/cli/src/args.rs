@@ -109,7 +109,7 @@ pub struct ModelArgs {
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
 
-    /// `mixed` rounds what is multiplied to 16 bits, on a GPU's matrix units where it offers them: faster there, and coarser
+    /// `mixed` rounds what is multiplied to 16 bits, for a GPU's matrix units where it offers them; coarser, and for GPUs only
     #[arg(long, value_enum, value_name = "full|mixed")]
     pub precision: Option<PrecisionArg>,
 }

@@ -33,13 +33,9 @@ impl TileTable {
         self.0.len()
     }
 
-    /// Whether this very shape was measured.
-    pub fn has(&self, shape: ProductShape) -> bool {
-        self.0.iter().any(|(s, _)| *s == shape)
-    }
-
     /// Ways in which a product of this shape may be carried out, by name.
-    pub fn candidates(shape: ProductShape) -> Vec<&'static str> {
+    #[cfg(test)]
+    pub(crate) fn candidates(shape: ProductShape) -> Vec<&'static str> {
         Way::ALL.into_iter().filter(|w| w.suits(shape.z, shape.m, shape.n)).map(Way::name).collect()
     }
 
