@@ -53,6 +53,10 @@ impl Device for Tidy<'_> {
         self.device.submit(id, inputs)
     }
 
+    fn replay(&mut self, id: PlanId, n: usize) -> Result<(), DeviceError> {
+        self.device.replay(id, n)
+    }
+
     fn poll(&mut self, until: Poll) -> Result<(), DeviceError> {
         self.device.poll(until)
     }

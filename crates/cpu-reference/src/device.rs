@@ -148,8 +148,8 @@ impl<T: Float> Cpu<T> {
         Ok(self.store.len() - 1)
     }
 
-    /// Carries out all steps of a plan; `after` sees what each has written.
-    fn replay(&mut self, id: PlanId, mut after: impl FnMut(usize, &Step, &mut Table<T>) + Send) -> Result<(), DeviceError> {
+    /// Carries out all steps of a plan this many times; `after` sees what each has written.
+    fn carry_out(&mut self, id: PlanId, times: usize, mut after: impl FnMut(usize, &Step, &mut Table<T>) + Send) -> Result<(), DeviceError> {
         let start = Instant::now();
         let p = self.plans.get_mut(&id.0).ok_or(DeviceError::UnknownPlan)?;
         let take = |&slot: &usize| {
@@ -164,12 +164,14 @@ impl<T: Float> Cpu<T> {
         );
         let executor = &*self.executor;
         executor.enter(&mut || {
-            for (n, (step, prepared)) in p.plan.steps.iter().zip(&p.steps).enumerate() {
-                // SAFETY: the plan was checked when it was loaded, and the regions were allocated for it; a state that a
-                // plan uses cannot be removed.
-                let operands = unsafe { table.operands(step) };
-                executor.run(step, prepared, operands);
-                after(n, step, &mut table);
+            for _ in 0..times {
+                for (n, (step, prepared)) in p.plan.steps.iter().zip(&p.steps).enumerate() {
+                    // SAFETY: the plan was checked when it was loaded, and the regions were allocated for it; a state that a
+                    // plan uses cannot be removed.
+                    let operands = unsafe { table.operands(step) };
+                    executor.run(step, prepared, operands);
+                    after(n, step, &mut table);
+                }
             }
         });
         for (&slot, memory) in p.slots.iter().zip(states) {
@@ -178,7 +180,7 @@ impl<T: Float> Cpu<T> {
             }
         }
         self.host_time.n_submissions += 1;
-        self.host_time.n_dispatches += p.plan.steps.len() as u64;
+        self.host_time.n_dispatches += (times * p.plan.steps.len()) as u64;
         self.host_time.encode_submit_s += start.elapsed().as_secs_f64();
         Ok(())
     }
@@ -215,7 +217,7 @@ impl<T: Float> Cpu<T> {
         self.upload_host(id, inputs)?;
         let mut seconds = Vec::with_capacity(self.loaded(id)?.plan.steps.len());
         let mut last = Instant::now();
-        self.replay(id, |_, _, _| {
+        self.carry_out(id, 1, |_, _, _| {
             let now = Instant::now();
             seconds.push((now - last).as_secs_f64());
             last = now;
@@ -231,7 +233,7 @@ impl<T: Float> Cpu<T> {
     pub fn time_replays(&mut self, id: PlanId, inputs: &[(&str, &HostTensor)], n: u32) -> Result<f64, DeviceError> {
         self.upload_host(id, inputs)?;
         let start = Instant::now();
-        (0..n.max(1)).try_for_each(|_| self.replay(id, |_, _, _| ()))?;
+        self.carry_out(id, n.max(1) as usize, |_, _, _| ())?;
         Ok(start.elapsed().as_secs_f64() / f64::from(n.max(1)))
     }
 
@@ -242,7 +244,7 @@ impl<T: Float> Cpu<T> {
     /// A missing input, or one of another length.
     pub fn submit_f64(&mut self, id: PlanId, inputs: &[(&str, &[f64])]) -> Result<Vec<Vec<f64>>, DeviceError> {
         self.upload(id, inputs, |value, port, to| store_f64(&port.name, &port.ty, value, to))?;
-        self.replay(id, |_, _, _| ())?;
+        self.carry_out(id, 1, |_, _, _| ())?;
         let p = self.loaded(id)?;
         Ok(p.plan.outputs.iter().map(|port| numbers(&port.ty, of_place(&p.output, &port.place))).collect())
     }
@@ -329,13 +331,20 @@ impl<T: Float> Device for Cpu<T> {
 
     fn submit(&mut self, id: PlanId, inputs: &[(&str, &HostTensor)]) -> Result<Ticket, DeviceError> {
         self.upload_host(id, inputs)?;
-        self.replay(id, |_, _, _| ())?;
+        self.carry_out(id, 1, |_, _, _| ())?;
         let p = self.loaded(id)?;
         let outputs = p.plan.outputs.iter().map(|port| host(&port.ty, of_place(&p.output, &port.place))).collect();
         let ticket = Ticket(self.n_tickets);
         self.n_tickets += 1;
         self.finished.insert(ticket, outputs);
         Ok(ticket)
+    }
+
+    fn replay(&mut self, id: PlanId, n: usize) -> Result<(), DeviceError> {
+        if let Some(port) = self.loaded(id)?.plan.inputs.first() {
+            return Err(DeviceError::MissingInput(port.name.clone()));
+        }
+        self.carry_out(id, n, |_, _, _| ())
     }
 
     fn poll(&mut self, _until: Poll) -> Result<(), DeviceError> {
@@ -384,7 +393,7 @@ impl<T: Float> Device for Cpu<T> {
     fn find_non_finite(&mut self, id: PlanId, inputs: &[(&str, &HostTensor)]) -> Result<Option<NonFinite>, DeviceError> {
         self.upload_host(id, inputs)?;
         let mut found = None;
-        self.replay(id, |n, step, table| {
+        self.carry_out(id, 1, |n, step, table| {
             if found.is_none()
                 && let Some((element, value)) = Self::first_bad(step, table)
             {

@@ -174,10 +174,18 @@ impl GpuDevice {
         self.plans.get(id.0).and_then(Option::as_ref).ok_or(DeviceError::UnknownPlan)
     }
 
+    /// Submits what was encoded since the watch was started, and says what the host spent on it. A software driver runs the
+    /// kernels before a submission returns: there submitting is not counted.
+    fn hand_over(&self, encoder: wgpu::CommandEncoder, watch: &Stopwatch) -> (wgpu::SubmissionIndex, f64) {
+        let commands = encoder.finish();
+        let encoded = watch.seconds();
+        let index = self.queue.submit([commands]);
+        (index, if self.description.kind == DeviceKind::SoftwareGpu { encoded } else { watch.seconds() })
+    }
+
     /// Encodes and submits a loaded plan; returns the last submission, what will hold its outputs, and the seconds that the
-    /// host spent on it. A software driver runs the kernels before a submission returns: there submitting is not counted.
-    fn replay(&self, plan: &LoadedPlan) -> (wgpu::SubmissionIndex, oneshot::Receiver<Outputs>, f64) {
-        let counts_submit = self.description.kind != DeviceKind::SoftwareGpu;
+    /// host spent on it.
+    fn submit_once(&self, plan: &LoadedPlan) -> (wgpu::SubmissionIndex, oneshot::Receiver<Outputs>, f64) {
         let mut seconds = 0.0;
         let (sender, receiver) = oneshot::channel();
         let target = plan.ring.as_ref().map(|ring| ring.take(&self.device));
@@ -190,10 +198,9 @@ impl GpuDevice {
             if let (true, Some(target), Some(output)) = (last, &target, plan.buffer(Region::Output)) {
                 encoder.copy_buffer_to_buffer(output, 0, target, 0, bytes(plan.plan.output_len));
             }
-            let commands = encoder.finish();
-            let encoded = watch.seconds();
-            index = Some(self.queue.submit([commands]));
-            seconds += if counts_submit { watch.seconds() } else { encoded };
+            let (submitted, spent) = self.hand_over(encoder, &watch);
+            index = Some(submitted);
+            seconds += spent;
         }
         let index = index.unwrap_or_else(|| self.queue.submit([]));
         match target {
@@ -271,7 +278,7 @@ impl Device for GpuDevice {
         let plan = self.loaded(id)?;
         plan.upload(&self.queue, inputs)?;
         let n_dispatches = plan.dispatches.len() as u64;
-        let (index, receiver, seconds) = self.replay(plan);
+        let (index, receiver, seconds) = self.submit_once(plan);
         self.host_time.encode_submit_s += seconds;
         self.host_time.n_submissions += 1;
         self.host_time.n_dispatches += n_dispatches;
@@ -284,6 +291,35 @@ impl Device for GpuDevice {
         }
         self.check()?;
         Ok(ticket)
+    }
+
+    fn replay(&mut self, id: PlanId, n: usize) -> Result<(), DeviceError> {
+        self.check()?;
+        let plan = self.loaded(id)?;
+        if let Some(port) = plan.plan.inputs.first() {
+            return Err(DeviceError::MissingInput(port.name.clone()));
+        }
+        let n_dispatches = (n * plan.dispatches.len()) as u64;
+        let mut seconds = 0.0;
+        let (mut n_submissions, mut left) = (0, n);
+        while left > 0 {
+            let together = plan.runs_together.min(left);
+            for range in &plan.submissions {
+                let watch = Stopwatch::start();
+                let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+                {
+                    let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+                    (0..together).for_each(|_| plan.record(&mut pass, range.clone()));
+                }
+                seconds += self.hand_over(encoder, &watch).1;
+            }
+            n_submissions += 1;
+            left -= together;
+        }
+        self.host_time.encode_submit_s += seconds;
+        self.host_time.n_submissions += n_submissions;
+        self.host_time.n_dispatches += n_dispatches;
+        self.check()
     }
 
     fn poll(&mut self, until: Poll) -> Result<(), DeviceError> {

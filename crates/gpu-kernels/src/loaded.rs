@@ -22,6 +22,8 @@ pub(crate) const EMPTY_BYTES: u64 = 256;
 pub(crate) const STAGING_COPIES: u64 = 3;
 /// Drivers have watchdogs: a submission should not outlast this.
 const SUBMIT_SECONDS: f64 = 0.3;
+/// Runs of a plan in one submission: past this many, encoding the next ones while these run is worth more.
+const MOST_TOGETHER: f64 = 256.0;
 
 /// One dispatch, ready to be encoded.
 pub(crate) struct Recorded {
@@ -45,6 +47,8 @@ pub(crate) struct LoadedPlan {
     pub steps: Vec<Range<usize>>,
     /// Dispatches of each submission.
     pub submissions: Vec<Range<usize>>,
+    /// How many runs of the plan one submission takes when they follow one another: 1 where one run is cut into several.
+    pub runs_together: usize,
     pub ring: Option<Ring>,
     pub n_pipelines: usize,
 }
@@ -81,6 +85,7 @@ impl LoadedPlan {
         let Compiled { lowered, kernels, pipelines } = compiled;
         let region = |len: usize, label: &str| (len > 0).then(|| storage_buffer(l.device, label, bytes(len)));
         let empty = storage_buffer(l.device, "empty", EMPTY_BYTES);
+        let (submissions, runs_together) = submissions(plan, &lowered, l.target.kind);
         let mut loaded = LoadedPlan {
             arenas: plan.arenas.iter().map(|&n| region(n, "arena").unwrap_or_else(|| empty.clone())).collect(),
             states: plan.states.iter().map(|s| store.use_in_plan(l.device, s, l.target.alignment_bytes)).collect(),
@@ -90,7 +95,8 @@ impl LoadedPlan {
             uniforms: Vec::new(),
             dispatches: Vec::new(),
             steps: Vec::new(),
-            submissions: submissions(plan, &lowered, l.target.kind),
+            submissions,
+            runs_together,
             ring: (plan.output_len > 0).then(|| Ring::new(l.device, bytes(plan.output_len), STAGING_COPIES)),
             plan: Arc::clone(plan),
             n_pipelines: 0,
@@ -252,8 +258,9 @@ pub(crate) fn lower(plan: &Plan, target: &Target, limit: usize) -> Result<Vec<Ve
 }
 
 /// Cuts a plan into submissions that stay well under a watchdog's patience, by what its steps cost on such a device. Software
-/// drivers have no watchdog, and each submission would cost the host as much as a hundred dispatches.
-fn submissions(plan: &Plan, lowered: &[Vec<Dispatch>], kind: DeviceKind) -> Vec<Range<usize>> {
+/// drivers have no watchdog, and each submission would cost the host as much as a hundred dispatches. Also how many runs of the
+/// plan fit one submission.
+fn submissions(plan: &Plan, lowered: &[Vec<Dispatch>], kind: DeviceKind) -> (Vec<Range<usize>>, usize) {
     // Rates that slow devices of the kind reach: operations and bytes a second, seconds a dispatch.
     let (flops, bandwidth, overhead) = match kind {
         DeviceKind::DiscreteGpu => (5e11, 5e10, 1e-5),
@@ -271,5 +278,6 @@ fn submissions(plan: &Plan, lowered: &[Vec<Dispatch>], kind: DeviceKind) -> Vec<
         seconds += cost;
     }
     all.push(start..next);
-    all
+    let together = if all.len() > 1 { 1 } else { (SUBMIT_SECONDS / seconds.max(SUBMIT_SECONDS / MOST_TOGETHER)) as usize };
+    (all, together.max(1))
 }

@@ -121,6 +121,13 @@ pub trait Device {
     /// Uploads inputs and starts one step; never waits. Inputs are given by name, in any order, all of them.
     fn submit(&mut self, id: PlanId, inputs: &[(&str, &HostTensor)]) -> Result<Ticket, DeviceError>;
 
+    /// Runs a plan `n` times, one after another, and never waits: the step of a sampler, which finds all that it needs in states.
+    /// Outputs are dropped.
+    ///
+    /// # Errors
+    /// A plan that has inputs: what they would be is not known.
+    fn replay(&mut self, id: PlanId, n: usize) -> Result<(), DeviceError>;
+
     /// Lets finished work be noticed. Call it each step.
     fn poll(&mut self, until: Poll) -> Result<(), DeviceError>;
 

@@ -1,6 +1,7 @@
 //! The compiled form of a graph: steps over fixed places in memory. Devices carry it out; nothing in it changes by step.
 
 use crate::expr::Expr;
+use crate::host::HostTensor;
 use crate::op::Op;
 use crate::shape::{ELEMENT_BYTES, Shape, Type};
 
@@ -161,6 +162,8 @@ pub enum Init {
     },
     /// A counter or other integer state.
     Integer(u32),
+    /// These very values, of the state's type: an order of pixels.
+    Given(HostTensor),
 }
 
 /// How a state lies in PyTorch, for checkpoints that other programs read.

@@ -9,7 +9,8 @@ use calotype_graph::{Graph, GraphError, Init, Mode, Program, Scope, Tensor, Type
 
 use crate::layers::{Kernel, Layers};
 use crate::losses::{bce_fake, bce_real};
-use crate::model::{DataShape, Model, ModelInfo};
+use crate::latent::Latent;
+use crate::model::{DataShape, Descent, Learning, Model, ModelInfo, Values};
 use crate::optimisers::{Adam, AdamInputs, gradients};
 use crate::settings::{Preset, Setting, SettingError, Settings};
 
@@ -58,6 +59,8 @@ fn settings(preset: Preset) -> Vec<Setting> {
 /// A configured DCGAN.
 pub struct Dcgan {
     settings: Settings,
+    /// [size, size, channels].
+    shape: [usize; 3],
     /// Pixels a side.
     size: usize,
     channels: usize,
@@ -69,7 +72,7 @@ pub struct Dcgan {
 
 impl Dcgan {
     /// # Errors
-    /// A size other than 32, 64 and 128.
+    /// A size other than 32, 64 and 128; data that are no pictures.
     pub fn new(settings: Settings, data: &DataShape) -> Result<Self, SettingError> {
         let size = settings.size("size");
         if ![32, 64, 128].contains(&size) {
@@ -79,7 +82,8 @@ impl Dcgan {
         let adam =
             Adam { lr: settings.number("lr"), beta1: settings.number("beta1"), beta2: settings.number("beta2"), eps: 1e-8 };
         let (f, nz) = (settings.size("width"), settings.size("latents"));
-        Ok(Dcgan { size, channels: data.channels, f, nz, adam, settings })
+        let [_, _, channels] = data.picture()?;
+        Ok(Dcgan { shape: [size, size, channels], size, channels, f, nz, adam, settings })
     }
 
     /// 2x stages between 4x4 and the layer nearest to the image.
@@ -126,28 +130,30 @@ impl Model for Dcgan {
         &self.settings
     }
 
-    fn image(&self) -> [usize; 3] {
-        [self.size, self.size, self.channels]
+    fn shape(&self) -> &[usize] {
+        &self.shape
     }
 
-    fn batch(&self) -> usize {
-        self.settings.size("batch")
+    fn values(&self) -> Values {
+        Values::Signed
     }
 
-    fn steps(&self) -> u64 {
-        self.settings.integer("steps")
+    fn learning(&self) -> Learning<'_> {
+        Learning::Descent(self)
     }
 
-    fn latents(&self) -> usize {
-        self.nz
+    fn latent(&self) -> Option<&dyn Latent> {
+        Some(self)
     }
+}
 
+impl Descent for Dcgan {
     /// D on real, D on fake, update D; G through the updated D, update G. The fakes and G's activations are computed once.
     fn training(&self, batch: usize) -> Result<Program, GraphError> {
         let graph = Graph::new("dcgan training");
         let scope = Scope::new(&graph, Mode::Train);
         let (g, d) = (scope.sub("generator"), scope.sub("discriminator"));
-        let real = graph.input("images", Type::f32([batch, self.size, self.size, self.channels]));
+        let real = graph.input("x", Type::f32([batch, self.size, self.size, self.channels]));
         let z = graph.random("z", Distribution::Normal, [batch, self.nz]);
         let fake = self.generator(&g, &z);
 
@@ -164,6 +170,16 @@ impl Model for Dcgan {
         graph.finish()
     }
 
+    fn step_inputs(&self, step: u64, _lr_scale: f64) -> Vec<(&'static str, f32)> {
+        [self.adam.inputs(ADAM_D, step), self.adam.inputs(ADAM_G, step)].concat()
+    }
+}
+
+impl Latent for Dcgan {
+    fn latents(&self) -> usize {
+        self.nz
+    }
+
     fn sampling(&self, batch: usize) -> Result<Program, GraphError> {
         let graph = Graph::new("dcgan sampling");
         let scope = Scope::new(&graph, Mode::Eval);
@@ -171,10 +187,6 @@ impl Model for Dcgan {
         let x = self.generator(&scope.sub("generator"), &z);
         graph.output("images", &(x * 0.5 + 0.5));
         graph.finish()
-    }
-
-    fn step_inputs(&self, step: u64) -> Vec<(&'static str, f32)> {
-        [self.adam.inputs(ADAM_D, step), self.adam.inputs(ADAM_G, step)].concat()
     }
 }
 
@@ -184,16 +196,23 @@ mod tests {
     use std::collections::BTreeMap;
 
     fn build(preset: Preset, given: &[(&str, &str)], channels: usize) -> Result<Box<dyn Model>, SettingError> {
-        let data = DataShape { height: 64, width: 64, channels, n_train: 1000 };
+        let data = DataShape { shape: vec![64, 64, channels], levels: Some(256), n_train: 1000 };
         let given: BTreeMap<String, String> = given.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         INFO.build(preset, &given, &data)
+    }
+
+    fn training(model: &dyn Model, batch: usize) -> Program {
+        match model.learning() {
+            Learning::Descent(descent) => descent.training(batch).expect("it builds"),
+            Learning::Counting(_) => panic!("it learns by descent"),
+        }
     }
 
     /// Parameters of the canonical 64x64 networks with three channels.
     #[test]
     fn the_paper_preset_has_the_canonical_sizes() {
         let model = build(Preset::Paper, &[], 3).expect("defaults are valid");
-        let program = model.training(64).expect("it builds");
+        let program = training(model.as_ref(), 64);
         let count =
             |prefix: &str| -> usize { program.parameters().filter(|s| s.name.starts_with(prefix)).map(|s| s.ty.numel()).sum() };
         assert_eq!(count("generator."), 3_576_704);
@@ -204,10 +223,10 @@ mod tests {
     fn every_size_makes_images_of_that_size() {
         for size in ["32", "64", "128"] {
             let model = build(Preset::Small, &[("size", size), ("width", "2")], 1).expect(size);
-            let program = model.sampling(3).expect(size);
+            let program = model.latent().expect("latents").sampling(3).expect(size);
             let n: usize = size.parse().expect("a number");
             assert_eq!(program.outputs().map(|(_, ty)| ty.shape.dims().to_vec()).collect::<Vec<_>>(), [vec![3, n, n, 1]]);
-            model.training(2).expect(size);
+            training(model.as_ref(), 2);
         }
         assert!(build(Preset::Small, &[("size", "48")], 1).is_err());
     }

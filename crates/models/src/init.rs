@@ -13,6 +13,7 @@ pub fn initial(spec: &StateSpec, seed: u64) -> HostTensor {
         Init::Zeros => HostTensor::f32(shape, vec![0.0; n]),
         Init::Constant(v) => HostTensor::f32(shape, vec![v; n]),
         Init::Integer(v) => HostTensor::u32(shape, vec![v; n]),
+        Init::Given(ref value) => value.clone(),
         Init::Normal { mean, deviation } => {
             HostTensor::f32(shape, (0..n).map(|_| mean + deviation * random.normal()).collect::<Vec<_>>())
         }

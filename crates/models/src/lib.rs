@@ -2,12 +2,18 @@
 //! programs of a training step and of sampling; it knows no device, file or clock.
 
 pub mod dcgan;
+pub mod density;
+pub mod descent;
+pub mod distributions;
 pub mod init;
+mod latent;
 pub mod layers;
 pub mod losses;
 mod model;
 pub mod optimisers;
 mod settings;
 
-pub use model::{DataShape, Model, ModelInfo, all, find};
+pub use density::{Density, Drawing};
+pub use latent::Latent;
+pub use model::{Counting, Counts, DataShape, Descent, Learning, Model, ModelInfo, Validation, Values, all, find};
 pub use settings::{Preset, Setting, SettingError, Settings, Value, nearest};

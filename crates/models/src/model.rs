@@ -4,49 +4,147 @@ use std::collections::BTreeMap;
 
 use calotype_graph::{GraphError, Program};
 
-use crate::dcgan;
+use crate::density::Density;
+use crate::latent::Latent;
 use crate::settings::{Preset, Setting, SettingError, Settings, nearest};
+use crate::dcgan;
 
 /// What a model asks of its data set before it is configured.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DataShape {
-    /// Size of the images as the data set has them.
-    pub height: usize,
-    pub width: usize,
-    pub channels: usize,
+    /// Of a row, as the data set has it: [H, W, C] for images, `[D]` for vectors.
+    pub shape: Vec<usize>,
+    /// Levels of a value; none for continuous ones.
+    pub levels: Option<u32>,
     /// Rows of the training split.
     pub n_train: usize,
 }
 
+impl DataShape {
+    /// [H, W, C] of grey or RGB images.
+    ///
+    /// # Errors
+    /// Vectors; another number of channels.
+    pub fn picture(&self) -> Result<[usize; 3], SettingError> {
+        let unfit = |reason: String| Err(SettingError::Unfit(reason));
+        match *self.shape.as_slice() {
+            [h, w, c @ (1 | 3)] => Ok([h, w, c]),
+            [_, _, c] => unfit(format!("its images have {c} channels, and 1 (grey) or 3 (RGB) are needed")),
+            ref other => unfit(format!("its rows are vectors {other:?}, and images [H, W, C] are needed")),
+        }
+    }
+}
+
+/// What the numbers of a row are, as a model takes and makes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Values {
+    /// -1 to 1.
+    Signed,
+    /// 0, 1, … L-1; bits where L is 2.
+    Levels(u32),
+    /// Real numbers, standardised by the training split.
+    Standardised,
+}
+
 /// A configured model: every setting resolved and checked.
 ///
-/// Programs use these names. Inputs: `images` f32 [B, H, W, C] in [-1, 1]; `seed` u32 [2], `step` u32 [1] (0, 1, …) where
-/// random numbers are drawn; scalars as [`Model::step_inputs`] gives them; `z` f32 [B, latents] for sampling. Outputs of
-/// training: scalar losses by name, in the order in which they are shown. Output of sampling: `images` f32 [B, H, W, C] in
-/// [0, 1].
+/// Programs use these names. Inputs: `x` f32 [B, ..shape], a batch of [`Model::values`]; `seed` u32 [2], `step` u32 [1] (0, 1, …)
+/// where random numbers are drawn; scalars as [`Descent::step_inputs`] gives them. What it can do beside learning, it says by
+/// [`Model::latent`] and [`Model::density`].
 pub trait Model {
     fn info(&self) -> &'static ModelInfo;
 
     fn settings(&self) -> &Settings;
 
-    /// [H, W, C] of what it trains on and makes.
-    fn image(&self) -> [usize; 3];
+    /// Of a row: [H, W, C] or `[D]`.
+    fn shape(&self) -> &[usize];
 
-    /// Default batch and number of steps.
-    fn batch(&self) -> usize;
-    fn steps(&self) -> u64;
+    fn values(&self) -> Values;
 
-    /// Length of a latent vector: standard normal for `sample`.
-    fn latents(&self) -> usize;
+    /// How it comes by its states.
+    fn learning(&self) -> Learning<'_>;
 
-    /// One step of training.
+    /// Images from latents.
+    fn latent(&self) -> Option<&dyn Latent> {
+        None
+    }
+
+    /// Exact log-probabilities.
+    fn density(&self) -> Option<&dyn Density> {
+        None
+    }
+
+    /// Rows of a step.
+    fn batch(&self) -> usize {
+        match self.learning() {
+            Learning::Descent(_) => self.settings().size("batch"),
+            Learning::Counting(_) => COUNTED_BATCH,
+        }
+    }
+
+    /// How many steps it learns for.
+    fn steps(&self) -> u64 {
+        match self.learning() {
+            Learning::Descent(_) => self.settings().integer("steps"),
+            Learning::Counting(_) => 1,
+        }
+    }
+}
+
+/// Rows that a counting model is given at once.
+const COUNTED_BATCH: usize = 64;
+
+/// How a model comes by its states.
+pub enum Learning<'a> {
+    /// By many small steps.
+    Descent(&'a dyn Descent),
+    /// By looking at every row once.
+    Counting(&'a dyn Counting),
+}
+
+/// Learning by gradients.
+pub trait Descent {
+    /// One step. Outputs: scalar losses by name, in the order in which they are shown.
     fn training(&self, batch: usize) -> Result<Program, GraphError>;
 
-    /// Images from latents, with running statistics.
-    fn sampling(&self, batch: usize) -> Result<Program, GraphError>;
+    /// The scalars that change by step, computed in f64: learning rates, bias corrections. `step` counts from 0; `lr_scale` is what
+    /// validation has made of the learning rate, 1 at first.
+    fn step_inputs(&self, step: u64, lr_scale: f64) -> Vec<(&'static str, f32)>;
 
-    /// The scalars that change by step, computed in f64: learning rates, bias corrections. `step` counts from 0.
-    fn step_inputs(&self, step: u64) -> Vec<(&'static str, f32)>;
+    /// Rows that are kept from training to see when it has learned enough.
+    fn validation(&self) -> Option<Validation> {
+        None
+    }
+}
+
+/// Learning by counting.
+pub trait Counting {
+    /// Nothing counted yet.
+    fn counts(&self) -> Box<dyn Counts>;
+}
+
+/// What was counted so far.
+pub trait Counts {
+    /// Takes in a row [..shape] of [`Model::values`].
+    fn add(&mut self, row: &[f32]);
+
+    /// The model's states.
+    fn states(&self) -> Vec<(calotype_graph::StateSpec, calotype_graph::HostTensor)>;
+}
+
+/// Early stopping, and a learning rate that falls where nothing improves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Validation {
+    /// Of the training rows.
+    pub fraction: f64,
+    /// Steps from one look to the next; 0 is an epoch.
+    pub every: u64,
+    /// Looks without a better value after which training ends.
+    pub patience: u32,
+    /// Looks without a better value after which the learning rate falls, each time by a factor of √10.
+    pub plateau: u32,
+    /// Of the learning rate, as a part of the first one.
+    pub least_lr: f64,
 }
 
 /// Makes a model from resolved settings.

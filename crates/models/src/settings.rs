@@ -50,7 +50,7 @@ pub struct Setting {
     pub default: Value,
     /// Smallest and largest number that make sense; ignored for flags and words.
     pub range: (f64, f64),
-    /// The words that a [`Value::Word`] may be.
+    /// The words that a [`Value::Word`] may be. One that ends in `:SEED` stands for all with a whole number there.
     pub words: &'static [&'static str],
     pub doc: &'static str,
 }
@@ -89,11 +89,19 @@ impl Setting {
                 if (low..=high).contains(&v) { Ok(Value::Number(v)) } else { Err(expected()) }
             }
             Value::Flag(_) => text.parse().map(Value::Flag).map_err(|_| bad("true or false".into())),
-            Value::Word(_) => match self.words.contains(&text) {
+            Value::Word(_) => match self.words.iter().any(|word| is_word(word, text)) {
                 true => Ok(Value::Word(text.to_owned())),
                 false => Err(bad(format!("one of: {}", self.words.join(", ")))),
             },
         }
+    }
+}
+
+/// Whether `text` is this word of a [`Setting`].
+fn is_word(word: &str, text: &str) -> bool {
+    match word.strip_suffix("SEED") {
+        Some(stem) => text.strip_prefix(stem).is_some_and(|seed| seed.parse::<u64>().is_ok_and(|s| i64::try_from(s).is_ok())),
+        None => word == text,
     }
 }
 
@@ -195,6 +203,7 @@ mod tests {
             Setting::number("lr", 2e-4, (0.0, 1.0), "learning rate"),
             Setting::flag("flip", true, "mirror images"),
             Setting::word("loss", "bce", &["bce", "hinge"], "adversarial loss"),
+            Setting::word("order", "raster", &["raster", "random:SEED"], "of pixels"),
         ]
     }
 
@@ -218,10 +227,17 @@ mod tests {
             ("lr", "7", "from 0 to 1"),
             ("flip", "yes", "true or false"),
             ("loss", "mse", "bce, hinge"),
+            ("order", "random", "raster, random:SEED"),
+            ("order", "random:x", "random:SEED"),
         ] {
             let message = set(key, text).expect_err(text).to_string();
             assert!(message.contains(says), "{message}");
         }
+    }
+
+    #[test]
+    fn a_word_may_end_in_a_seed() {
+        assert_eq!(set("order", "random:17").expect("a seed").word("order"), "random:17");
     }
 
     #[test]

@@ -76,6 +76,10 @@ impl Device for Spoils {
     fn unload(&mut self, id: PlanId) {
         self.inner.unload(id);
     }
+    fn replay(&mut self, id: PlanId, n: usize) -> Result<(), DeviceError> {
+        self.inner.replay(id, n)
+    }
+
     fn poll(&mut self, until: Poll) -> Result<(), DeviceError> {
         self.inner.poll(until)
     }

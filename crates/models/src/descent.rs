@@ -1,0 +1,108 @@
+//! How models with one loss are trained: the optimiser and what validation does to it, by settings that all of them share.
+
+use calotype_graph::{Scope, Tensor};
+
+use crate::model::Validation;
+use crate::optimisers::{Adam, AdamInputs, RmsProp, gradients};
+use crate::settings::{Setting, Settings};
+
+const ADAM: AdamInputs = AdamInputs { step_size: "step_size", root_correction: "root_correction" };
+
+/// Defaults of the settings that [`settings`] lists.
+#[derive(Clone, Copy, Debug)]
+pub struct Defaults {
+    pub batch: u64,
+    pub steps: u64,
+    pub optimiser: &'static str,
+    pub lr: f64,
+    pub lr_min: f64,
+    pub decay: f64,
+    pub clip: f64,
+}
+
+/// `batch`, `steps`, `optimiser`, `lr`, `lr_min`, `decay`, `clip`, `validation`, `validate_every`, `patience`, `plateau`.
+pub fn settings(d: Defaults) -> Vec<Setting> {
+    vec![
+        Setting::integer("batch", d.batch, (1, 65_536), "rows a step"),
+        Setting::integer("steps", d.steps, (1, 1_000_000_000), "steps at most; validation may end training before"),
+        Setting::word("optimiser", d.optimiser, &["adam", "rmsprop"], "which one"),
+        Setting::number("lr", d.lr, (0.0, 1.0), "learning rate at first"),
+        Setting::number("lr_min", d.lr_min, (0.0, 1.0), "learning rate at last: it falls where validation no longer improves"),
+        Setting::number("decay", d.decay, (0.0, 10.0), "weight decay, apart from the gradient (AdamW); not of biases"),
+        Setting::number("clip", d.clip, (0.0, 1e6), "gradients' elements are clipped to +- this; 0 leaves them"),
+        Setting::number("validation", 0.1, (0.0, 0.5), "part of the training rows held out to see when to stop; 0 for none"),
+        Setting::integer("validate_every", 0, (0, 1_000_000_000), "steps from one validation to the next; 0 is an epoch"),
+        Setting::integer("patience", 10, (1, 1_000_000), "validations without a better value after which training ends"),
+        Setting::integer("plateau", 4, (1, 1_000_000), "validations without a better value after which lr falls by √10"),
+    ]
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Method {
+    Adam(Adam),
+    RmsProp(RmsProp),
+}
+
+/// A configured optimiser.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Optimiser {
+    method: Method,
+    lr: f64,
+    decay: f64,
+    clip: f64,
+}
+
+impl Optimiser {
+    /// From the settings of [`settings`].
+    pub fn new(s: &Settings) -> Self {
+        let lr = s.number("lr");
+        let method = match s.word("optimiser") {
+            "rmsprop" => Method::RmsProp(RmsProp { alpha: 0.99, eps: 1e-8 }),
+            _ => Method::Adam(Adam { lr, beta1: 0.9, beta2: 0.999, eps: 1e-8 }),
+        };
+        Optimiser { method, lr, decay: s.number("decay"), clip: s.number("clip") }
+    }
+
+    /// Moves every parameter of a scope against the gradient of a scalar loss. Weight decay (Loshchilov and Hutter 2019,
+    /// arXiv:1711.05101, algorithm 2) shrinks what has two axes or more.
+    pub fn update(&self, s: &Scope, loss: &Tensor) {
+        let graph = s.graph();
+        let (mut parameters, mut grads) = gradients(loss, s);
+        if self.clip > 0.0 {
+            let (low, high) = (graph.scalar(-self.clip as f32), graph.scalar(self.clip as f32));
+            grads = grads.iter().map(|g| g.max(&low).min(&high)).collect();
+        }
+        if self.decay > 0.0 {
+            let keep = graph.scalar_input("keep");
+            let matrices = parameters.iter_mut().filter(|(spec, _)| spec.ty.shape.rank() >= 2);
+            matrices.for_each(|(_, w)| *w = &*w * &keep);
+        }
+        match self.method {
+            Method::Adam(adam) => adam.update(graph, ADAM, &parameters, &grads),
+            Method::RmsProp(rms_prop) => rms_prop.update(graph, &graph.scalar_input("lr"), &parameters, &grads),
+        }
+    }
+
+    /// The scalars of step `step`, from 0.
+    pub fn inputs(&self, step: u64, lr_scale: f64) -> Vec<(&'static str, f32)> {
+        let lr = self.lr * lr_scale;
+        let mut all = match self.method {
+            Method::Adam(adam) => Adam { lr, ..adam }.inputs(ADAM, step),
+            Method::RmsProp(_) => vec![("lr", lr as f32)],
+        };
+        all.push(("keep", (1.0 - lr * self.decay) as f32));
+        all
+    }
+}
+
+/// What the settings of [`settings`] say of validation; none where no rows are held out.
+pub fn validation(s: &Settings) -> Option<Validation> {
+    let (lr, least) = (s.number("lr"), s.number("lr_min"));
+    (s.number("validation") > 0.0).then(|| Validation {
+        fraction: s.number("validation"),
+        every: s.integer("validate_every"),
+        patience: s.integer("patience") as u32,
+        plateau: s.integer("plateau") as u32,
+        least_lr: if lr > 0.0 { (least / lr).min(1.0) } else { 1.0 },
+    })
+}
