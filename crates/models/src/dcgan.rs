@@ -7,9 +7,9 @@
 use calotype_graph::op::Distribution;
 use calotype_graph::{Graph, GraphError, Init, Mode, Program, Scope, Tensor, Type};
 
+use crate::latent::Latent;
 use crate::layers::{Kernel, Layers};
 use crate::losses::{bce_fake, bce_real};
-use crate::latent::Latent;
 use crate::model::{DataShape, Descent, Learning, Model, ModelInfo, Values};
 use crate::optimisers::{Adam, AdamInputs, gradients};
 use crate::settings::{Preset, Setting, SettingError, Settings};
@@ -202,10 +202,7 @@ mod tests {
     }
 
     fn training(model: &dyn Model, batch: usize) -> Program {
-        match model.learning() {
-            Learning::Descent(descent) => descent.training(batch).expect("it builds"),
-            Learning::Counting(_) => panic!("it learns by descent"),
-        }
+        model.learning().descent().expect("it learns by steps").training(batch).expect("it builds")
     }
 
     /// Parameters of the canonical 64x64 networks with three channels.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use calotype_graph::{GraphError, Program};
 
+use crate::dcgan;
 use crate::density::Density;
 use crate::latent::Latent;
 use crate::settings::{Preset, Setting, SettingError, Settings, nearest};
-use crate::dcgan;
 
 /// What a model asks of its data set before it is configured.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,6 +100,16 @@ pub enum Learning<'a> {
     Descent(&'a dyn Descent),
     /// By looking at every row once.
     Counting(&'a dyn Counting),
+}
+
+impl<'a> Learning<'a> {
+    /// The way of small steps, if it is this one.
+    pub fn descent(self) -> Option<&'a dyn Descent> {
+        match self {
+            Learning::Descent(descent) => Some(descent),
+            Learning::Counting(_) => None,
+        }
+    }
 }
 
 /// Learning by gradients.
