@@ -2,6 +2,7 @@
 //! programs of a training step and of sampling; it knows no device, file or clock.
 
 pub mod dcgan;
+pub mod distributions;
 pub mod init;
 pub mod layers;
 pub mod losses;
