@@ -1,6 +1,7 @@
 //! Against PyTorch: the vectors in `assets/golden`, on every device. Layouts are PyTorch's there and turned here.
 
 mod basics;
+mod distributions;
 mod indexing;
 mod losses;
 mod lstm;
@@ -33,6 +34,7 @@ fn main() -> std::process::ExitCode {
     suite.devices("batch_norm", batch_norm);
     suite.devices("softmax", softmax);
     suite.devices("losses", losses::losses);
+    suite.devices("distributions", distributions::distributions);
     suite.devices("norms", norms::norms);
     suite.devices("embedding", indexing::embedding);
     suite.devices("rows by an index on the device", indexing::rows);
