@@ -7,9 +7,9 @@
 use calotype_graph::op::Distribution;
 use calotype_graph::{Graph, GraphError, Init, Mode, Program, Scope, Tensor, Type};
 
+use crate::latent::Latent;
 use crate::layers::{Kernel, Layers};
 use crate::losses::{bce_fake, bce_real};
-use crate::latent::Latent;
 use crate::model::{DataShape, Descent, Learning, Model, ModelInfo, Values};
 use crate::optimisers::{Adam, AdamInputs, gradients};
 use crate::settings::{Preset, Setting, SettingError, Settings};

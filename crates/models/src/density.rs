@@ -104,7 +104,12 @@ pub fn pixel_settings() -> Vec<Setting> {
     vec![
         Setting::integer("size", 0, (0, 4096), "pixels a side; 0 leaves the data's size"),
         Setting::integer("levels", 0, (0, 256), "levels of a pixel, 2 for bits; 0 is 2, or what data of up to 16 levels have"),
-        Setting::word("binarise", "threshold", &["threshold", "fixed:SEED", "dynamic"], "how grey becomes bits where levels is 2"),
+        Setting::word(
+            "binarise",
+            "threshold",
+            &["threshold", "fixed:SEED", "dynamic"],
+            "how grey becomes bits where levels is 2",
+        ),
     ]
 }
 
