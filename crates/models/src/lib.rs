@@ -1,14 +1,18 @@
 //! The models, one file a paper, and what they are made of: layers, losses, optimisers. A configured [`Model`] gives the
 //! programs of a training step and of sampling; it knows no device, file or clock.
 
+pub mod context;
+pub mod counting;
 pub mod dcgan;
 pub mod density;
 pub mod descent;
 pub mod distributions;
+pub mod independent;
 pub mod init;
 mod latent;
 pub mod layers;
 pub mod losses;
+pub mod markov;
 mod model;
 pub mod optimisers;
 mod settings;

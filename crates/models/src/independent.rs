@@ -1,0 +1,16 @@
+//! Independent dimensions, fitted by counting: `p(x) = Π p_d(x_d)`, D (L - 1) parameters. The weakest baseline of every table.
+//!
+//! Departures: add-one smoothing (Laplace 1814), where maximum likelihood would give what was never seen no probability.
+
+use crate::counting::{self, Context, Table};
+use crate::model::ModelInfo;
+
+pub static INFO: ModelInfo = ModelInfo {
+    name: "independent",
+    title: "Independent pixels, by counting",
+    paper: "maximum likelihood with add-one smoothing",
+    abilities: &["generation", "density"],
+    default_data: |_| "fashion-mnist",
+    settings: |_| counting::settings(vec![]),
+    configure: |settings, data| Ok(Box::new(Table::new(&INFO, settings, data, |_, _| (Context::Previous(0), false))?)),
+};
