@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use calotype_data::Split;
 use calotype_graph::Precision;
 use calotype_models::Preset;
 use calotype_training::Choice;
@@ -37,6 +38,9 @@ pub enum Command {
     /// Make images with a trained model
     #[command(after_help = SAMPLE_EXAMPLES)]
     Sample(SampleArgs),
+    /// Exact log-likelihoods of rows, their factors, and what does not fit
+    #[command(after_help = SCORE_EXAMPLES)]
+    Score(ScoreArgs),
     /// Say what a training step takes, without training
     #[command(after_help = "Example:\n  calotype plan dcgan --preset paper --batch 128 --device gpu")]
     Plan(PlanArgs),
@@ -72,6 +76,12 @@ const SAMPLE_EXAMPLES: &str = "Examples:
   calotype sample runs/dcgan-fashion-mnist-001 --count 100 --seed 7
   calotype sample runs/dcgan-fashion-mnist-001 --interpolate --out morph.gif
   calotype sample runs/dcgan-fashion-mnist-001 --latents z.npy --out images.npy";
+
+const SCORE_EXAMPLES: &str = "Examples:
+  calotype score runs/nade-digits-001                                  # test rows: mean, standard error, histogram
+  calotype score runs/nade-digits-001 --explain 3                      # the chain rule of one row, factor by factor
+  calotype score runs/pixelcnn-fashion-mnist-001 --heatmaps surprise --count 20
+  calotype score runs/context-fashion-mnist-002 --against digits --inner 20 --background runs/context-fashion-mnist-001";
 
 const BENCH_EXAMPLES: &str = "Examples:
   calotype bench                                        # roofs, then every kernel
@@ -198,6 +208,64 @@ impl SampleArgs {
     pub fn choice(&self) -> Choice {
         self.checkpoint.unwrap_or_default()
     }
+}
+
+#[derive(Debug, Args)]
+pub struct ScoreArgs {
+    /// A run folder
+    pub run: PathBuf,
+
+    /// Rows to score: a data set, a path, one picture; the run's own unless given
+    #[arg(long, value_name = "NAME|PATH")]
+    pub data: Option<String>,
+
+    /// `train`, `test` or `all`; test rows where there are any unless given
+    #[arg(long, value_name = "SPLIT")]
+    pub split: Option<Split>,
+
+    /// The first N rows only
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+
+    /// Writes index, log_likelihood_nats, bits_per_dim, bound for every row
+    #[arg(long, value_name = "FILE.csv")]
+    pub out: Option<PathBuf>,
+
+    /// Writes log p(x_d | x_<d) of every value: f32 [N, H, W, C] or [N, D]
+    #[arg(long, value_name = "P.npy")]
+    pub pixels: Option<PathBuf>,
+
+    /// Prints the chain rule of one row as it runs: each value, its probability given those before, the running sum
+    #[arg(long, value_name = "INDEX")]
+    pub explain: Option<usize>,
+
+    /// Writes for each row a picture of it beside how surprising each pixel is
+    #[arg(long, value_name = "DIR")]
+    pub heatmaps: Option<PathBuf>,
+
+    /// Rows that should not fit: how well log p tells them from --data (AUROC)
+    #[arg(long, value_name = "NAME|PATH")]
+    pub against: Option<String>,
+
+    /// Pictures of other data than the run's are resized to N pixels, in the middle of black: 20 brings digits to MNIST's form
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub inner: Option<u16>,
+
+    /// Another run that knows only what is common to all pictures: scores become log p - log p of it
+    #[arg(long, value_name = "RUN")]
+    pub background: Option<PathBuf>,
+
+    /// An alarm is a row less likely than all but this part of the training rows
+    #[arg(long, value_name = "RATE", default_value = "0.05", value_parser = rate)]
+    pub false_alarms: f64,
+
+    /// `last`, `best` or a step; the best where rows were held out, else the last
+    #[arg(long, value_name = "WHICH")]
+    pub checkpoint: Option<Choice>,
+
+    /// As for `train`
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -362,6 +430,11 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 fn seed(text: &str) -> Result<u64, String> {
     let seed = text.parse::<u64>().ok().filter(|&s| i64::try_from(s).is_ok());
     seed.ok_or_else(|| format!("expected a whole number from 0 to {}", i64::MAX))
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse::<f64>().ok().filter(|r| (0.0..1.0).contains(r));
+    rate.ok_or_else(|| "expected a number from 0 to below 1".to_owned())
 }
 
 fn threads(text: &str) -> Result<NonZeroUsize, String> {

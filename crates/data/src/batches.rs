@@ -130,6 +130,19 @@ impl Evaluation {
         &self.rows
     }
 
+    /// The same of other rows.
+    ///
+    /// Errors: a row out of range.
+    pub fn of(&self, rows: Vec<u32>) -> Result<Self> {
+        check_rows(&self.prepared, &rows, self.batch)?;
+        Ok(Evaluation { rows, ..self.clone() })
+    }
+
+    /// The same of its first `n` rows; of all if there are fewer.
+    pub fn first(&self, n: usize) -> Self {
+        Evaluation { rows: self.rows[..n.min(self.rows.len())].to_vec(), ..self.clone() }
+    }
+
     /// One row of the data set, [..shape], as it is in its batch.
     pub fn row(&self, row: u32) -> Vec<f32> {
         Batch::of(&self.prepared, vec![row], self.moment()).images

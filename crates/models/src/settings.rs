@@ -50,7 +50,7 @@ pub struct Setting {
     pub default: Value,
     /// Smallest and largest number that make sense; ignored for flags and words.
     pub range: (f64, f64),
-    /// The words that a [`Value::Word`] may be. One that ends in `:SEED` stands for all with a whole number there.
+    /// The words that a [`Value::Word`] may be. Capitals at the end of one, as in `random:SEED` and `CLASS`, stand for a whole number.
     pub words: &'static [&'static str],
     pub doc: &'static str,
 }
@@ -99,9 +99,9 @@ impl Setting {
 
 /// Whether `text` is this word of a [`Setting`].
 fn is_word(word: &str, text: &str) -> bool {
-    match word.strip_suffix("SEED") {
-        Some(stem) => text.strip_prefix(stem).is_some_and(|seed| seed.parse::<u64>().is_ok_and(|s| i64::try_from(s).is_ok())),
-        None => word == text,
+    match word.trim_end_matches(|c: char| c.is_ascii_uppercase()) {
+        whole if whole == word => word == text,
+        stem => text.strip_prefix(stem).is_some_and(|n| n.parse::<u64>().is_ok_and(|n| i64::try_from(n).is_ok())),
     }
 }
 

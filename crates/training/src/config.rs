@@ -25,6 +25,12 @@ pub fn common_settings() -> Vec<Setting> {
         Setting::integer("levels", 0, (0, 256), "data: levels of a u8 .npy file; 0 is its maximum + 1"),
         Setting::flag("tones", false, "data: emoji with all skin tones, not only the bases"),
         Setting::integer("rows", 0, (0, 4_294_967_295), "data: rows of made data (shapes); 0 is their default"),
+        Setting::word(
+            "exclude",
+            "none",
+            &["none", "CLASS"],
+            "data: a class, by number, that is never trained on: to look for it later",
+        ),
         Setting::integer("test_every", 0, (0, 1_000_000), "data: of a path, rows n-1, 2n-1, … are test rows; 0 is none"),
     ]
 }
@@ -126,8 +132,11 @@ pub struct DataConfig {
     /// Levels of a value; none for continuous ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub levels: Option<u32>,
-    /// Rows of the training split.
+    /// Rows of the training split, without those of an excluded class.
     pub n_train: usize,
+    /// A class that is never trained on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exclude: Option<u32>,
     #[serde(default)]
     pub options: calotype_data::Options,
     #[serde(default)]
@@ -284,6 +293,7 @@ impl RunConfig {
             _ if self.settings.contains_key(key) => self.settings.get(key).cloned(),
             "levels" => Some(Scalar::Integer(options.levels.map_or(0, u64::from))),
             "rows" => Some(Scalar::Integer(options.rows.map_or(0, |n| n as u64))),
+            "exclude" => Some(Scalar::Word(self.data.exclude.map_or_else(|| "none".to_owned(), |c| c.to_string()))),
             "test_every" => Some(Scalar::Integer(options.test_every.map_or(0, u64::from))),
             "tones" => Some(Scalar::Flag(options.tones)),
             _ => self.period.get(key).map(Scalar::Integer),

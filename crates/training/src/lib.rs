@@ -4,6 +4,7 @@
 //! The way of a run: a checked [`RunConfig`] and its data ([`Material`]); a [`RunFolder`], locked; a [`Trainer`] that loads the
 //! plans, starts from initial values or a checkpoint, and runs to the last step, an interrupt or an error.
 
+pub mod anomaly;
 pub mod bench;
 pub mod checkpoint;
 mod config;
@@ -40,6 +41,6 @@ pub use material::{Material, Rows, prepare};
 pub use progress::{Progress, duration};
 pub use restore::{Choice, Restored, choose, restore_newest};
 pub use sampler::{Drawer, Known, LatentSampler, SAMPLE_BATCH, SamplingPlans, brightness, slerp};
-pub use score::{SCORE_BATCH, Scorer, mean_and_error};
+pub use score::{SCORE_BATCH, Scorer, mean_and_error, nats};
 pub use trainer::{Ending, Outcome, Setup, learn};
 pub use validation::Record;

@@ -42,7 +42,8 @@ impl Material {
             options.levels = dataset.levels();
         }
         let shape = dataset.shape().to_vec();
-        let (levels, n_train) = (dataset.levels(), dataset.rows(Split::Train)?.len());
+        let exclude = all.word("exclude").parse().ok();
+        let (levels, n_train) = (dataset.levels(), training_rows(&dataset, exclude)?.len());
         let unfit = |e| match e {
             SettingError::Unfit(reason) => TrainingError::Unfit { model: info.name, data: dataset.name().to_owned(), reason },
             other => other.into(),
@@ -59,6 +60,7 @@ impl Material {
             shape,
             levels,
             n_train,
+            exclude,
             options,
             preparation,
             standard,
@@ -97,7 +99,7 @@ impl Material {
 
     /// Rows to learn from, and rows that are held out to see when it is enough.
     fn rows(&self) -> Result<(Vec<u32>, Vec<u32>)> {
-        let rows = self.dataset.rows(Split::Train)?;
+        let rows = training_rows(&self.dataset, self.data.exclude)?;
         let fraction = match self.model.learning() {
             Learning::Descent(descent) => descent.validation().map_or(0.0, |v| v.fraction),
             Learning::Counting(_) => 0.0,
@@ -137,6 +139,25 @@ pub enum Rows {
     Steps { batches: Arc<Batches>, held_out: Option<Evaluation> },
     /// Every row once.
     Once(Evaluation),
+}
+
+/// Rows of the training split but for those of one class.
+///
+/// # Errors
+/// Data without classes, or without this one; nothing is left.
+fn training_rows(dataset: &Dataset, exclude: Option<u32>) -> Result<Vec<u32>> {
+    let mut rows = dataset.rows(Split::Train)?;
+    let Some(class) = exclude else { return Ok(rows) };
+    let n_classes = dataset.class_names().len();
+    let (Some(labels), true) = (dataset.labels(), (class as usize) < n_classes) else {
+        let message = format!("exclude={class}: {} has {n_classes} classes, counted from 0", dataset.name());
+        return Err(TrainingError::Contradiction(message));
+    };
+    rows.retain(|&row| labels[row as usize] != class);
+    match rows.is_empty() {
+        true => Err(TrainingError::Contradiction(format!("exclude={class} leaves no rows of {}", dataset.name()))),
+        false => Ok(rows),
+    }
 }
 
 /// A data set as a run's model wants it.

@@ -6,7 +6,7 @@ use calotype_data::Evaluation;
 use calotype_graph::{Device, HostTensor, Plan, PlanId};
 use calotype_models::Density;
 
-use crate::error::Result;
+use crate::error::{Result, TrainingError};
 use crate::load::Loader;
 use crate::wait;
 
@@ -54,14 +54,37 @@ impl Scorer {
     /// # Errors
     /// What the device says.
     pub fn nats(&self, device: &mut dyn Device, rows: &Evaluation) -> Result<Vec<f64>> {
-        let n_values: usize = self.shape.iter().product();
         let mut all = Vec::with_capacity(rows.rows().len());
-        for batch in rows.iter() {
-            let log_p = self.log_p(device, &batch.batch.images[..batch.n_valid * n_values])?;
-            all.extend(log_p.chunks_exact(n_values).map(|row| -row.iter().map(|&v| f64::from(v)).sum::<f64>()));
-        }
+        self.each(device, rows, |_, log_p| {
+            all.push(nats(log_p));
+            Ok::<(), TrainingError>(())
+        })?;
         Ok(all)
     }
+
+    /// Every row x [D], in their order, with its log p(x_d | x_<d) in nats, [D].
+    ///
+    /// # Errors
+    /// What the device or `f` says.
+    pub fn each<E: From<TrainingError>>(
+        &self,
+        device: &mut dyn Device,
+        rows: &Evaluation,
+        mut f: impl FnMut(&[f32], &[f32]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let n_values: usize = self.shape.iter().product();
+        for batch in rows.iter() {
+            let x = &batch.batch.images[..batch.n_valid * n_values];
+            let log_p = self.log_p(device, x)?;
+            x.chunks_exact(n_values).zip(log_p.chunks_exact(n_values)).try_for_each(|(x, log_p)| f(x, log_p))?;
+        }
+        Ok(())
+    }
+}
+
+/// -log p(x) in nats from the logarithms of its factors.
+pub fn nats(log_p: &[f32]) -> f64 {
+    -log_p.iter().map(|&v| f64::from(v)).sum::<f64>()
 }
 
 /// Mean and its standard error (0 for fewer than two values).

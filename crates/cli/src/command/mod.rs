@@ -6,6 +6,7 @@ pub mod devices;
 pub mod models;
 pub mod plan;
 pub mod sample;
+pub mod score;
 pub mod selftest;
 pub mod train;
 

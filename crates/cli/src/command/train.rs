@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use calotype_data::DatasetSpec;
 use calotype_graph::Precision;
+use calotype_models::Preset;
 use calotype_training::{
     Checkpoint, Ending as How, Interrupt, Loader, Lock, Material, Outcome, Plans, Progress, Rows, RunConfig, RunFolder, Setup,
     TrainingError, duration, learn, metrics, planning_profile, plans, restore_newest, write_atomically,
@@ -202,8 +203,13 @@ impl Ready {
                     duration(wall_s),
                     self.folder.report().display()
                 ));
-                note(&format!("images: calotype sample {run}"));
-                if self.config.preset == "small" {
+                note(&format!("rows made by it: calotype sample {run}"));
+                if self.material.model.density().is_some() {
+                    note(&format!("log-likelihoods of test rows: calotype score {run}; is it a density: calotype verify {run}"));
+                }
+                let info = self.material.model.info();
+                let differ = (info.settings)(Preset::Small) != (info.settings)(Preset::Paper);
+                if self.config.preset == "small" && differ {
                     note(&format!("the paper's size: calotype train {} --preset paper (for a GPU)", self.config.model));
                 }
                 Ok(Ending::Done)

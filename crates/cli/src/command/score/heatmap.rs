@@ -1,0 +1,88 @@
+//! How surprising each pixel is, as pictures.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use calotype_data::picture;
+use calotype_models::{Model, Values};
+use calotype_training::brightness;
+
+use crate::fault::WrongUse;
+use crate::output::replace;
+
+/// Nats of a pixel from which on it is as bright as can be.
+const MOST_NATS: f32 = 5.0;
+/// Side of a pixel on the screen, at least: pictures are enlarged to about this many pixels.
+const ABOUT_PIXELS: usize = 256;
+
+/// A folder of pictures: each row beside its surprise, -log p of each pixel (all colours together), black to red to yellow to
+/// white from 0 to 5 nats.
+#[derive(Debug)]
+pub struct Heatmaps {
+    folder: PathBuf,
+    /// [H, W, C].
+    shape: [usize; 3],
+    values: Values,
+}
+
+impl Heatmaps {
+    /// Makes the folder.
+    ///
+    /// # Errors
+    /// A model of vectors; a folder that cannot be made.
+    pub fn new(folder: &Path, model: &dyn Model) -> Result<Self> {
+        let &[h, w, c @ (1 | 3)] = model.shape() else {
+            return Err(
+                WrongUse(format!("--heatmaps: {} scores vectors, of which there is no picture", model.info().name)).into()
+            );
+        };
+        fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        Ok(Heatmaps { folder: folder.to_owned(), shape: [h, w, c], values: model.values() })
+    }
+
+    /// Writes `row-NNNNN.png`: x and log p, both [H, W, C].
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn write(&self, row: u32, x: &[f32], log_p: &[f32]) -> Result<()> {
+        let [h, w, c] = self.shape;
+        let image = brightness(self.values, x);
+        let grey = |p: &[f32]| if c == 3 { [p[0], p[1], p[2]] } else { [p[0]; 3] };
+        let left: Vec<f32> = image.chunks_exact(c).flat_map(grey).collect();
+        let right: Vec<f32> = log_p.chunks_exact(c).flat_map(|p| heat(-p.iter().sum::<f32>() / MOST_NATS)).collect();
+        let factor = (ABOUT_PIXELS / h.max(w)).max(1);
+        let both = [enlarged(&left, h, w, factor), enlarged(&right, h, w, factor)].concat();
+        let picture = picture::grid(&both, [2, h * factor, w * factor, 3], Some(2), 4)?;
+        replace(&self.folder.join(format!("row-{row:05}.png")), |file| picture::write_png(file, &picture))
+    }
+}
+
+/// 0 is black, then red, yellow, white at 1.
+fn heat(v: f32) -> [f32; 3] {
+    let part = |from: f32| ((v - from) * 3.0).clamp(0.0, 1.0);
+    [part(0.0), part(1.0 / 3.0), part(2.0 / 3.0)]
+}
+
+/// Every pixel of [H, W, 3] `factor` times as high and wide.
+fn enlarged(image: &[f32], h: usize, w: usize, factor: usize) -> Vec<f32> {
+    let pixel = |i: usize, j: usize| &image[(i / factor * w + j / factor) * 3..][..3];
+    (0..h * factor).flat_map(|i| (0..w * factor).flat_map(move |j| pixel(i, j).iter().copied())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heat_rises_from_black_to_white() {
+        assert_eq!([0.0, 1.0 / 3.0, 1.0, 9.0].map(heat), [[0.0; 3], [1.0, 0.0, 0.0], [1.0; 3], [1.0; 3]]);
+    }
+
+    #[test]
+    fn enlarging_repeats_pixels() {
+        let image = [0.0, 0.0, 0.0, 1.0, 1.0, 1.0];
+        let large = enlarged(&image, 1, 2, 2);
+        assert_eq!(large.chunks(3).map(|p| p[0]).collect::<Vec<_>>(), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0]);
+    }
+}
