@@ -6,7 +6,7 @@ use std::sync::Arc;
 use calotype_gpu_kernels::ShaderMode;
 use calotype_graph::philox::{Domain, Stream};
 use calotype_graph::{Device, HostTensor, PlanOptions, plan};
-use calotype_models::{DataShape, Model, Preset, init};
+use calotype_models::{DataShape, Descent, Model, Preset, init};
 use calotype_parity::{read_states, run_step};
 use calotype_tests::{On, Suite, with};
 
@@ -41,15 +41,19 @@ fn main() -> std::process::ExitCode {
 
 fn model() -> Box<dyn Model> {
     let info = calotype_models::find("dcgan").expect("a model of that name");
-    let data = DataShape { height: SIZE, width: SIZE, channels: 1, n_train: 1000 };
+    let data = DataShape { shape: vec![SIZE, SIZE, 1], levels: Some(256), n_train: 1000 };
     let set = [("width".to_owned(), "8".to_owned())].into();
     info.build(Preset::Small, &set, &data).expect("valid settings")
+}
+
+fn descent(model: &dyn Model) -> &dyn Descent {
+    model.learning().descent().expect("it learns by steps")
 }
 
 /// [loss_d, loss_g] of ten steps from the initial values.
 fn losses(device: &mut dyn Device) -> Vec<Vec<f32>> {
     let model = model();
-    let program = model.training(BATCH).expect("it builds");
+    let program = descent(model.as_ref()).training(BATCH).expect("it builds");
     for spec in program.states() {
         device.write_state(&spec.name, &init::initial(spec, SEED)).expect("a state");
     }
@@ -61,8 +65,8 @@ fn losses(device: &mut dyn Device) -> Vec<Vec<f32>> {
         let images = HostTensor::f32([BATCH, SIZE, SIZE, 1], images);
         let (seed, count) = (HostTensor::u32([2], [SEED as u32, 0]), HostTensor::u32([1], [step as u32]));
         let scalars: Vec<(&str, HostTensor)> =
-            model.step_inputs(step).into_iter().map(|(n, v)| (n, HostTensor::scalar(v))).collect();
-        let fixed = [("images", &images), ("seed", &seed), ("step", &count)];
+            descent(model.as_ref()).step_inputs(step, 1.0).into_iter().map(|(n, v)| (n, HostTensor::scalar(v))).collect();
+        let fixed = [("x", &images), ("seed", &seed), ("step", &count)];
         let inputs: Vec<(&str, &HostTensor)> = scalars.iter().map(|(n, t)| (*n, t)).chain(fixed).collect();
         let losses = run_step(device, id, &inputs).expect("it runs");
         losses.iter().map(|l| l.item().expect("a scalar")).collect()

@@ -1,6 +1,7 @@
 //! Against PyTorch: the vectors in `assets/golden`, on every device. Layouts are PyTorch's there and turned here.
 
 mod basics;
+mod distributions;
 mod indexing;
 mod losses;
 mod lstm;
@@ -33,6 +34,7 @@ fn main() -> std::process::ExitCode {
     suite.devices("batch_norm", batch_norm);
     suite.devices("softmax", softmax);
     suite.devices("losses", losses::losses);
+    suite.devices("distributions", distributions::distributions);
     suite.devices("norms", norms::norms);
     suite.devices("embedding", indexing::embedding);
     suite.devices("rows by an index on the device", indexing::rows);
@@ -280,10 +282,10 @@ const DCGAN_BATCH: usize = 4;
 fn dcgan(device: &mut dyn Device) {
     let golden = Golden::open("dcgan");
     let settings = [("size".to_owned(), "32".to_owned()), ("width".to_owned(), "4".to_owned())].into();
-    let data = DataShape { height: 32, width: 32, channels: 1, n_train: 40 };
+    let data = DataShape { shape: vec![32, 32, 1], levels: Some(256), n_train: 40 };
     let info = calotype_models::find("dcgan").expect("a model of that name");
     let model = info.build(Preset::Small, &settings, &data).expect("valid settings");
-    let program = model.training(DCGAN_BATCH).expect("it builds");
+    let program = model.learning().descent().expect("steps").training(DCGAN_BATCH).expect("it builds");
     same_latents(device, &golden);
 
     let networks: Vec<_> = program.states().filter(|s| !s.name.starts_with("optimizer.")).cloned().collect();
@@ -300,11 +302,17 @@ fn dcgan(device: &mut dyn Device) {
     let images = permuted(&golden.get("images"), &[0, 1, 3, 4, 2]); // [10, 4, 32, 32, 1]
     let (loss_d, loss_g) = (golden.get("loss_d"), golden.get("loss_g"));
     for step in 0..DCGAN_STEPS {
-        let scalars: Vec<(&str, HostTensor)> =
-            model.step_inputs(step.into()).into_iter().map(|(n, v)| (n, HostTensor::scalar(v))).collect();
+        let scalars: Vec<(&str, HostTensor)> = model
+            .learning()
+            .descent()
+            .expect("steps")
+            .step_inputs(step.into(), 1.0)
+            .into_iter()
+            .map(|(n, v)| (n, HostTensor::scalar(v)))
+            .collect();
         let batch = part(&images, step as usize);
         let (seed, count) = (HostTensor::u32([2], [7, 0]), HostTensor::u32([1], [step]));
-        let fixed = [("images", &batch), ("seed", &seed), ("step", &count)];
+        let fixed = [("x", &batch), ("seed", &seed), ("step", &count)];
         let inputs: Vec<(&str, &HostTensor)> = scalars.iter().map(|(n, t)| (*n, t)).chain(fixed).collect();
         let losses = run_step(device, id, &inputs).expect("it runs");
         let tolerance = Tolerance { atol: 1e-6 * (step + 5) as f32, rtol: 1e-6 };

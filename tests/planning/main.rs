@@ -254,9 +254,9 @@ fn words(device: &mut dyn Device) {
 /// A small model's training step.
 fn dcgan() -> Program {
     let settings = [("size", "32"), ("width", "4")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-    let data = DataShape { height: 32, width: 32, channels: 1, n_train: 40 };
+    let data = DataShape { shape: vec![32, 32, 1], levels: Some(256), n_train: 40 };
     let model = calotype_models::find("dcgan").expect("it is there").build(Preset::Small, &settings, &data);
-    model.expect("valid settings").training(4).expect("it builds")
+    model.expect("valid settings").learning().descent().expect("steps").training(4).expect("it builds")
 }
 
 fn planned_is_allocated(device: &mut dyn Device) {

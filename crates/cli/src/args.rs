@@ -168,17 +168,44 @@ pub struct SampleArgs {
     #[arg(long)]
     pub interpolate: bool,
 
-    /// By its ending a picture (.png), numbers (.npy, f32 [N, H, W, C] in 0..1) or, with --interpolate, a film (.gif)
+    /// Models with a density: keep a part of an image and draw the rest; a picture, or row N of the run's test data as `test:N`
+    #[arg(long, value_name = "IMAGE|test:N", conflicts_with_all = ["latents", "interpolate"])]
+    pub complete: Option<String>,
+
+    /// Which half is kept with --complete; of a picture with transparent pixels, all that can be seen is kept instead
+    #[arg(long, value_enum, value_name = "HALF", default_value = "top", requires = "complete")]
+    pub keep: Half,
+
+    /// Images that are drawn at once: may change last bits, which --count never does
+    #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub batch: u32,
+
+    /// By its ending a picture (.png), numbers (.npy, f32 [N, H, W, C], images in 0..1, levels as they are) or a film (.gif): of
+    /// an interpolation, or of images that develop pixel by pixel
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
 
-    /// `last`, `best` or a step
-    #[arg(long, value_name = "WHICH", default_value = "last")]
-    pub checkpoint: Choice,
+    /// `last`, `best` or a step; the best where rows were held out, else the last
+    #[arg(long, value_name = "WHICH")]
+    pub checkpoint: Option<Choice>,
 
     /// As for `train`
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
+}
+
+impl SampleArgs {
+    pub fn choice(&self) -> Choice {
+        self.checkpoint.unwrap_or_default()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Half {
+    Top,
+    Bottom,
+    Left,
+    Right,
 }
 
 #[derive(Debug, Args)]

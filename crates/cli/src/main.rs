@@ -11,6 +11,7 @@ mod names;
 mod output;
 mod status;
 mod tiles;
+mod used;
 
 use std::process::ExitCode;
 

@@ -1,7 +1,8 @@
 //! Printing that survives a closed pipe: `calotype models | head -1` is no failure.
 
+use std::fs;
 use std::io::{ErrorKind, Write, stderr, stdout};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -31,6 +32,36 @@ pub fn has_folder(flag: &str, path: Option<&Path>) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Before any work: whether a file can be written.
+///
+/// # Errors
+/// It cannot.
+pub fn writable(out: &Path) -> Result<()> {
+    let temporary = temporary(out);
+    fs::File::create(&temporary).with_context(|| format!("{} cannot be written", out.display()))?;
+    fs::remove_file(&temporary).with_context(|| temporary.display().to_string())
+}
+
+/// Writes a file in one go: `write` gets the path of another one beside it, which is renamed when it is whole.
+///
+/// # Errors
+/// What `write` or the system says; nothing is left behind then.
+pub fn replace<E: Into<anyhow::Error>>(out: &Path, write: impl FnOnce(&Path) -> Result<(), E>) -> Result<()> {
+    let temporary = temporary(out);
+    let written = write(&temporary).map_err(Into::into).and_then(|()| Ok(fs::rename(&temporary, out)?));
+    written.map_err(|e| {
+        // What is half there helps nobody; if it cannot be removed either, the error is told all the same.
+        let _ = fs::remove_file(&temporary);
+        e.context(format!("{} cannot be written", out.display()))
+    })
+}
+
+fn temporary(out: &Path) -> PathBuf {
+    let mut name = out.file_name().unwrap_or_default().to_owned();
+    name.push(".tmp");
+    out.with_file_name(name)
 }
 
 /// A line to standard error, for the person. That nobody reads it is no reason to stop.

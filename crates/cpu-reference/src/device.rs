@@ -149,7 +149,12 @@ impl<T: Float> Cpu<T> {
     }
 
     /// Carries out all steps of a plan this many times; `after` sees what each has written.
-    fn carry_out(&mut self, id: PlanId, times: usize, mut after: impl FnMut(usize, &Step, &mut Table<T>) + Send) -> Result<(), DeviceError> {
+    fn carry_out(
+        &mut self,
+        id: PlanId,
+        times: usize,
+        mut after: impl FnMut(usize, &Step, &mut Table<T>) + Send,
+    ) -> Result<(), DeviceError> {
         let start = Instant::now();
         let p = self.plans.get_mut(&id.0).ok_or(DeviceError::UnknownPlan)?;
         let take = |&slot: &usize| {

@@ -102,7 +102,7 @@ pub struct EvaluationBatch {
 
 /// All rows in their order, in batches of one fixed size, the tail padded. Nothing is flipped; dynamic bits are drawn once for each
 /// row from the seed, so that the size of a batch changes nothing.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Evaluation {
     prepared: Arc<Prepared>,
     rows: Vec<u32>,
@@ -130,13 +130,21 @@ impl Evaluation {
         &self.rows
     }
 
+    /// One row of the data set, [..shape], as it is in its batch.
+    pub fn row(&self, row: u32) -> Vec<f32> {
+        Batch::of(&self.prepared, vec![row], self.moment()).images
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { seed: self.seed, step: Self::STEP, flips: false }
+    }
+
     /// Every batch in turn.
     pub fn iter(&self) -> impl Iterator<Item = EvaluationBatch> + '_ {
         self.rows.chunks(self.batch).map(|valid| {
             let padding = std::iter::repeat_n(valid[valid.len() - 1], self.batch - valid.len());
             let indices = valid.iter().copied().chain(padding).collect();
-            let moment = Moment { seed: self.seed, step: Self::STEP, flips: false };
-            EvaluationBatch { batch: Batch::of(&self.prepared, indices, moment), n_valid: valid.len() }
+            EvaluationBatch { batch: Batch::of(&self.prepared, indices, self.moment()), n_valid: valid.len() }
         })
     }
 }

@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+pub use image::RgbImage;
 use image::codecs::gif::{GifEncoder, Repeat};
-use image::{Delay, Frame, ImageFormat, Rgb, RgbImage};
+use image::{Delay, Frame, ImageFormat, Rgb};
 
 use crate::error::{DataError, Result};
 use crate::format::{decode_image, read_picture_bytes};
@@ -84,6 +85,20 @@ pub fn write_gif(path: &Path, frames: &[RgbImage], frame_ms: u32) -> Result<()> 
 /// Reads one picture, bounded and turned upright, as RGB. Errors: not a picture, a damaged one, or one too large.
 pub fn read_picture(path: &Path) -> Result<RgbImage> {
     Ok(decode_image(&path.display().to_string(), &read_picture_bytes(path)?)?.into_rgb8())
+}
+
+/// Which pixels of a picture can be seen, [H, W] after its middle square is brought to that size; none where all can. A pixel
+/// is seen whose centre falls on one that is at least half opaque. Errors: as [`read_picture`].
+pub fn opaque(path: &Path, height: usize, width: usize) -> Result<Option<Vec<bool>>> {
+    let picture = decode_image(&path.display().to_string(), &read_picture_bytes(path)?)?.into_rgba8();
+    if picture.pixels().all(|p| p.0[3] >= 128) {
+        return Ok(None);
+    }
+    let (w, h) = picture.dimensions();
+    let side = w.min(h);
+    let from = |out: usize, n: usize, all: u32| (all - side) / 2 + ((out as f64 + 0.5) * f64::from(side) / n as f64) as u32;
+    let seen = |at: usize| picture.get_pixel(from(at % width, width, w), from(at / width, height, h)).0[3] >= 128;
+    Ok(Some((0..height * width).map(seen).collect()))
 }
 
 fn written(path: &Path, error: image::ImageError) -> DataError {

@@ -202,6 +202,13 @@ pub struct StateSpec {
     pub layout: Layout,
 }
 
+impl StateSpec {
+    /// Bytes of its buffer on a device of this alignment.
+    pub fn allocated_bytes(&self, alignment_bytes: u64) -> u64 {
+        self.ty.shape.bytes().max(1).next_multiple_of(alignment_bytes)
+    }
+}
+
 /// A named tensor at the edge of a plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Port {

@@ -195,7 +195,7 @@ impl Placed {
         };
         let unit = profile.alignment_bytes.max(1);
         let bytes = |len: usize| len as u64 * ELEMENT_BYTES;
-        let state = program.states.iter().map(|s| s.spec.ty.shape.bytes().max(1).next_multiple_of(unit)).sum();
+        let state = program.states.iter().map(|s| s.spec.allocated_bytes(unit)).sum();
         let (inputs, outputs) = (bytes(self.input_len), bytes(self.output_len));
         let staging = profile.fixed_bytes
             + profile.step_bytes * steps.iter().map(Step::units).sum::<u64>()

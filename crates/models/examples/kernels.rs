@@ -22,9 +22,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         guard_bands: false,
         precision: calotype_graph::Precision::Full,
     };
-    let data = DataShape { height: 64, width: 64, channels: 3, n_train: 1000 };
+    let data = DataShape { shape: vec![64, 64, 3], levels: Some(256), n_train: 1000 };
     let model = find("dcgan")?.build(Preset::Paper, &BTreeMap::new(), &data)?;
-    let program = model.training(64)?;
+    let program = model.learning().descent().ok_or("it learns by steps")?.training(64)?;
     let start = std::time::Instant::now();
     let plan = plan(&program, &profile, PlanOptions::default())?;
     println!("planned in {:?}: {} ops, {} kernels", start.elapsed(), program.n_ops(), plan.steps.len());

@@ -202,10 +202,7 @@ mod tests {
     }
 
     fn training(model: &dyn Model, batch: usize) -> Program {
-        match model.learning() {
-            Learning::Descent(descent) => descent.training(batch).expect("it builds"),
-            Learning::Counting(_) => panic!("it learns by descent"),
-        }
+        model.learning().descent().expect("it learns by steps").training(batch).expect("it builds")
     }
 
     /// Parameters of the canonical 64x64 networks with three channels.

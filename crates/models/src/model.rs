@@ -102,6 +102,16 @@ pub enum Learning<'a> {
     Counting(&'a dyn Counting),
 }
 
+impl<'a> Learning<'a> {
+    /// The way of small steps, if it is this one.
+    pub fn descent(self) -> Option<&'a dyn Descent> {
+        match self {
+            Learning::Descent(descent) => Some(descent),
+            Learning::Counting(_) => None,
+        }
+    }
+}
+
 /// Learning by gradients.
 pub trait Descent {
     /// One step. Outputs: scalar losses by name, in the order in which they are shown.

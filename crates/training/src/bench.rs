@@ -1,4 +1,4 @@
-//! How fast a model trains: the training step alone, on made-up images.
+//! How fast a model trains: the training step alone, on made-up rows.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -7,12 +7,12 @@ use std::time::Instant;
 
 use calotype_graph::philox::{Domain, Stream};
 use calotype_graph::{Device, DeviceKind, HostTensor, Plan, Poll, Ticket};
-use calotype_models::{Model, init};
+use calotype_models::{Model, Values, init};
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{Result, TrainingError};
 use crate::load::Loader;
-use crate::trainer::step_inputs;
+use crate::trainer::{Moment, step_inputs};
 use crate::wait;
 
 /// Steps in flight, as when training.
@@ -48,18 +48,21 @@ pub struct Measured {
 /// Trains `n_steps` (at least 1) steps of a plan of `model` on a device that has nothing loaded, and times them.
 ///
 /// # Errors
-/// What the device says.
+/// What the device says; a model that does not learn by steps.
 pub fn measure(model: &dyn Model, device: &mut dyn Device, plan: &Arc<Plan>, loader: Loader, n_steps: usize) -> Result<Measured> {
     const SEED: u64 = 0;
+    let name = model.info().name;
+    let counts = || TrainingError::Contradiction(format!("{name} counts its rows: it has no training step to time"));
+    let descent = model.learning().descent().ok_or_else(counts)?;
     let batch = model.batch();
-    let images = made_up(batch * model.image().iter().product::<usize>());
+    let rows = made_up(model.values(), batch * model.shape().iter().product::<usize>());
     let begin = Instant::now();
     let id = loader.load(device, plan)?;
     for spec in &plan.states {
         device.write_state(&spec.name, &init::initial(spec, SEED))?;
     }
     let submit = |device: &mut dyn Device, step: usize| -> Result<Ticket> {
-        let inputs = step_inputs(model, plan, images.clone(), SEED, step as u64);
+        let inputs = step_inputs(model, descent, plan, rows.clone(), SEED, Moment { step: step as u64, lr_scale: 1.0 });
         let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, value)| (*name, value)).collect();
         Ok(device.submit(id, &inputs)?)
     };
@@ -110,10 +113,14 @@ pub fn measure(model: &dyn Model, device: &mut dyn Device, plan: &Arc<Plan>, loa
     Ok(measured)
 }
 
-/// Uniform in (-1, 1).
-fn made_up(n: usize) -> Vec<f32> {
+/// Uniform in (-1, 1), or among the levels.
+fn made_up(values: Values, n: usize) -> Vec<f32> {
     let mut random = Stream::new(0, Domain::Data, "bench", 0);
-    (0..n).map(|_| 2.0 * random.uniform() - 1.0).collect()
+    let value = |u: f32| match values {
+        Values::Levels(levels) => (u * levels as f32).floor(),
+        Values::Signed | Values::Standardised => 2.0 * u - 1.0,
+    };
+    (0..n).map(|_| value(random.uniform())).collect()
 }
 
 fn peak_resident_bytes() -> Option<u64> {

@@ -4,6 +4,9 @@
 //! run is, the step, and a SHA-256 of those fields and of every tensor's name, type, shape and bytes.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
 use calotype_graph::{Dtype, HostTensor, Layout, Shape, StateSpec};
 use safetensors::SafeTensors;
@@ -12,10 +15,13 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::config::Scalar;
+use crate::validation::Record;
 
 /// Version of what is written here.
 const FORMAT: u32 = 1;
 const KEY: &str = "calotype";
+/// Larger heads are none of this program's.
+const MOST_HEAD_BYTES: u64 = 1 << 26;
 
 /// What a checkpoint belongs to. Periods and the total number of steps are not in it: they do not change the states.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +45,8 @@ struct Metadata {
     settings: BTreeMap<String, Scalar>,
     sha256: String,
     step: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    validation: Option<Record>,
 }
 
 /// States after `step` steps.
@@ -46,6 +54,8 @@ struct Metadata {
 pub struct Checkpoint {
     pub identity: Identity,
     pub step: u64,
+    /// What held-out rows have said; none where nothing was held out, or not looked at yet.
+    pub validation: Option<Record>,
     /// By name, in PyTorch's layout.
     tensors: BTreeMap<String, HostTensor>,
 }
@@ -54,7 +64,13 @@ impl Checkpoint {
     /// From states as a device has them.
     pub fn new<'a>(identity: Identity, step: u64, states: impl IntoIterator<Item = (&'a StateSpec, HostTensor)>) -> Self {
         let tensors = states.into_iter().map(|(spec, value)| (spec.name.clone(), outward(spec.layout, value))).collect();
-        Checkpoint { identity, step, tensors }
+        Checkpoint { identity, step, validation: None, tensors }
+    }
+
+    /// With what validation has said.
+    #[must_use]
+    pub fn with_validation(self, validation: Option<Record>) -> Self {
+        Checkpoint { validation, ..self }
     }
 
     /// Tensors by name, as they lie in the file.
@@ -113,13 +129,27 @@ impl Checkpoint {
         if found != metadata.sha256 {
             return Err(format!("its SHA-256 is {found}, it says {}", metadata.sha256));
         }
-        let Metadata { data, model, seed, settings, step, .. } = metadata;
-        Ok(Checkpoint { identity: Identity { data, model, seed, settings }, step, tensors })
+        let Metadata { data, model, seed, settings, step, validation, .. } = metadata;
+        Ok(Checkpoint { identity: Identity { data, model, seed, settings }, step, validation, tensors })
+    }
+
+    /// The step of the best checkpoint so far, as the head of a file says; none where there is no such head. Nothing is verified.
+    pub(crate) fn peek_best(path: &Path) -> Option<u64> {
+        let mut file = File::open(path).ok()?;
+        let mut length = [0; 8];
+        file.read_exact(&mut length).ok()?;
+        let length = u64::from_le_bytes(length);
+        let mut head = Vec::new();
+        file.take(length.min(MOST_HEAD_BYTES)).read_to_end(&mut head).ok()?;
+        let head: serde_json::Value = serde_json::from_slice(&head).ok()?;
+        let metadata: Metadata = serde_json::from_str(head.get("__metadata__")?.get(KEY)?.as_str()?).ok()?;
+        Some(metadata.validation?.best_step)
     }
 
     fn metadata(&self) -> Metadata {
         let Identity { data, model, seed, settings } = self.identity.clone();
-        Metadata { data, format: FORMAT, model, seed, settings, sha256: String::new(), step: self.step }
+        let (sha256, validation) = (String::new(), self.validation);
+        Metadata { data, format: FORMAT, model, seed, settings, sha256, step: self.step, validation }
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::Path;
 
 use calotype_graph::{DeviceKind, DeviceProfile, Precision};
-use calotype_models::{DataShape, Model, Preset, Setting, Settings, Value, find};
+use calotype_models::{DataShape, Model, ModelInfo, Preset, Setting, Settings, Value, find};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Identity;
@@ -14,11 +14,7 @@ use crate::error::{Result, TrainingError};
 /// Version of `run.toml`.
 const FORMAT: u32 = 1;
 
-/// Settings that every model has beside its own.
-pub const COMMON_KEYS: [&str; 7] =
-    ["checkpoint_every", "sample_every", "log_every", "keep_checkpoints", "levels", "tones", "rows"];
-
-/// The settings of [`COMMON_KEYS`] with their defaults.
+/// Settings that every model has beside its own, with their defaults; where a model has one of the same name (`levels`), that one counts.
 pub fn common_settings() -> Vec<Setting> {
     let steps = (1, 1_000_000_000);
     vec![
@@ -29,7 +25,16 @@ pub fn common_settings() -> Vec<Setting> {
         Setting::integer("levels", 0, (0, 256), "data: levels of a u8 .npy file; 0 is its maximum + 1"),
         Setting::flag("tones", false, "data: emoji with all skin tones, not only the bases"),
         Setting::integer("rows", 0, (0, 4_294_967_295), "data: rows of made data (shapes); 0 is their default"),
+        Setting::integer("test_every", 0, (0, 1_000_000), "data: of a path, rows n-1, 2n-1, … are test rows; 0 is none"),
     ]
+}
+
+/// All settings of a model's run: its own, then those of [`common_settings`] that it does not have itself.
+pub fn all_settings(info: &ModelInfo, preset: Preset) -> Vec<Setting> {
+    let mut all = (info.settings)(preset);
+    let common = common_settings().into_iter().filter(|c| !all.iter().any(|own| own.key == c.key)).collect::<Vec<_>>();
+    all.extend(common);
+    all
 }
 
 /// A setting's value in files.
@@ -116,14 +121,27 @@ pub struct DataConfig {
     pub name: String,
     /// SHA-256 of the content, as [`calotype_data::Dataset::content_hash`].
     pub sha256: String,
-    /// [H, W, C] as the data set has them.
-    pub shape: [usize; 3],
+    /// Of a row, as the data set has it: [H, W, C] or `[D]`.
+    pub shape: Vec<usize>,
+    /// Levels of a value; none for continuous ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub levels: Option<u32>,
     /// Rows of the training split.
     pub n_train: usize,
     #[serde(default)]
     pub options: calotype_data::Options,
     #[serde(default)]
     pub preparation: calotype_data::Preparation,
+    /// What values are standardised by, where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standard: Option<calotype_data::Standard>,
+}
+
+impl DataConfig {
+    /// What the model was configured with.
+    pub fn data_shape(&self) -> DataShape {
+        DataShape { shape: self.shape.clone(), levels: self.levels, n_train: self.n_train }
+    }
 }
 
 /// The device of a run.
@@ -225,12 +243,14 @@ impl RunConfig {
     /// # Errors
     /// A model or setting that this program does not know: a file of another version, or changed by hand.
     pub fn model(&self) -> Result<Box<dyn Model>> {
+        let info = find(&self.model)?;
+        let preset = self.preset()?;
         let mut given: BTreeMap<String, String> = self.settings.iter().map(|(k, v)| (k.clone(), v.to_string())).collect();
-        given.insert("steps".into(), self.steps.to_string());
-        given.insert("batch".into(), self.batch.to_string());
-        let [height, width, channels] = self.data.shape;
-        let data = DataShape { height, width, channels, n_train: self.data.n_train };
-        Ok(find(&self.model)?.build(self.preset()?, &given, &data)?)
+        let amounts = [("steps", self.steps.to_string()), ("batch", self.batch.to_string())];
+        // A model that counts has neither.
+        let own = (info.settings)(preset);
+        given.extend(amounts.into_iter().filter(|(k, _)| own.iter().any(|s| s.key == *k)).map(|(k, v)| (k.to_owned(), v)));
+        Ok(info.build(preset, &given, &self.data.data_shape())?)
     }
 
     fn preset(&self) -> Result<Preset> {
@@ -254,17 +274,19 @@ impl RunConfig {
     /// An unknown key; another value than the run's.
     pub fn agree(&self, key: &str, text: &str) -> Result<()> {
         let info = find(&self.model)?;
-        let known: Vec<Setting> = (info.settings)(self.preset()?).into_iter().chain(common_settings()).collect();
+        let known = all_settings(info, self.preset()?);
         let given = Settings::resolve(&known, &BTreeMap::from([(key.to_owned(), text.to_owned())]))?;
         let given = given.iter().find(|(k, _)| *k == key).map(|(_, v)| Scalar::from(v));
         let options = &self.data.options;
         let own = match key {
             "steps" => return Ok(()),
             "batch" => Some(Scalar::Integer(self.batch as u64)),
+            _ if self.settings.contains_key(key) => self.settings.get(key).cloned(),
             "levels" => Some(Scalar::Integer(options.levels.map_or(0, u64::from))),
             "rows" => Some(Scalar::Integer(options.rows.map_or(0, |n| n as u64))),
+            "test_every" => Some(Scalar::Integer(options.test_every.map_or(0, u64::from))),
             "tones" => Some(Scalar::Flag(options.tones)),
-            _ => self.settings.get(key).cloned().or_else(|| self.period.get(key).map(Scalar::Integer)),
+            _ => self.period.get(key).map(Scalar::Integer),
         };
         match (own, given) {
             (Some(own), Some(given)) if own != given => Err(TrainingError::contradiction(key, &own.to_string(), text)),

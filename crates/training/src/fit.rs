@@ -1,25 +1,37 @@
 //! Plans of a run, and whether they fit a device: before the first step it is known what they take.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
-use calotype_graph::{DeviceKind, DeviceProfile, Plan, PlanError, PlanOptions, plan};
-use calotype_models::{Model, Preset};
+use calotype_graph::{DeviceKind, DeviceProfile, Plan, PlanError, PlanOptions, StateSpec, plan};
+use calotype_models::{Learning, Model, Preset, density};
 
 use crate::error::{Result, TrainingError};
-use crate::sampler::SAMPLE_BATCH;
+use crate::sampler::{SAMPLE_BATCH, SamplingPlans};
+use crate::score::SCORE_BATCH;
 
-/// What is loaded while training.
+/// What is loaded while a model learns.
 #[derive(Clone, Debug)]
 pub struct Plans {
-    pub training: Arc<Plan>,
-    pub sampling: Arc<Plan>,
+    /// A step; none for a model that counts.
+    pub training: Option<Arc<Plan>>,
+    pub sampling: SamplingPlans,
+    /// Of a model with a density: how rows are scored.
+    pub scoring: Option<Arc<Plan>>,
+    /// Planned bytes of all of them; states are shared.
+    pub total_bytes: u64,
 }
 
 impl Plans {
-    /// Planned bytes of both; they share their states.
-    pub fn total_bytes(&self) -> u64 {
-        self.training.memory.total() + self.sampling.memory.total() - self.sampling.memory.state
+    /// All of them, the one that the model learns by first.
+    pub fn all(&self) -> Vec<&Arc<Plan>> {
+        self.training.iter().chain(&self.scoring).chain(self.sampling.all()).collect()
+    }
+
+    /// The states that make the model, in the order of the first plan: what a checkpoint holds.
+    pub fn states(&self) -> &[StateSpec] {
+        self.all().first().map_or(&[], |plan| &plan.states)
     }
 }
 
@@ -39,7 +51,7 @@ pub fn host_memory_bytes() -> Option<u64> {
     Some(group.map_or(total, |limit| limit.min(total)))
 }
 
-/// Plans training with this batch, and sampling.
+/// Plans training with this batch, sampling and scoring.
 ///
 /// # Errors
 /// A batch that does not fit: the error says the largest that does. A mistake in the model.
@@ -68,17 +80,29 @@ fn in_words(cause: &PlanError) -> String {
 }
 
 fn try_plans(model: &dyn Model, batch: usize, profile: &DeviceProfile) -> Result<Plans, PlanError> {
-    // Memory is held against both plans together, below.
+    // Memory is held against all plans together, below.
     let unlimited = DeviceProfile { memory_bytes: None, ..profile.clone() };
-    let sampling = plan(&model.sampling(SAMPLE_BATCH)?, &unlimited, PlanOptions::default())?;
-    let training = plan(&model.training(batch)?, &unlimited, PlanOptions::default())?;
-    let plans = Plans { training: Arc::new(training), sampling: Arc::new(sampling) };
+    let plan = |program| plan(&program, &unlimited, PlanOptions::default()).map(Arc::new);
+    let training = match model.learning() {
+        Learning::Descent(descent) => Some(plan(descent.training(batch)?)?),
+        Learning::Counting(_) => None,
+    };
+    let scoring = model.density().map(|density| plan(density::scoring(density, SCORE_BATCH)?)).transpose()?;
+    let mut plans = Plans { training, sampling: SamplingPlans::new(model, SAMPLE_BATCH, &unlimited)?, scoring, total_bytes: 0 };
+    plans.total_bytes = total_bytes(&plans.all(), profile);
     match profile.memory_bytes {
-        Some(limit) if plans.total_bytes() > limit => {
-            Err(PlanError::OutOfMemory { bytes: plans.total_bytes(), limit, device: profile.name.clone() })
+        Some(limit) if plans.total_bytes > limit => {
+            Err(PlanError::OutOfMemory { bytes: plans.total_bytes, limit, device: profile.name.clone() })
         }
         _ => Ok(plans),
     }
+}
+
+/// Bytes of plans that are loaded together.
+fn total_bytes(plans: &[&Arc<Plan>], profile: &DeviceProfile) -> u64 {
+    let states = plans.iter().flat_map(|p| &p.states);
+    let states: BTreeMap<&str, u64> = states.map(|s| (s.name.as_str(), s.allocated_bytes(profile.alignment_bytes))).collect();
+    plans.iter().map(|p| p.memory.total() - p.memory.state).sum::<u64>() + states.values().sum::<u64>()
 }
 
 /// The largest batch below `batch` whose plans fit, if any does. By bisection: what a plan takes grows with its batch.
@@ -105,7 +129,7 @@ mod tests {
     use calotype_models::{DataShape, find};
 
     fn model() -> Box<dyn Model> {
-        let data = DataShape { height: 8, width: 8, channels: 1, n_train: 100 };
+        let data = DataShape { shape: vec![8, 8, 1], levels: Some(17), n_train: 100 };
         let given = BTreeMap::from([("width".to_owned(), "2".to_owned())]);
         find("dcgan").expect("a model").build(Preset::Small, &given, &data).expect("valid settings")
     }
@@ -131,7 +155,7 @@ mod tests {
     #[test]
     fn the_batch_that_is_offered_fits_and_the_next_does_not() {
         let model = model();
-        let all = plans(model.as_ref(), 200, &profile(None, 1 << 40)).expect("unlimited").total_bytes();
+        let all = plans(model.as_ref(), 200, &profile(None, 1 << 40)).expect("unlimited").total_bytes;
         for limits in [profile(Some(all - 1), 1 << 40), profile(Some(all / 2), 1 << 40), profile(None, 1 << 18)] {
             let fits = largest_batch(model.as_ref(), &limits, 200).expect("a smaller batch fits");
             assert!(try_plans(model.as_ref(), fits, &limits).is_ok());

@@ -4,6 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
 use crate::error::{Result, TrainingError};
 
@@ -138,13 +139,15 @@ impl RunFolder {
         numbered(&self.samples(), ".png")
     }
 
-    /// Removes all but the newest `keep` checkpoints, and what a killed process left half written.
+    /// Removes all but the newest `keep` checkpoints and those that one of them names as the best so far.
     ///
     /// # Errors
     /// A file that cannot be removed.
     pub fn prune(&self, keep: usize) -> Result<()> {
         let steps = self.checkpoints()?;
-        for &step in &steps[..steps.len().saturating_sub(keep)] {
+        let (old, kept) = steps.split_at(steps.len().saturating_sub(keep));
+        let best: Vec<u64> = kept.iter().filter_map(|&step| Checkpoint::peek_best(&self.checkpoint(step))).collect();
+        for &step in old.iter().filter(|step| !best.contains(step)) {
             let path = self.checkpoint(step);
             fs::remove_file(&path).map_err(TrainingError::io(&path))?;
         }

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use calotype_data::{Batches, Dataset, DatasetSpec, Encoding, Options, Preparation, Prepared, Split};
-use calotype_models::{DataShape, Model, Setting, Settings, find};
+use calotype_data::{Batches, Dataset, DatasetSpec, Encoding, Evaluation, Options, Preparation, Prepared, Split};
+use calotype_models::{DataShape, Learning, Model, SettingError, Settings, Values, find};
 
-use crate::config::{COMMON_KEYS, DataConfig, DeviceConfig, Period, RunConfig, Wanted, common_settings};
+use crate::config::{DataConfig, DeviceConfig, Period, RunConfig, Wanted, all_settings};
 use crate::error::{Result, TrainingError};
+use crate::score::SCORE_BATCH;
 
-/// A configured model and the data that it trains on.
+/// A configured model and the data that it learns from.
 pub struct Material {
     pub model: Box<dyn Model>,
     pub data: DataConfig,
@@ -29,29 +30,38 @@ impl Material {
     pub fn open(wanted: &Wanted) -> Result<Self> {
         let info = find(&wanted.model)?;
         let own = (info.settings)(wanted.preset);
-        let known: Vec<Setting> = own.iter().cloned().chain(common_settings()).collect();
-        let all = Settings::resolve(&known, &wanted.set)?;
-        let given: BTreeMap<String, String> = wanted
-            .set
-            .iter()
-            .filter(|(key, _)| !COMMON_KEYS.contains(&key.as_str()))
-            .map(|(k, v)| (k.clone(), v.clone()))
-            .collect();
+        let all = Settings::resolve(&all_settings(info, wanted.preset), &wanted.set)?;
+        let given = wanted.set.iter().filter(|(key, _)| own.iter().any(|s| s.key == key.as_str()));
+        let given: BTreeMap<String, String> = given.map(|(k, v)| (k.clone(), v.clone())).collect();
         let name = wanted.data.clone().unwrap_or_else(|| (info.default_data)(wanted.preset).to_owned());
         let spec = DatasetSpec::parse(&name)?;
-        let options = options(&all);
+        let mut options = options(&all);
         let dataset = spec.open(&options)?;
-        let shape = image_shape(info.name, &dataset)?;
-        let n_train = dataset.rows(Split::Train)?.len();
-        let [height, width, channels] = shape;
-        let model = info.build(wanted.preset, &given, &DataShape { height, width, channels, n_train })?;
+        if let DatasetSpec::Path(_) = spec {
+            // Other files of the same kind are held to as many levels.
+            options.levels = dataset.levels();
+        }
+        let shape = dataset.shape().to_vec();
+        let (levels, n_train) = (dataset.levels(), dataset.rows(Split::Train)?.len());
+        let unfit = |e| match e {
+            SettingError::Unfit(reason) => TrainingError::Unfit { model: info.name, data: dataset.name().to_owned(), reason },
+            other => other.into(),
+        };
+        let model = info.build(wanted.preset, &given, &DataShape { shape: shape.clone(), levels, n_train }).map_err(unfit)?;
+        let preparation = preparation(model.as_ref())?;
+        let standard = match preparation.encoding {
+            Encoding::Standard => Prepared::new(&dataset, &preparation)?.standard().cloned(),
+            _ => None,
+        };
         let data = DataConfig {
             name: resolved_name(&spec)?,
             sha256: dataset.content_hash().to_owned(),
             shape,
+            levels,
             n_train,
             options,
-            preparation: preparation(model.as_ref()),
+            preparation,
+            standard,
         };
         let period = Period::of(&all);
         Ok(Material { model, data, period, short_name: spec.short_name(), wanted: wanted.clone(), dataset })
@@ -85,40 +95,71 @@ impl Material {
         RunConfig::new(self.model.as_ref(), &self.wanted, self.period.clone(), self.data.clone(), device)
     }
 
-    /// The run's batches, in the order of its seed.
+    /// Rows to learn from, and rows that are held out to see when it is enough.
+    fn rows(&self) -> Result<(Vec<u32>, Vec<u32>)> {
+        let rows = self.dataset.rows(Split::Train)?;
+        let fraction = match self.model.learning() {
+            Learning::Descent(descent) => descent.validation().map_or(0.0, |v| v.fraction),
+            Learning::Counting(_) => 0.0,
+        };
+        Ok(self.dataset.hold_out(&rows, fraction))
+    }
+
+    /// What the run learns from, in the order of its seed.
     ///
     /// # Errors
     /// A batch larger than the data; data that cannot be prepared.
-    pub fn batches(&self) -> Result<Arc<Batches>> {
-        let rows = self.dataset.rows(Split::Train)?;
+    pub fn rows_to_learn(&self) -> Result<Rows> {
+        let (kept, held_out) = self.rows()?;
+        let (batch, seed) = (self.model.batch(), self.wanted.seed);
+        let counted = matches!(self.model.learning(), Learning::Counting(_));
         // Before the data are prepared, which takes longer.
-        if self.model.batch() > rows.len() {
-            return Err(calotype_data::DataError::BatchTooLarge { batch: self.model.batch(), rows: rows.len() }.into());
+        if batch > kept.len() && !counted {
+            return Err(calotype_data::DataError::BatchTooLarge { batch, rows: kept.len() }.into());
         }
-        let prepared = Arc::new(Prepared::new(&self.dataset, &self.data.preparation)?);
-        Ok(Arc::new(Batches::new(prepared, rows, self.model.batch(), self.wanted.seed)?))
+        let prepared = Arc::new(prepare(&self.dataset, &self.data)?);
+        if counted {
+            return Ok(Rows::Once(Evaluation::new(prepared, kept, batch, seed)?));
+        }
+        let held_out = match held_out.is_empty() {
+            true => None,
+            false => Some(Evaluation::new(Arc::clone(&prepared), held_out, SCORE_BATCH, seed)?),
+        };
+        let batches = Arc::new(Batches::new(prepared, kept, batch, seed)?);
+        Ok(Rows::Steps { batches, held_out })
     }
+}
+
+/// What a run learns from.
+#[derive(Clone, Debug)]
+pub enum Rows {
+    /// Batches over and over, and rows that validation looks at.
+    Steps { batches: Arc<Batches>, held_out: Option<Evaluation> },
+    /// Every row once.
+    Once(Evaluation),
+}
+
+/// A data set as a run's model wants it.
+///
+/// # Errors
+/// Data that cannot be prepared so.
+pub fn prepare(dataset: &Dataset, data: &DataConfig) -> Result<Prepared> {
+    Ok(match &data.standard {
+        Some(standard) => Prepared::with_standard(dataset, &data.preparation, standard.clone())?,
+        None => Prepared::new(dataset, &data.preparation)?,
+    })
 }
 
 fn options(all: &Settings) -> Options {
     let positive = |key| Some(all.integer(key)).filter(|&v| v > 0);
     Options {
         // What a folder of images is resized to, where the model says.
-        size: all.iter().any(|(key, _)| key == "size").then(|| all.size("size")),
+        size: all.iter().any(|(key, _)| key == "size").then(|| all.size("size")).filter(|&size| size > 0),
         tones: all.flag("tones"),
         rows: positive("rows").map(|v| v as usize),
         levels: positive("levels").map(|v| v as u32),
+        test_every: positive("test_every").map(|v| v as u32),
         ..Options::default()
-    }
-}
-
-fn image_shape(model: &'static str, dataset: &Dataset) -> Result<[usize; 3]> {
-    let unfit = |reason: String| TrainingError::Unfit { model, data: dataset.name().to_owned(), reason };
-    let list = |shape: &[usize]| shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    match dataset.image_shape() {
-        Some(shape @ [_, _, 1 | 3]) => Ok(shape),
-        Some([_, _, c]) => Err(unfit(format!("its images have {c} channels, and 1 (grey) or 3 (RGB) are needed"))),
-        None => Err(unfit(format!("its rows are vectors [{}], and images [H, W, C] are needed", list(dataset.shape())))),
     }
 }
 
@@ -137,8 +178,17 @@ fn display(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// Images of the model's size in [-1, 1].
-fn preparation(model: &dyn Model) -> Preparation {
-    let [height, _, channels] = model.image();
-    Preparation { size: Some(height), channels: Some(channels), encoding: Encoding::Signed, ..Preparation::default() }
+/// Rows of the model's size and kind of values.
+fn preparation(model: &dyn Model) -> Result<Preparation> {
+    let encoding = match model.values() {
+        Values::Signed => Encoding::Signed,
+        Values::Standardised => Encoding::Standard,
+        Values::Levels(2) => Encoding::Bits(model.settings().word("binarise").parse()?),
+        Values::Levels(levels) => Encoding::Levels(levels),
+    };
+    let picture = match *model.shape() {
+        [height, width, channels] => (Some(height).filter(|&h| h == width), Some(channels)),
+        _ => (None, None),
+    };
+    Ok(Preparation { size: picture.0, channels: picture.1, encoding, ..Preparation::default() })
 }

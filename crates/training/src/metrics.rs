@@ -10,6 +10,11 @@ use serde_json::{Map, Value};
 use crate::error::{Result, TrainingError};
 use crate::folder::write_atomically;
 
+/// Name of what validation measures: the mean loss of the held-out rows, in nats.
+pub const VALIDATION: &str = "validation_nats";
+/// Name of what the learning rate is multiplied by.
+pub const LR_SCALE: &str = "lr_scale";
+
 /// A line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {

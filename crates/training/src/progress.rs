@@ -21,6 +21,8 @@ pub struct Progress {
     origin: Option<(u64, Instant)>,
     shown: Instant,
     announced: bool,
+    /// Shown behind the losses until there is another one.
+    remark: String,
 }
 
 impl Progress {
@@ -35,7 +37,7 @@ impl Progress {
     }
 
     fn with(silent: bool) -> Self {
-        Progress { silent, bar: None, total: 0, origin: None, shown: Instant::now(), announced: false }
+        Progress { silent, bar: None, total: 0, origin: None, shown: Instant::now(), announced: false, remark: String::new() }
     }
 
     /// A line for the person.
@@ -62,6 +64,11 @@ impl Progress {
         }
     }
 
+    /// What is known beside the losses from now on.
+    pub(crate) fn remark(&mut self, text: &str) {
+        text.clone_into(&mut self.remark);
+    }
+
     /// After `step` steps with these losses.
     pub(crate) fn advance(&mut self, step: u64, losses: &[(String, f32)]) {
         let (first, since) = *self.origin.get_or_insert_with(|| (step, Instant::now()));
@@ -86,6 +93,9 @@ impl Progress {
         }
         for (name, loss) in losses {
             let _ = write!(text, "  {name} {loss:.4}");
+        }
+        if !self.remark.is_empty() {
+            let _ = write!(text, "  {}", self.remark);
         }
         match &self.bar {
             Some(bar) => {

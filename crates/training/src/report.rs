@@ -8,7 +8,7 @@ use plotters::prelude::*;
 use crate::config::RunConfig;
 use crate::error::{Result, TrainingError};
 use crate::folder::{RunFolder, write_atomically};
-use crate::metrics::{self, Line};
+use crate::metrics::{self, LR_SCALE, Line, VALIDATION};
 use crate::progress::duration;
 
 /// Points of a curve; longer runs are averaged.
@@ -54,9 +54,14 @@ fn numbers(page: &mut String, config: &RunConfig, lines: &[Line]) {
         let speed = last.step as f64 / last.wall_s.max(1e-9);
         rows.push(("steps".to_owned(), format!("{} of {}", last.step, config.steps)));
         rows.push(("time".to_owned(), format!("{}, {speed:.1} steps/s", duration(last.wall_s))));
-        let loss =
-            |(name, value): &(String, Option<f32>)| (name.clone(), value.map_or("not finite".into(), |v| format!("{v:.4}")));
-        rows.extend(last.losses.iter().map(loss));
+        rows.extend(names(lines).into_iter().filter_map(|name| {
+            let value = lines.iter().rev().find_map(|l| l.losses.iter().find(|(n, _)| *n == name))?.1;
+            Some((name, value.map_or("not finite".into(), |v| format!("{v:.4}"))))
+        }));
+        let validation = |l: &Line| l.losses.iter().find(|(n, _)| n == VALIDATION).and_then(|(_, v)| Some((l.step, (*v)?)));
+        if let Some((step, best)) = lines.iter().filter_map(validation).min_by(|a, b| a.1.total_cmp(&b.1)) {
+            rows.push(("best validation".to_owned(), format!("{best:.4} nats at step {step}")));
+        }
     }
     page.push_str("<table>");
     for (name, value) in rows {
@@ -69,8 +74,6 @@ fn numbers(page: &mut String, config: &RunConfig, lines: &[Line]) {
 type Curve = (String, Vec<(f64, f64)>);
 
 fn series(lines: &[Line]) -> Vec<Curve> {
-    let Some(first) = lines.first() else { return vec![] };
-    let per_point = lines.len().div_ceil(MOST_POINTS).max(1);
     let curve = |name: &String| {
         let values: Vec<(f64, f64)> =
             lines.iter().filter_map(|l| Some((l.step as f64, f64::from(l.losses.iter().find(|(n, _)| n == name)?.1?)))).collect();
@@ -78,9 +81,21 @@ fn series(lines: &[Line]) -> Vec<Curve> {
             let n = points.len() as f64;
             (points.iter().map(|p| p.0).sum::<f64>() / n, points.iter().map(|p| p.1).sum::<f64>() / n)
         };
+        let per_point = values.len().div_ceil(MOST_POINTS).max(1);
         (name.clone(), values.chunks(per_point).map(mean).collect())
     };
-    first.losses.iter().map(|(name, _)| curve(name)).collect()
+    names(lines).iter().filter(|name| *name != LR_SCALE).map(curve).collect()
+}
+
+/// Of all that was measured, in the order in which it first was.
+fn names(lines: &[Line]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for (name, _) in lines.iter().flat_map(|l| &l.losses) {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names
 }
 
 fn curves(lines: &[Line]) -> Result<String> {
@@ -126,7 +141,7 @@ fn grids(page: &mut String, folder: &RunFolder) -> Result<()> {
     if steps.is_empty() {
         return Ok(());
     }
-    page.push_str("<h2>Samples</h2><p>The same latents throughout.</p>");
+    page.push_str("<h2>Samples</h2><p>The same random numbers throughout.</p>");
     let shown = steps.len().min(MOST_GRIDS);
     for n in 1..=shown {
         let step = steps[steps.len() * n / shown - 1];

@@ -11,10 +11,12 @@ use crate::folder::RunFolder;
 /// `--checkpoint last|best|STEP`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Choice {
-    /// The newest whole one.
+    /// The best where there is one, else the newest.
     #[default]
+    Auto,
+    /// The newest whole one.
     Last,
-    /// By validation; models without a validation value have none.
+    /// By validation; runs that hold no rows out have none.
     Best,
     Step(u64),
 }
@@ -68,14 +70,25 @@ pub fn restore_newest(folder: &RunFolder, identity: &Identity) -> Result<Option<
 /// There is none, or it is damaged; no `best` where nothing is validated.
 pub fn choose(folder: &RunFolder, identity: &Identity, choice: Choice) -> Result<Restored> {
     match choice {
+        Choice::Auto | Choice::Best => {
+            let newest = choose(folder, identity, Choice::Last)?;
+            match newest.checkpoint.validation {
+                Some(record) if record.best_step == newest.checkpoint.step => Ok(newest),
+                Some(record) => {
+                    let best = choose(folder, identity, Choice::Step(record.best_step))?;
+                    Ok(Restored { damaged: newest.damaged, ..best })
+                }
+                None if choice == Choice::Auto => Ok(newest),
+                None => Err(TrainingError::Contradiction(format!(
+                    "{} has no validation value, so no checkpoint is the best; use --checkpoint last or a step",
+                    identity.model
+                ))),
+            }
+        }
         Choice::Last => restore_newest(folder, identity)?.ok_or_else(|| TrainingError::NoCheckpoint {
             folder: folder.path().to_owned(),
             listed: ": the run has not written one yet".into(),
         }),
-        Choice::Best => Err(TrainingError::Contradiction(format!(
-            "{} has no validation value, so no checkpoint is the best; use --checkpoint last or a step",
-            identity.model
-        ))),
         Choice::Step(step) => {
             let path = folder.checkpoint(step);
             if !path.exists() {

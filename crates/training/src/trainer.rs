@@ -5,20 +5,24 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use calotype_data::{Batch, Batches, Prefetch, picture};
+use calotype_data::{Batch, Batches, Evaluation, Prefetch};
 use calotype_graph::{Device, HostTensor, Plan, PlanId, Poll, StateSpec, Ticket, philox};
-use calotype_models::{Model, init};
+use calotype_models::{Descent, Learning, Model, Validation, init};
 
 use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
+use crate::counting::count;
 use crate::error::{Result, TrainingError};
 use crate::fit::Plans;
-use crate::folder::{RunFolder, temporary_of, write_atomically};
+use crate::folder::{RunFolder, write_atomically};
+use crate::grid::Grid;
 use crate::interrupt::Interrupt;
 use crate::load::Loader;
-use crate::metrics::{Line, Log};
+use crate::material::Rows;
+use crate::metrics::{LR_SCALE, Line, Log, VALIDATION};
 use crate::progress::Progress;
-use crate::sampler::{SAMPLE_BATCH, Sampler};
+use crate::score::Scorer;
+use crate::validation::Record;
 use crate::{report, wait};
 
 /// Steps whose losses have not been read yet.
@@ -29,6 +33,8 @@ const IN_FLIGHT: usize = 2;
 pub enum Ending {
     /// All steps are done.
     Finished,
+    /// Held-out rows have not improved for long enough.
+    Converged,
     /// The person stopped it; it was saved.
     Interrupted,
 }
@@ -66,13 +72,13 @@ pub struct Trainer<'a> {
     pub(crate) config: &'a RunConfig,
     pub(crate) folder: &'a RunFolder,
     model: &'a dyn Model,
+    descent: &'a dyn Descent,
     pub(crate) device: &'a mut dyn Device,
     pub(crate) batches: Arc<Batches>,
     pub(crate) plan: Arc<Plan>,
     pub(crate) id: PlanId,
-    sampler: Sampler,
-    /// Latents of the sample grids: the same throughout the run.
-    latents: HostTensor,
+    grid: Option<Grid>,
+    watch: Option<Watch>,
     log: Log,
     pub(crate) progress: &'a mut Progress,
     pub(crate) interrupt: &'a Interrupt,
@@ -86,45 +92,90 @@ pub struct Trainer<'a> {
     wall_before_s: f64,
 }
 
+/// Looks at the held-out rows.
+struct Watch {
+    scorer: Scorer,
+    held_out: Evaluation,
+    rules: Validation,
+    /// Steps from one look to the next.
+    every: u64,
+    record: Option<Record>,
+    /// What the learning rate was multiplied by, from which step on: for replays.
+    lr_scales: Vec<(u64, f64)>,
+}
+
+impl Watch {
+    fn lr_scale(&self, step: u64) -> f64 {
+        self.lr_scales.iter().rev().find(|(from, _)| *from <= step).map_or(1.0, |(_, scale)| *scale)
+    }
+
+    fn is_over(&self) -> bool {
+        self.record.is_some_and(|r| r.is_over(&self.rules))
+    }
+}
+
 /// What a [`Trainer`] is made of.
 pub struct Setup<'a> {
     pub config: &'a RunConfig,
     pub folder: &'a RunFolder,
     pub model: &'a dyn Model,
     pub device: &'a mut dyn Device,
-    pub batches: Arc<Batches>,
+    pub rows: Rows,
     pub plans: &'a Plans,
     pub loader: Loader,
     pub progress: &'a mut Progress,
     pub interrupt: &'a Interrupt,
 }
 
+/// A run learns: by steps, or by counting its rows. The folder must be locked; states come from a checkpoint or are the initial
+/// ones of the run's seed.
+///
+/// # Errors
+/// What the device or the system says; a checkpoint that lacks a state; metrics that cannot be continued; a loss or state that is
+/// not finite. Checkpoints written before are whole.
+pub fn learn(setup: Setup, from: Option<&Checkpoint>) -> Result<Outcome> {
+    match setup.model.learning() {
+        Learning::Descent(descent) => Trainer::new(setup, descent, from)?.run(),
+        Learning::Counting(counting) => count(setup, counting, from),
+    }
+}
+
 impl<'a> Trainer<'a> {
-    /// Loads the plans, and the states of a checkpoint or the initial ones of the run's seed. The folder must be locked.
-    ///
-    /// # Errors
-    /// What the device says; a checkpoint that lacks a state; metrics that cannot be continued.
-    pub fn new(setup: Setup<'a>, from: Option<&Checkpoint>) -> Result<Self> {
-        let Setup { config, folder, model, device, batches, plans, loader, progress, interrupt } = setup;
+    fn new(setup: Setup<'a>, descent: &'a dyn Descent, from: Option<&Checkpoint>) -> Result<Self> {
+        let Setup { config, folder, model, device, rows, plans, loader, progress, interrupt } = setup;
+        let (Some(plan), Rows::Steps { batches, held_out }) = (&plans.training, rows) else {
+            return Err(TrainingError::Contradiction(format!("{} does not learn by steps", config.model)));
+        };
         let step = from.map_or(0, |c| c.step);
         folder.sweep()?;
         folder.set_aside(step)?;
-        let id = loader.load(device, &plans.training)?;
-        let sampler = Sampler::load(model, device, &plans.sampling, loader)?;
+        let id = loader.load(device, plan)?;
+        let grid = Grid::load(model, device, &plans.sampling, loader, config.seed)?;
+        let watch = match (held_out, descent.validation(), model.density(), &plans.scoring) {
+            (Some(held_out), Some(rules), Some(density), Some(plan)) => {
+                let scorer = Scorer::load(density, device, plan, loader)?;
+                let every = if rules.every == 0 { batches.steps_per_epoch() } else { rules.every };
+                let record = from.and_then(|c| c.validation);
+                let lr_scales = record.iter().map(|r| (step, r.lr_scale(&rules))).collect();
+                Some(Watch { scorer, held_out, rules, every, record, lr_scales })
+            }
+            _ => None,
+        };
         let log = Log::open(&folder.metrics(), step)?;
         let trainer = Trainer {
-            latents: init::latents(SAMPLE_BATCH, model.latents(), config.seed),
             wall_before_s: log.wall_s(),
-            plan: Arc::clone(&plans.training),
+            plan: Arc::clone(plan),
             saved: from.map(|c| c.step),
             in_flight: VecDeque::new(),
             started: Instant::now(),
             config,
             folder,
             model,
+            descent,
             batches,
             id,
-            sampler,
+            grid,
+            watch,
             log,
             progress,
             interrupt,
@@ -135,11 +186,8 @@ impl<'a> Trainer<'a> {
         Ok(trainer)
     }
 
-    /// Trains to the last step, or until the person stops it. The last step that was done is saved.
-    ///
-    /// # Errors
-    /// What the device or the system says; a loss or state that is not finite. Checkpoints written before are whole.
-    pub fn run(mut self) -> Result<Outcome> {
+    /// Trains to the last step, to the end of patience, or until the person stops it. The last step that was done is saved.
+    fn run(mut self) -> Result<Outcome> {
         self.started = Instant::now();
         self.progress.begin(self.step, self.config.steps);
         let stopped = self.steps();
@@ -158,28 +206,62 @@ impl<'a> Trainer<'a> {
         let total = self.config.steps;
         let period = &self.config.period;
         let mut prefetch = Prefetch::new(Arc::clone(&self.batches), self.step);
-        while self.step < total && !self.interrupt.asked() {
+        while self.step < total && !self.interrupt.asked() && !self.is_over() {
             let batch = prefetch.next()?;
             let ticket = self.submit(self.step, batch)?;
             self.in_flight.push_back((self.step, ticket));
             self.step += 1;
             self.device.poll(Poll::Now)?;
             self.retire(IN_FLIGHT)?;
-            let last = self.step == total;
+            let better = self.look()?;
+            let last = self.step == total || self.is_over();
             if last || self.step.is_multiple_of(period.sample_every) {
                 self.retire(0)?;
                 self.sample()?;
             }
             // After the samples: what a checkpoint claims to have been done has been done.
-            if last || self.step.is_multiple_of(period.checkpoint_every) {
+            if last || better || self.step.is_multiple_of(period.checkpoint_every) {
                 self.save()?;
             }
         }
         if self.saved != Some(self.step) {
             self.save()?;
         }
-        let ending = if self.step < total { Ending::Interrupted } else { Ending::Finished };
+        let ending = match self.step < total {
+            true if self.is_over() => Ending::Converged,
+            true => Ending::Interrupted,
+            false => Ending::Finished,
+        };
         Ok(Outcome { ending, step: self.step, checkpoint: self.folder.checkpoint(self.step) })
+    }
+
+    fn is_over(&self) -> bool {
+        self.watch.as_ref().is_some_and(Watch::is_over)
+    }
+
+    /// Scores the held-out rows where it is time to; whether they are better than ever.
+    fn look(&mut self) -> Result<bool, Stop> {
+        if !self.watch.as_ref().is_some_and(|w| self.step.is_multiple_of(w.every)) {
+            return Ok(false);
+        }
+        self.retire(0)?;
+        let Some(watch) = &mut self.watch else { return Ok(false) };
+        let nats = watch.scorer.nats(self.device, &watch.held_out)?;
+        let value = (nats.iter().sum::<f64>() / nats.len().max(1) as f64) as f32;
+        let lr_scale = watch.lr_scale(self.step);
+        let wall_s = self.wall_before_s + self.started.elapsed().as_secs_f64();
+        let losses =
+            vec![(VALIDATION.to_owned(), Some(value).filter(|v| v.is_finite())), (LR_SCALE.to_owned(), Some(lr_scale as f32))];
+        self.log.write(Line { step: self.step, wall_s, losses })?;
+        if !value.is_finite() {
+            let what = "the loss of the held-out rows".to_owned();
+            return Err(Stop::NonFinite { step: self.step, what, value, at_step: false });
+        }
+        let record = Record::after(watch.record, value, self.step, &watch.rules);
+        watch.lr_scales.push((self.step, record.lr_scale(&watch.rules)));
+        watch.record = Some(record);
+        self.progress.remark(&format!("validation {value:.3} nats (best {:.3} at step {})", record.best, record.best_step));
+        Ok(record.best_step == self.step)
     }
 
     /// Starts step `step`, counted from 0.
@@ -191,7 +273,8 @@ impl<'a> Trainer<'a> {
 
     /// All inputs of a step that the plan has.
     pub(crate) fn inputs(&self, step: u64, batch: Batch) -> Vec<(&'static str, HostTensor)> {
-        step_inputs(self.model, &self.plan, batch.images, self.config.seed, step)
+        let lr_scale = self.watch.as_ref().map_or(1.0, |w| w.lr_scale(step));
+        step_inputs(self.model, self.descent, &self.plan, batch.images, self.config.seed, Moment { step, lr_scale })
     }
 
     /// Reads losses until at most `most` steps are in flight.
@@ -216,57 +299,72 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    /// A grid of the fixed latents.
     fn sample(&mut self) -> Result<()> {
-        let latents = self.latents.as_f32().unwrap_or_default();
-        let images = self.sampler.images(self.device, latents)?;
-        let [h, w, c] = self.sampler.image();
-        let picture = picture::grid(&images, [SAMPLE_BATCH, h, w, c], None, 1)?;
-        let path = self.folder.sample(self.step);
-        let temporary = temporary_of(&path);
-        picture::write_png(&temporary, &picture)?;
-        std::fs::rename(&temporary, &path).map_err(TrainingError::io(&path))
+        match &self.grid {
+            Some(grid) => grid.write(self.device, &self.folder.sample(self.step)),
+            None => Ok(()),
+        }
     }
 
     /// Writes a checkpoint of this step, once everything up to it is known to be finite.
     fn save(&mut self) -> Result<(), Stop> {
         self.retire(0)?;
-        let names: Vec<&str> = self.plan.states.iter().map(|s| s.name.as_str()).collect();
-        let values = wait::states(self.device, &names)?;
-        for (name, value) in names.iter().zip(&values) {
-            if let Some(&bad) = value.as_f32().unwrap_or_default().iter().find(|v| !v.is_finite()) {
-                let what = format!("the state `{name}`");
-                return Err(Stop::NonFinite { step: self.step, what, value: bad, at_step: false });
-            }
-        }
+        let values = finite_states(self.device, &self.plan.states, self.step)?;
+        let validation = self.watch.as_ref().and_then(|w| w.record);
         let checkpoint = Checkpoint::new(self.config.identity(), self.step, self.plan.states.iter().zip(values));
-        let path = self.folder.checkpoint(self.step);
-        let bytes = checkpoint.encode().map_err(|reason| TrainingError::Damaged { path: path.clone(), reason })?;
         self.log.sync()?;
-        write_atomically(&path, &bytes)?;
+        write_checkpoint(self.folder, self.config, &checkpoint.with_validation(validation))?;
         self.saved = Some(self.step);
-        self.folder.prune(self.config.period.keep_checkpoints)?;
-        report::write(self.folder, self.config)?;
         Ok(())
     }
 }
 
-/// The inputs that a training plan has, for one step: `images` are the rows of its batch, [B, H, W, C].
+/// States as they are on the device, all of them finite.
+pub(crate) fn finite_states(device: &mut dyn Device, specs: &[StateSpec], step: u64) -> Result<Vec<HostTensor>, Stop> {
+    let names: Vec<&str> = specs.iter().map(|s| s.name.as_str()).collect();
+    let values = wait::states(device, &names)?;
+    for (name, value) in names.iter().zip(&values) {
+        if let Some(&bad) = value.as_f32().unwrap_or_default().iter().find(|v| !v.is_finite()) {
+            return Err(Stop::NonFinite { step, what: format!("the state `{name}`"), value: bad, at_step: false });
+        }
+    }
+    Ok(values)
+}
+
+/// Puts a checkpoint into its folder, removes old ones, and writes the report anew.
+pub(crate) fn write_checkpoint(folder: &RunFolder, config: &RunConfig, checkpoint: &Checkpoint) -> Result<()> {
+    let path = folder.checkpoint(checkpoint.step);
+    let bytes = checkpoint.encode().map_err(|reason| TrainingError::Damaged { path: path.clone(), reason })?;
+    write_atomically(&path, &bytes)?;
+    folder.prune(config.period.keep_checkpoints)?;
+    report::write(folder, config)
+}
+
+/// When a step is done: `step` counts from 0, `lr_scale` is what validation has made of the learning rate.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub step: u64,
+    pub lr_scale: f64,
+}
+
+/// The inputs that a training plan has, for one step: `x` are the rows of its batch, [B, ..shape].
 pub(crate) fn step_inputs(
     model: &dyn Model,
+    descent: &dyn Descent,
     plan: &Plan,
-    images: Vec<f32>,
+    x: Vec<f32>,
     seed: u64,
-    step: u64,
+    at: Moment,
 ) -> Vec<(&'static str, HostTensor)> {
-    let [h, w, c] = model.image();
-    let batch = images.len() / (h * w * c).max(1);
+    let n_values: usize = model.shape().iter().product();
+    let batch = x.len() / n_values.max(1);
     let mut inputs = vec![
-        ("images", HostTensor::f32([batch, h, w, c], images)),
+        ("x", HostTensor::f32([&[batch], model.shape()].concat(), x)),
         ("seed", HostTensor::u32([2], philox::key(seed))),
-        ("step", HostTensor::u32([1], [step as u32])),
+        ("step", HostTensor::u32([1], [at.step as u32])),
     ];
-    inputs.extend(model.step_inputs(step).into_iter().map(|(name, value)| (name, HostTensor::scalar(value))));
+    let scalars = descent.step_inputs(at.step, at.lr_scale);
+    inputs.extend(scalars.into_iter().map(|(name, value)| (name, HostTensor::scalar(value))));
     inputs.retain(|(name, _)| plan.inputs.iter().any(|port| port.name == *name));
     inputs
 }

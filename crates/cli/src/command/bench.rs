@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{Ending, wanted};
 use crate::args::{BenchArgs, BenchCommand, BenchTrainArgs};
+use crate::fault::WrongUse;
 use crate::output::{bytes, print};
 use crate::{bench, device};
 
@@ -37,6 +38,7 @@ fn train(args: &BenchTrainArgs, threads: usize) -> Result<Ending> {
     let mut opened = device::open_at(args.with.device.as_deref(), args.with.precision(), threads)?;
     let profile = planning_profile(opened.device().profile());
     let plan = plans(material.model.as_ref(), material.model.batch(), &profile)?.training;
+    let plan = plan.ok_or_else(|| WrongUse(format!("{} counts its rows: it has no training step to time", args.model)))?;
     let measured = measure(material.model.as_ref(), opened.device(), &plan, Loader { threads }, args.steps as usize)?;
     opened.keep_pipelines();
     print(&table(&args.model, &profile.name, &measured))?;

@@ -45,8 +45,8 @@ fn one(info: &ModelInfo) -> Result<String> {
     }
     writeln!(text, "{:<18}{:>14}{:>14}  --data", "", data(info, Preset::Small), data(info, Preset::Paper))?;
     writeln!(text, "\nof every model")?;
-    for setting in common_settings() {
-        row(&mut text, &setting, &setting)?;
+    for setting in common_settings().iter().filter(|common| !small.iter().any(|own| own.key == common.key)) {
+        row(&mut text, setting, setting)?;
     }
     Ok(text)
 }

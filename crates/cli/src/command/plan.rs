@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use calotype_graph::{Plan, Shape};
 use calotype_training::{Material, Plans, planning_profile, plans};
 
@@ -20,38 +20,44 @@ pub fn run(args: &PlanArgs, threads: usize) -> Result<Ending> {
     let profile = planning_profile(opened.device().profile());
     let batch = material.model.batch();
     let plans = plans(material.model.as_ref(), batch, &profile)?;
-    let n_pipelines = opened.device().prepare(&plans.training)?.len();
+    // A model that counts has no step: what it is scored by is shown in its place.
+    let (what, shown) = match (&plans.training, &plans.scoring) {
+        (Some(plan), _) => ("a training step", plan),
+        (None, Some(plan)) => ("scoring a batch", plan),
+        (None, None) => return Err(anyhow!("{} computes nothing", args.model)),
+    };
+    let n_pipelines = opened.device().prepare(shown)?.len();
     let mut text = format!("{} on {}, batch {batch}, {}\n\n", args.model, material.data.name, profile.name);
-    memory(&mut text, &plans, profile.memory_bytes);
-    work(&mut text, &plans.training, n_pipelines)?;
-    largest(&mut text, &plans.training)?;
+    memory(&mut text, &plans, shown, profile.memory_bytes);
+    work(&mut text, what, shown, n_pipelines)?;
+    largest(&mut text, shown)?;
     print(&text)?;
     Ok(Ending::Done)
 }
 
-fn memory(text: &mut String, plans: &Plans, available: Option<u64>) {
-    let m = &plans.training.memory;
-    let samples = plans.total_bytes() - m.total();
+fn memory(text: &mut String, plans: &Plans, shown: &Plan, available: Option<u64>) {
+    let m = &shown.memory;
+    let samples = plans.total_bytes - m.total();
     let of = available.map_or(String::new(), |limit| format!(" of {}", bytes(limit)));
     let rows = [
-        ("planned memory", plans.total_bytes(), of.as_str()),
+        ("planned memory", plans.total_bytes, of.as_str()),
         ("  states", m.state, "  parameters, moments, statistics"),
         ("  arenas", m.arenas, "  activations, gradients, workspaces"),
         ("  inputs", m.inputs, ""),
         ("  outputs", m.outputs, ""),
         ("  staging", m.staging, "  host copies, uniform blocks, threads' scratch"),
-        ("  sampling", samples, "  beside the above, for the sample grids"),
+        ("  sampling", samples, "  beside the above, for sample grids and scores"),
     ];
     for (name, n, more) in rows {
         let _ = writeln!(text, "{name:<20}{:>10}{more}", bytes(n));
     }
 }
 
-fn work(text: &mut String, plan: &Plan, n_pipelines: usize) -> Result<()> {
+fn work(text: &mut String, what: &str, plan: &Plan, n_pipelines: usize) -> Result<()> {
     let intensity = plan.flops() as f64 / plan.bytes().max(1) as f64;
     writeln!(
         text,
-        "\na training step     {:.2} GFLOP, {} moved ({intensity:.1} FLOP a byte)",
+        "\n{what:<20}{:.2} GFLOP, {} moved ({intensity:.1} FLOP a byte)",
         plan.flops() as f64 / 1e9,
         bytes(plan.bytes())
     )?;

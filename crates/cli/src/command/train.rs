@@ -1,14 +1,13 @@
 //! `calotype train`.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use calotype_data::DatasetSpec;
 use calotype_graph::Precision;
 use calotype_training::{
-    Checkpoint, Interrupt, Loader, Lock, Material, Outcome, Plans, Progress, RunConfig, RunFolder, Setup, Trainer, TrainingError,
-    duration, metrics, planning_profile, plans, restore_newest, write_atomically,
+    Checkpoint, Ending as How, Interrupt, Loader, Lock, Material, Outcome, Plans, Progress, Rows, RunConfig, RunFolder, Setup,
+    TrainingError, duration, learn, metrics, planning_profile, plans, restore_newest, write_atomically,
 };
 
 use super::{Ending, settings, wanted};
@@ -37,7 +36,7 @@ struct Ready {
     _lock: Lock,
     config: RunConfig,
     material: Material,
-    batches: Arc<calotype_data::Batches>,
+    rows: Rows,
     plans: Plans,
     opened: Opened,
     from: Option<Checkpoint>,
@@ -49,7 +48,7 @@ fn fresh(args: &TrainArgs, threads: usize) -> Result<Ready> {
     }
     let model = args.model.as_deref().unwrap_or_default();
     let material = Material::open(&wanted(model, &args.with, args.steps, args.seed)?)?;
-    let batches = material.batches()?;
+    let rows = material.rows_to_learn()?;
     let mut opened = device::open_at(args.with.device.as_deref(), args.with.precision(), threads)?;
     let plans = plans(material.model.as_ref(), material.model.batch(), &planning_profile(opened.device().profile()))?;
     let config = material.config(opened.config());
@@ -58,7 +57,7 @@ fn fresh(args: &TrainArgs, threads: usize) -> Result<Ready> {
         None => RunFolder::next_free(Path::new("runs"), &format!("{model}-{}", material.short_name))?,
     };
     let (folder, lock) = RunFolder::create(&path, &config).context("the run folder")?;
-    Ok(Ready { folder, _lock: lock, config, material, batches, plans, opened, from: None })
+    Ok(Ready { folder, _lock: lock, config, material, rows, plans, opened, from: None })
 }
 
 fn resume(args: &TrainArgs, run: &Path, threads: usize) -> Result<Ready> {
@@ -80,7 +79,7 @@ fn resume(args: &TrainArgs, run: &Path, threads: usize) -> Result<Ready> {
         return Err(WrongUse(message).into());
     }
     let material = Material::of_run(&config)?;
-    let batches = material.batches()?;
+    let rows = material.rows_to_learn()?;
     let mut opened = device::reopen(args.with.device.as_deref(), &config.device, threads)?;
     let plans = plans(material.model.as_ref(), config.batch, &planning_profile(opened.device().profile()))?;
     if config.steps != before {
@@ -90,7 +89,7 @@ fn resume(args: &TrainArgs, run: &Path, threads: usize) -> Result<Ready> {
         0 => note("no checkpoint yet: beginning at step 0"),
         _ => note(&format!("going on from step {done}")),
     }
-    Ok(Ready { folder, _lock: lock, config, material, batches, plans, opened, from })
+    Ok(Ready { folder, _lock: lock, config, material, rows, plans, opened, from })
 }
 
 /// `--steps`, or `--set steps=`.
@@ -157,33 +156,34 @@ impl Ready {
             folder: &self.folder,
             model: self.material.model.as_ref(),
             device: self.opened.device(),
-            batches: Arc::clone(&self.batches),
+            rows: self.rows.clone(),
             plans: &self.plans,
             loader: Loader { threads },
             progress: &mut progress,
             interrupt,
         };
-        Trainer::new(setup, self.from.as_ref())?.run()
+        learn(setup, self.from.as_ref())
     }
 
     fn announce(&self) {
-        let (c, memory) = (&self.config, &self.plans.training.memory);
+        let c = &self.config;
         let rows = grouped(c.data.n_train as u64);
-        note(&format!(
-            "{} ({}) on {}: {} steps of {} images, {rows} rows",
-            c.model,
-            c.preset,
-            c.data.name,
-            grouped(c.steps),
-            c.batch
-        ));
-        note(&format!(
-            "planned memory: {} (states {}, activations {}, samples {})",
-            bytes(self.plans.total_bytes()),
-            bytes(memory.state),
-            bytes(memory.arenas),
-            bytes(self.plans.total_bytes() - memory.total())
-        ));
+        let amount = match &self.plans.training {
+            Some(_) => format!("{} steps of {} rows at most, {rows} rows", grouped(c.steps), c.batch),
+            None => format!("{rows} rows to count"),
+        };
+        note(&format!("{} ({}) on {}: {amount}", c.model, c.preset, c.data.name));
+        let total = self.plans.total_bytes;
+        match &self.plans.training {
+            Some(plan) => note(&format!(
+                "planned memory: {} (states {}, activations {}, samples and scores {})",
+                bytes(total),
+                bytes(plan.memory.state),
+                bytes(plan.memory.arenas),
+                bytes(total - plan.memory.total())
+            )),
+            None => note(&format!("planned memory: {}", bytes(total))),
+        }
         note(&format!("run folder: {}", self.folder.path().display()));
     }
 
@@ -191,7 +191,10 @@ impl Ready {
         let run = self.folder.path().display();
         let go_on = format!("calotype train --resume {run}");
         match trained {
-            Ok(Outcome { ending: calotype_training::Ending::Finished, step, .. }) => {
+            Ok(Outcome { ending: ending @ (How::Finished | How::Converged), step, .. }) => {
+                if ending == How::Converged {
+                    note("held-out rows no longer improve: training has ended (--set patience=… waits longer)");
+                }
                 let wall_s = metrics::read(&self.folder.metrics())?.last().map_or(0.0, |l| l.wall_s);
                 note(&format!(
                     "done: {} steps in {}; look at {}",

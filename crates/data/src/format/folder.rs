@@ -160,11 +160,13 @@ pub(crate) fn over_white(c: u8, a: u8) -> u8 {
 }
 
 fn images_in(folder: &Path) -> Result<Vec<PathBuf>> {
-    let is_image = |path: &PathBuf| {
-        let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
-        path.is_file() && extension.is_some_and(|e| EXTENSIONS.contains(&e.as_str()))
-    };
-    Ok(sorted_entries(folder)?.into_iter().filter(is_image).collect())
+    Ok(sorted_entries(folder)?.into_iter().filter(|path| is_picture(path)).collect())
+}
+
+/// Whether a file is a picture, by its name.
+pub fn is_picture(path: &Path) -> bool {
+    let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+    path.is_file() && extension.is_some_and(|e| EXTENSIONS.contains(&e.as_str()))
 }
 
 fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>> {

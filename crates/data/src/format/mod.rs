@@ -16,6 +16,7 @@ use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
 use crate::spec::Options;
 
+pub use folder::is_picture;
 pub(crate) use folder::{check_total, decode_image, over_white, read_picture_bytes};
 pub(crate) use source::Source;
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use calotype_cpu_reference::Cpu;
 use calotype_graph::Device;
 use calotype_training::{
-    DeviceConfig, Interrupt, Loader, Lock, Material, Outcome, Plans, Progress, Result, RunConfig, RunFolder, Setup, Trainer,
-    Wanted, planning_profile, plans, restore_newest,
+    DeviceConfig, Interrupt, Loader, Lock, Material, Outcome, Plans, Progress, Result, RunConfig, RunFolder, Setup, Wanted,
+    learn, planning_profile, plans, restore_newest,
 };
 
 /// Settings of the tiny model; later ones win.
@@ -59,13 +59,13 @@ impl Run {
             folder: &self.folder,
             model: self.material.model.as_ref(),
             device: self.device.as_mut(),
-            batches: self.material.batches()?,
+            rows: self.material.rows_to_learn()?,
             plans: &self.plans,
             loader: Loader { threads: 2 },
             progress: &mut progress,
             interrupt,
         };
-        Trainer::new(setup, from.as_ref())?.run()
+        learn(setup, from.as_ref())
     }
 }
 

@@ -1,0 +1,158 @@
+//! Rows drawn dimension by dimension, by models with a density.
+
+use std::path::Path;
+
+use anyhow::Result;
+use calotype_data::picture;
+use calotype_models::{Values, init};
+use calotype_training::{Drawer, Examined, Known, SamplingPlans, TrainingError, Which, brightness, planning_profile};
+
+use super::{COUNT, Form, done, save_gif, save_npy, save_png, target};
+use crate::args::{Half, SampleArgs};
+use crate::command::Ending;
+use crate::fault::WrongUse;
+use crate::output::writable;
+use crate::used::Used;
+
+/// Frames of a film, about, and how long each is seen; the last one stays longer.
+const FRAMES: usize = 100;
+const FRAME_MS: u32 = 60;
+const LAST_FRAMES: usize = 15;
+/// What is not drawn yet.
+const UNDRAWN: f32 = 0.35;
+
+pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
+    let name = used.model.info().name;
+    if args.interpolate || args.latents.is_some() {
+        let message = format!("{name} has no latents to walk between or to be given: use --count, --seed, --complete");
+        return Err(WrongUse(message).into());
+    }
+    let shape = used.model.shape().to_vec();
+    let picture = matches!(*shape, [_, _, 1 | 3]);
+    let kind = if args.complete.is_some() { "completion" } else { "sample" };
+    let out = target(args, &used, kind, &format!("seed-{}", args.seed), if picture { "png" } else { "npy" });
+    let form = Form::of(&out)?;
+    if !picture && form != Form::Npy {
+        return Err(WrongUse(format!("{}: {name} draws vectors {shape:?}, which go into a .npy file", out.display())).into());
+    }
+    writable(&out)?;
+    let count = args.count.unwrap_or(COUNT) as usize;
+    let known = args.complete.as_deref().map(|from| known(from, args.keep, &used)).transpose()?;
+
+    let mut bench = used.on(args.device.as_deref(), threads)?;
+    let profile = planning_profile(bench.opened.device().profile());
+    let plans = SamplingPlans::new(bench.used.model.as_ref(), args.batch as usize, &profile)?;
+    let drawer = Drawer::load(bench.used.density()?, bench.opened.device(), &plans, bench.loader)?;
+    let drawer = drawer.ok_or_else(|| WrongUse(format!("{name} draws nothing")))?;
+    for plan in plans.all() {
+        bench.write_states(plan)?;
+    }
+    let n_values: usize = shape.iter().product();
+    let noise = init::noise(count, n_values, bench.used.density()?.conditional().n_noise(), args.seed);
+    let repeated = known.as_ref().map(|(values, mask)| (values.repeat(count), mask.repeat(count)));
+    let known_rows = repeated.as_ref().map(|(values, mask)| Known { values, mask });
+    let rows = drawer.draw(bench.opened.device(), noise.as_f32().unwrap_or_default(), known_rows)?;
+    bench.opened.keep_pipelines();
+
+    let values = bench.used.model.values();
+    match (form, &*shape) {
+        (Form::Npy, _) => save_npy(&out, &[&[count], &*shape].concat(), &in_own_range(&bench.used, rows))?,
+        (Form::Png, &[h, w, c]) => {
+            let mut images = brightness(values, &rows);
+            let mut n = count;
+            if let Some((whole, mask)) = &known {
+                // What was given comes first, then what was kept of it.
+                let whole = brightness(values, whole);
+                let kept: Vec<f32> = whole.iter().zip(mask).map(|(&v, &m)| if m == 0.0 { UNDRAWN } else { v }).collect();
+                images = [whole, kept, images].concat();
+                n += 2;
+            }
+            save_png(&out, &images, [n, h, w, c], None)?;
+        }
+        (Form::Gif, &[h, w, c]) => {
+            let images = brightness(values, &rows);
+            let order = bench.used.density()?.order();
+            let mask = known.as_ref().map(|(_, mask)| mask.as_slice());
+            let frames = developing(&images, n_values, &order, mask);
+            let frames = frames.iter().map(|frame| picture::grid(frame, [count, h, w, c], None, 1)).collect();
+            save_gif(&out, frames, FRAME_MS)?;
+        }
+        _ => return Err(WrongUse(format!("{}: {name} draws vectors", out.display())).into()),
+    }
+    done(count, if picture { "images" } else { "rows" }, &bench.used.restored.path, &out)
+}
+
+/// Levels as they are; what was standardised, in the units of the data.
+fn in_own_range(used: &Used, mut rows: Vec<f32>) -> Vec<f32> {
+    if let (Values::Standardised, Some(s)) = (used.model.values(), &used.config.data.standard) {
+        for row in rows.chunks_exact_mut(s.mean.len().max(1)) {
+            row.iter_mut().zip(&s.mean).zip(&s.deviation).for_each(|((v, mean), deviation)| *v = *v * deviation + mean);
+        }
+    }
+    rows
+}
+
+/// A row as the model takes it, and which of its values are kept (1, else 0): both [D].
+fn known(from: &str, keep: Half, used: &Used) -> Result<(Vec<f32>, Vec<f32>)> {
+    let model = used.model.as_ref();
+    let &[h, w, c] = model.shape() else {
+        return Err(WrongUse(format!("{} draws vectors: --complete is for images", model.info().name)).into());
+    };
+    let half = || {
+        (0..h * w * c).map(|d| {
+            let (i, j) = (d / (w * c), d / c % w);
+            f32::from(match keep {
+                Half::Top => i < h / 2,
+                Half::Bottom => i >= h - h / 2,
+                Half::Left => j < w / 2,
+                Half::Right => j >= w - w / 2,
+            })
+        })
+    };
+    if let Some(index) = from.strip_prefix("test:") {
+        let index = index.parse().map_err(|_| WrongUse(format!("--complete {from}: expected a row as in test:12")))?;
+        let row = Examined::open(&used.config, model, &Which::default())?.row(index)?;
+        return Ok((row, half().collect()));
+    }
+    let which = Which { data: Some(from.to_owned()), ..Which::default() };
+    let row = Examined::open(&used.config, model, &which)?.row(0)?;
+    let seen = picture::opaque(Path::new(from), h, w).map_err(TrainingError::from)?;
+    let mask = match seen {
+        Some(seen) => seen.iter().flat_map(|&s| std::iter::repeat_n(f32::from(s), c)).collect(),
+        None => half().collect(),
+    };
+    Ok((row, mask))
+}
+
+/// Frames in which images [N, D] appear in the order of their dimensions; of what is known, everything is there from the first.
+fn developing(images: &[f32], n_values: usize, order: &[usize], known: Option<&[f32]>) -> Vec<Vec<f32>> {
+    let drawn: Vec<usize> = order.iter().copied().filter(|&d| known.is_none_or(|mask| mask[d] == 0.0)).collect();
+    let per_frame = drawn.len().div_ceil(FRAMES).max(1);
+    let mut frame = images.to_vec();
+    for row in frame.chunks_exact_mut(n_values) {
+        drawn.iter().for_each(|&d| row[d] = UNDRAWN);
+    }
+    let mut frames = vec![frame.clone()];
+    for dims in drawn.chunks(per_frame) {
+        for (row, image) in frame.chunks_exact_mut(n_values).zip(images.chunks_exact(n_values)) {
+            dims.iter().for_each(|&d| row[d] = image[d]);
+        }
+        frames.push(frame.clone());
+    }
+    frames.extend(std::iter::repeat_n(frame, LAST_FRAMES));
+    frames
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_film_ends_in_the_images_and_begins_with_what_is_known() {
+        let images = [0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 0.0, 0.0];
+        let frames = developing(&images, 4, &[3, 2, 1, 0], Some(&[1.0, 0.0, 0.0, 0.0]));
+        assert_eq!(frames[0], [0.0, UNDRAWN, UNDRAWN, UNDRAWN, 1.0, UNDRAWN, UNDRAWN, UNDRAWN]);
+        assert_eq!(frames[1], [0.0, UNDRAWN, UNDRAWN, 1.0, 1.0, UNDRAWN, UNDRAWN, 0.0]);
+        assert_eq!(frames.last().expect("frames"), &images);
+    }
+}

@@ -1,0 +1,132 @@
+//! Images from latents.
+
+use anyhow::Result;
+use calotype_data::{picture, read_npy};
+use calotype_models::{Latent, init};
+use calotype_training::{LatentSampler, SAMPLE_BATCH, TrainingError, slerp};
+
+use super::{COUNT, Form, done, save_gif, save_npy, save_png, target};
+use crate::args::SampleArgs;
+use crate::command::Ending;
+use crate::fault::WrongUse;
+use crate::output::writable;
+use crate::used::Used;
+
+/// Latents that an interpolation passes through unless said otherwise.
+const WAYPOINTS: u64 = 5;
+/// Images from one waypoint to before the next: in a strip, and in a film, which should move smoothly.
+const STRIP_STEPS: usize = 8;
+const FILM_STEPS: usize = 24;
+const FRAME_MS: u32 = 50;
+const LATENTS_LIMIT_BYTES: u64 = 1 << 30;
+
+pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
+    let Some(latent) = used.model.latent() else { return Err(WrongUse("the model has no latents".into()).into()) };
+    if args.complete.is_some() {
+        let name = used.model.info().name;
+        return Err(WrongUse(format!("{name} cannot complete an image: models with a density can, such as pixelcnn")).into());
+    }
+    let kind = if args.interpolate { "interpolation" } else { "sample" };
+    let from = match &args.latents {
+        Some(path) => path.file_stem().map_or("latents".into(), |s| s.to_string_lossy().into_owned()),
+        None => format!("seed-{}", args.seed),
+    };
+    let out = target(args, &used, kind, &from, "png");
+    let form = Form::of(&out)?;
+    if form == Form::Gif && !args.interpolate {
+        let message = format!("{}: a film needs --interpolate; pictures are .png or .npy", out.display());
+        return Err(WrongUse(message).into());
+    }
+    let latents = latents(args, form, latent)?;
+    writable(&out)?;
+    let program = latent.sampling(SAMPLE_BATCH)?;
+    let mut bench = used.on(args.device.as_deref(), threads)?;
+    let plan = bench.plan(&program)?;
+    let Some(latent) = bench.used.model.latent() else { return Err(WrongUse("the model has no latents".into()).into()) };
+    let sampler = LatentSampler::load(latent, bench.opened.device(), &plan, bench.loader)?;
+    bench.write_states(&plan)?;
+    let images = sampler.images(bench.opened.device(), &latents)?;
+    bench.opened.keep_pipelines();
+    let &[h, w, c] = bench.used.model.shape() else { return Err(WrongUse("the model makes no images".into()).into()) };
+    let (per_image, n) = (h * w * c, images.len() / (h * w * c));
+    match form {
+        Form::Png if args.interpolate => {
+            let rows = strip(&images, per_image);
+            save_png(&out, &rows, [rows.len() / per_image, h, w, c], Some(STRIP_STEPS + 1))?;
+        }
+        Form::Png => save_png(&out, &images, [n, h, w, c], None)?,
+        Form::Npy => save_npy(&out, &[n, h, w, c], &images)?,
+        Form::Gif => {
+            let frames = images.chunks_exact(per_image).map(|image| picture::grid(image, [1, h, w, c], None, 0));
+            save_gif(&out, frames.collect(), FRAME_MS)?;
+        }
+    }
+    done(n, "images", &bench.used.restored.path, &out)
+}
+
+/// Latents [N, z] of all images to make.
+fn latents(args: &SampleArgs, form: Form, latent: &dyn Latent) -> Result<Vec<f32>> {
+    let z = latent.latents();
+    let rows = match &args.latents {
+        Some(path) => {
+            let npy = read_npy(path, LATENTS_LIMIT_BYTES).map_err(TrainingError::from)?;
+            match npy.shape.as_slice() {
+                &[n, size] if n > 0 && size == z => npy.data,
+                other => {
+                    let message = format!("{}: expected latents [N, {z}] with N of 1 or more, found {other:?}", path.display());
+                    return Err(WrongUse(message).into());
+                }
+            }
+        }
+        None => {
+            let count = args.count.unwrap_or(if args.interpolate { WAYPOINTS } else { COUNT });
+            init::latents(count as usize, z, args.seed).as_f32().unwrap_or_default().to_vec()
+        }
+    };
+    if !args.interpolate {
+        return Ok(rows);
+    }
+    if rows.len() < 2 * z {
+        return Err(WrongUse("an interpolation needs at least two latents; use --count 2 or more".into()).into());
+    }
+    let steps = if form == Form::Gif { FILM_STEPS } else { STRIP_STEPS };
+    Ok(walk(&rows, z, steps))
+}
+
+/// From each row to the next in `steps` steps, the last row included.
+fn walk(rows: &[f32], z: usize, steps: usize) -> Vec<f32> {
+    let points: Vec<&[f32]> = rows.chunks_exact(z).collect();
+    let between = points.windows(2).flat_map(|pair| (0..steps).flat_map(|i| slerp(pair[0], pair[1], i as f64 / steps as f64)));
+    between.chain(points.last().into_iter().flat_map(|last| last.iter().copied())).collect()
+}
+
+/// A row of images for each stretch of a walk: from one latent to the next, both shown.
+fn strip(images: &[f32], per_image: usize) -> Vec<f32> {
+    let n_rows = (images.len() / per_image).saturating_sub(1) / STRIP_STEPS;
+    let row = |n: usize| &images[n * STRIP_STEPS * per_image..][..(STRIP_STEPS + 1) * per_image];
+    (0..n_rows).flat_map(row).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strip_shows_both_ends_of_each_stretch() {
+        let images: Vec<f32> = (0..=2 * STRIP_STEPS).map(|i| i as f32).collect();
+        let rows = strip(&images, 1);
+        assert_eq!(rows.len(), 2 * (STRIP_STEPS + 1));
+        let s = STRIP_STEPS as f32;
+        assert_eq!([rows[0], rows[STRIP_STEPS], rows[STRIP_STEPS + 1], rows[rows.len() - 1]], [0.0, s, s, 2.0 * s]);
+    }
+
+    #[test]
+    fn a_walk_begins_and_ends_at_its_rows() {
+        let rows = [1.0, 0.0, 0.0, 1.0, -1.0, 0.0];
+        let path = walk(&rows, 2, 4);
+        assert_eq!(path.len(), (2 * 4 + 1) * 2);
+        for (at, row) in [(0, &rows[0..2]), (4, &rows[2..4]), (8, &rows[4..6])] {
+            assert!(path[2 * at..][..2].iter().zip(row).all(|(p, r)| (p - r).abs() < 1e-6), "{path:?}");
+        }
+    }
+}

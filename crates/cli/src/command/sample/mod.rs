@@ -1,0 +1,75 @@
+//! `calotype sample`.
+
+mod drawing;
+mod latent;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, anyhow};
+use calotype_data::picture::RgbImage;
+use calotype_data::{DataError, picture, write_npy};
+use calotype_training::Choice;
+
+use super::Ending;
+use crate::args::SampleArgs;
+use crate::fault::WrongUse;
+use crate::output::{grouped, note, print, replace};
+use crate::used::Used;
+
+/// Images unless said otherwise.
+const COUNT: u64 = 64;
+
+/// What is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Png,
+    Npy,
+    Gif,
+}
+
+impl Form {
+    /// By a file's name.
+    fn of(out: &Path) -> Result<Self> {
+        match out.extension().and_then(|e| e.to_str()).map(str::to_lowercase).as_deref() {
+            Some("png") => Ok(Form::Png),
+            Some("npy") => Ok(Form::Npy),
+            Some("gif") => Ok(Form::Gif),
+            _ => Err(WrongUse(format!("{}: expected a name that ends in .png, .npy or .gif", out.display())).into()),
+        }
+    }
+}
+
+pub fn run(args: &SampleArgs, threads: usize) -> Result<Ending> {
+    let used = Used::open(&args.run, args.choice())?;
+    if used.model.latent().is_some() { latent::run(args, used, threads) } else { drawing::run(args, used, threads) }
+}
+
+/// Where the result goes: in the run folder, unless said otherwise, by a name that another seed does not overwrite.
+fn target(args: &SampleArgs, used: &Used, kind: &str, from: &str, ending: &str) -> PathBuf {
+    let which = match args.choice() {
+        Choice::Step(step) => format!("step-{step:07}-"),
+        _ => String::new(),
+    };
+    args.out.clone().unwrap_or_else(|| used.folder.path().join(format!("{kind}-{which}{from}.{ending}")))
+}
+
+/// Images [N, H, W, C] from 0 to 1, `columns` in a row.
+fn save_png(out: &Path, images: &[f32], shape: [usize; 4], columns: Option<usize>) -> Result<()> {
+    replace(out, |file| picture::grid(images, shape, columns, 1).and_then(|p| picture::write_png(file, &p)))
+}
+
+fn save_npy(out: &Path, shape: &[usize], data: &[f32]) -> Result<()> {
+    replace(out, |file| write_npy(file, shape, data))
+}
+
+fn save_gif(out: &Path, frames: Result<Vec<RgbImage>, DataError>, frame_ms: u32) -> Result<()> {
+    let frames = frames.map_err(|e| anyhow!(e))?;
+    replace(out, |file| picture::write_gif(file, &frames, frame_ms))
+}
+
+/// Says what was made, and where it is.
+fn done(n: usize, what: &str, checkpoint: &Path, out: &Path) -> Result<Ending> {
+    note(&format!("{} {what} by {}", grouped(n as u64), checkpoint.display()));
+    print(&out.display().to_string())?;
+    Ok(Ending::Done)
+}

@@ -1,0 +1,100 @@
+//! A trained run that is used: its model, a checkpoint, a device.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+use calotype_graph::{Plan, PlanOptions, Program, plan};
+use calotype_models::{Density, Model, density};
+use calotype_training::{
+    Choice, Loader, Restored, RunConfig, RunFolder, SCORE_BATCH, Scorer, TrainingError, choose, planning_profile,
+};
+
+use crate::device::{self, Opened};
+use crate::fault::WrongUse;
+use crate::output::note;
+
+/// A run folder, with the checkpoint that was asked for.
+pub struct Used {
+    pub folder: RunFolder,
+    pub config: RunConfig,
+    pub model: Box<dyn Model>,
+    pub restored: Restored,
+}
+
+impl Used {
+    /// # Errors
+    /// No run, no such checkpoint, none that is whole.
+    pub fn open(run: &Path, choice: Choice) -> Result<Self> {
+        let (folder, config) = RunFolder::open(run)?;
+        let model = config.model()?;
+        let restored = choose(&folder, &config.identity(), choice)?;
+        for (path, reason) in &restored.damaged {
+            note(&format!("{} is damaged ({reason}); the one before is used", path.display()));
+        }
+        Ok(Used { folder, config, model, restored })
+    }
+
+    /// The model as a density.
+    ///
+    /// # Errors
+    /// It is none: says what it can do instead.
+    pub fn density(&self) -> Result<&dyn Density> {
+        let info = self.model.info();
+        self.model.density().ok_or_else(|| {
+            let able = info.abilities.join(", ");
+            WrongUse(format!("{} has no density, so nothing can be scored by it; it is for: {able}", info.name)).into()
+        })
+    }
+
+    /// Opens a device for it.
+    ///
+    /// # Errors
+    /// There is no such device.
+    pub fn on(self, wanted: Option<&str>, threads: usize) -> Result<Bench> {
+        let opened = device::open(wanted, threads)?;
+        Ok(Bench { used: self, opened, loader: Loader { threads } })
+    }
+}
+
+/// A trained run on a device.
+pub struct Bench {
+    pub used: Used,
+    pub opened: Opened,
+    pub loader: Loader,
+}
+
+impl Bench {
+    /// A plan for the device.
+    ///
+    /// # Errors
+    /// It does not fit.
+    pub fn plan(&mut self, program: &Program) -> Result<Arc<Plan>> {
+        Ok(Arc::new(plan(program, &planning_profile(self.opened.device().profile()), PlanOptions::default())?))
+    }
+
+    /// Writes the checkpoint's states of a loaded plan; others, such as a sampler's own, stay as they are.
+    ///
+    /// # Errors
+    /// A state that the checkpoint lacks.
+    pub fn write_states(&mut self, plan: &Plan) -> Result<()> {
+        for spec in plan.states.iter().filter(|s| !s.name.starts_with(density::SAMPLER_PREFIX)) {
+            let path = self.used.restored.path.clone();
+            let value = self.used.restored.checkpoint.state(spec).map_err(|reason| TrainingError::Damaged { path, reason })?;
+            self.opened.device().write_state(&spec.name, &value)?;
+        }
+        Ok(())
+    }
+
+    /// A scoring program with the checkpoint's states.
+    ///
+    /// # Errors
+    /// A model without a density; what the device says.
+    pub fn scorer(&mut self) -> Result<Scorer> {
+        let program = density::scoring(self.used.density()?, SCORE_BATCH)?;
+        let plan = self.plan(&program)?;
+        let scorer = Scorer::load(self.used.density()?, self.opened.device(), &plan, self.loader)?;
+        self.write_states(&plan)?;
+        Ok(scorer)
+    }
+}

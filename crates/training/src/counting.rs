@@ -1,0 +1,55 @@
+//! Models that learn by counting: every row once, then one checkpoint.
+
+use std::time::Instant;
+
+use calotype_graph::StateSpec;
+use calotype_models::Counting;
+
+use crate::checkpoint::Checkpoint;
+use crate::error::{Result, TrainingError};
+use crate::grid::Grid;
+use crate::material::Rows;
+use crate::metrics::{Line, Log};
+use crate::score::{Scorer, mean_and_error};
+use crate::trainer::{Ending, Outcome, Setup, write_checkpoint, write_states};
+
+/// The step of the only checkpoint.
+const DONE: u64 = 1;
+
+/// Counts the rows of a run, scores them, and saves what was counted. A run that was interrupted begins again: it takes seconds.
+pub(crate) fn count(setup: Setup, counting: &dyn Counting, from: Option<&Checkpoint>) -> Result<Outcome> {
+    let Setup { config, folder, model, device, rows, plans, loader, progress, interrupt } = setup;
+    let done = |ending| Outcome { ending, step: DONE, checkpoint: folder.checkpoint(DONE) };
+    if from.is_some() {
+        return Ok(done(Ending::Finished));
+    }
+    let (Rows::Once(rows), Some(density), Some(plan)) = (rows, model.density(), &plans.scoring) else {
+        return Err(TrainingError::Contradiction(format!("{} does not learn by counting", config.model)));
+    };
+    folder.sweep()?;
+    let started = Instant::now();
+    let mut log = Log::open(&folder.metrics(), 0)?;
+    let n_values: usize = model.shape().iter().product();
+    let mut counts = counting.counts();
+    for batch in rows.iter() {
+        if interrupt.asked() {
+            return Ok(Outcome { ending: Ending::Interrupted, step: 0, checkpoint: folder.checkpoint(0) });
+        }
+        batch.batch.images.chunks_exact(n_values).take(batch.n_valid).for_each(|row| counts.add(row));
+    }
+    let (specs, values): (Vec<StateSpec>, Vec<_>) = counts.states().into_iter().unzip();
+    let checkpoint = Checkpoint::new(config.identity(), DONE, specs.iter().zip(values));
+    let scorer = Scorer::load(density, device, plan, loader)?;
+    let grid = Grid::load(model, device, &plans.sampling, loader, config.seed)?;
+    write_states(device, folder, plans.states(), config, Some(&checkpoint))?;
+    let (nats, _) = mean_and_error(&scorer.nats(device, &rows)?);
+    progress.say(&format!("{} rows counted: {nats:.3} nats each", rows.rows().len()));
+    let wall_s = started.elapsed().as_secs_f64();
+    log.write(Line { step: DONE, wall_s, losses: vec![("nats".to_owned(), Some(nats as f32))] })?;
+    log.sync()?;
+    if let Some(grid) = grid {
+        grid.write(device, &folder.sample(DONE))?;
+    }
+    write_checkpoint(folder, config, &checkpoint)?;
+    Ok(done(Ending::Finished))
+}

@@ -1,0 +1,129 @@
+//! Rows that a trained model looks at: the run's own data or others, brought to the form that the model takes.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use calotype_data::{
+    DataError, Dataset, DatasetSpec, Encoding, Evaluation, Options, Preparation, Prepared, Split, is_picture, open_images,
+};
+use calotype_models::{Model, Values};
+
+use crate::config::RunConfig;
+use crate::error::{Result, TrainingError};
+use crate::material::prepare;
+use crate::score::SCORE_BATCH;
+
+/// Which rows are meant.
+#[derive(Clone, Debug, Default)]
+pub struct Which {
+    /// Name or path, of one picture too; none means the run's own data.
+    pub data: Option<String>,
+    /// None means test rows where there are any, else all.
+    pub split: Option<Split>,
+    /// Pictures are resized to this, in the middle of black; none fills the model's size.
+    pub inner: Option<usize>,
+}
+
+/// Rows, as a model takes them.
+#[derive(Debug)]
+pub struct Examined {
+    pub dataset: Dataset,
+    pub split: Split,
+    pub rows: Evaluation,
+}
+
+impl Examined {
+    /// Opens and prepares rows for a run's model.
+    ///
+    /// A `.npy` file for a model of levels holds levels (0 and 1 for bits), as `sample --out x.npy` writes them; everything else is
+    /// brought to the model's size, channels and levels as the training data were, standardised by what these were.
+    ///
+    /// # Errors
+    /// Data that cannot be read or prepared, or that the model cannot take; the run's own data that have changed; no such split.
+    pub fn open(config: &RunConfig, model: &dyn Model, which: &Which) -> Result<Self> {
+        let own = which.data.is_none();
+        let name = which.data.as_deref().unwrap_or(&config.data.name);
+        let spec = DatasetSpec::parse(name)?;
+        let numbers = matches!(&spec, DatasetSpec::Path(p) if is_npy(p)) && matches!(model.values(), Values::Levels(_)) && !own;
+        let options = match own {
+            true => config.data.options.clone(),
+            false => Options { levels: None, ..config.data.options.clone() },
+        };
+        let dataset = match &spec {
+            DatasetSpec::Path(path) if is_picture(path) => {
+                let size = model.shape().first().copied();
+                open_images(std::slice::from_ref(path), &Options { size, ..options })?
+            }
+            _ => spec.open(&options)?,
+        };
+        if own && dataset.content_hash() != config.data.sha256 {
+            let reason =
+                format!("their SHA-256 is {}, run.toml says {}: they have changed", dataset.content_hash(), config.data.sha256);
+            return Err(TrainingError::Unfit { model: model.info().name, data: config.data.name.clone(), reason });
+        }
+        let prepared = if numbers { levels(model, &dataset)? } else { prepared(config, model, &dataset, which.inner)? };
+        let split = which.split.unwrap_or_else(|| dataset.default_evaluation_split());
+        let rows = Evaluation::new(Arc::new(prepared), dataset.rows(split)?, SCORE_BATCH, config.seed)?;
+        Ok(Examined { dataset, split, rows })
+    }
+
+    /// One row [..shape] by its place among the rows.
+    ///
+    /// # Errors
+    /// There are not so many.
+    pub fn row(&self, index: usize) -> Result<Vec<f32>> {
+        let &row = self.rows.rows().get(index).ok_or_else(|| {
+            let (n, split) = (self.rows.rows().len(), self.split);
+            TrainingError::Contradiction(format!("no row {index}: {} has {n} rows ({split})", self.dataset.name()))
+        })?;
+        Ok(self.rows.row(row))
+    }
+}
+
+fn is_npy(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"))
+}
+
+/// Numbers that are levels already.
+fn levels(model: &dyn Model, dataset: &Dataset) -> Result<Prepared> {
+    let Values::Levels(levels) = model.values() else { return Err(unfit(model, dataset, "they are levels".into())) };
+    let shape = dataset.shape();
+    let same = shape == model.shape() || shape.iter().product::<usize>() == model.shape().iter().product::<usize>();
+    if !same {
+        return Err(unfit(model, dataset, format!("its rows are {shape:?}, and the model's are {:?}", model.shape())));
+    }
+    let prepared = Prepared::new(dataset, &Preparation { encoding: Encoding::Raw, ..Preparation::default() })?;
+    let all: Vec<u32> = (0..dataset.n_rows() as u32).collect();
+    let rows = Evaluation::new(Arc::new(prepared), all, SCORE_BATCH, 0)?;
+    for batch in rows.iter() {
+        if let Some(bad) = batch.batch.images.iter().find(|v| v.fract() != 0.0 || !(0.0..levels as f32).contains(*v)) {
+            return Err(unfit(model, dataset, format!("it holds {bad}, and levels from 0 to {} are needed", levels - 1)));
+        }
+    }
+    Ok(Prepared::new(dataset, &Preparation { encoding: Encoding::Raw, ..Preparation::default() })?)
+}
+
+fn prepared(config: &RunConfig, model: &dyn Model, dataset: &Dataset, inner: Option<usize>) -> Result<Prepared> {
+    let mut data = config.data.clone();
+    data.preparation.inner = inner;
+    if model.shape().len() == 3 && dataset.image_shape().is_none() {
+        return Err(unfit(model, dataset, format!("its rows are vectors {:?}, and images are needed", dataset.shape())));
+    }
+    let prepared = prepare(dataset, &data)?;
+    match prepared.shape() == model.shape() {
+        true => Ok(prepared),
+        false => {
+            Err(unfit(model, dataset, format!("its rows are {:?}, and the model's are {:?}", prepared.shape(), model.shape())))
+        }
+    }
+}
+
+fn unfit(model: &dyn Model, dataset: &Dataset, reason: String) -> TrainingError {
+    let origin = dataset.name().to_owned();
+    TrainingError::Data(DataError::Preparation {
+        origin,
+        wanted: format!("rows for {}", model.info().name),
+        reason,
+        remedy: "give data of the kind that the run was trained on".into(),
+    })
+}

@@ -1,0 +1,73 @@
+//! The pictures that a run makes of what it has learned: the same latents, or the same random numbers, throughout.
+
+use std::path::Path;
+
+use calotype_data::picture;
+use calotype_graph::Device;
+use calotype_models::{Model, Values, init};
+
+use crate::error::{Result, TrainingError};
+use crate::folder::temporary_of;
+use crate::load::Loader;
+use crate::sampler::{Drawer, LatentSampler, SAMPLE_BATCH, SamplingPlans, brightness};
+
+/// Makes sample grids.
+#[derive(Debug)]
+pub(crate) struct Grid {
+    maker: Maker,
+    /// [H, W, C].
+    shape: [usize; 3],
+    values: Values,
+}
+
+#[derive(Debug)]
+enum Maker {
+    Latent { sampler: LatentSampler, latents: Vec<f32> },
+    Drawing { drawer: Drawer, noise: Vec<f32> },
+}
+
+impl Grid {
+    /// None for a model that makes no pictures.
+    ///
+    /// # Errors
+    /// The device cannot load a plan.
+    pub fn load(
+        model: &dyn Model,
+        device: &mut dyn Device,
+        plans: &SamplingPlans,
+        loader: Loader,
+        seed: u64,
+    ) -> Result<Option<Self>> {
+        let &[h, w, c @ (1 | 3)] = model.shape() else { return Ok(None) };
+        let floats = |t: calotype_graph::HostTensor| t.as_f32().unwrap_or_default().to_vec();
+        let maker = match (plans, model.latent(), model.density()) {
+            (SamplingPlans::Latent(plan), Some(latent), _) => Maker::Latent {
+                sampler: LatentSampler::load(latent, device, plan, loader)?,
+                latents: floats(init::latents(SAMPLE_BATCH, latent.latents(), seed)),
+            },
+            (_, _, Some(density)) => {
+                let Some(drawer) = Drawer::load(density, device, plans, loader)? else { return Ok(None) };
+                let noise = init::noise(SAMPLE_BATCH, h * w * c, density.conditional().n_noise(), seed);
+                Maker::Drawing { drawer, noise: floats(noise) }
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(Grid { maker, shape: [h, w, c], values: model.values() }))
+    }
+
+    /// Writes a grid, in one go.
+    ///
+    /// # Errors
+    /// What the device or the system says.
+    pub fn write(&self, device: &mut dyn Device, path: &Path) -> Result<()> {
+        let images = match &self.maker {
+            Maker::Latent { sampler, latents } => sampler.images(device, latents)?,
+            Maker::Drawing { drawer, noise } => brightness(self.values, &drawer.draw(device, noise, None)?),
+        };
+        let [h, w, c] = self.shape;
+        let picture = picture::grid(&images, [SAMPLE_BATCH, h, w, c], None, 1)?;
+        let temporary = temporary_of(path);
+        picture::write_png(&temporary, &picture)?;
+        std::fs::rename(&temporary, path).map_err(TrainingError::io(path))
+    }
+}
