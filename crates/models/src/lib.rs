@@ -14,6 +14,7 @@ pub mod layers;
 pub mod losses;
 pub mod markov;
 mod model;
+pub mod nade;
 pub mod optimisers;
 mod settings;
 

@@ -7,7 +7,7 @@ use calotype_graph::{GraphError, Program};
 use crate::density::Density;
 use crate::latent::Latent;
 use crate::settings::{Preset, Setting, SettingError, Settings, nearest};
-use crate::{context, dcgan, independent, markov};
+use crate::{context, dcgan, independent, markov, nade};
 
 /// What a model asks of its data set before it is configured.
 #[derive(Clone, Debug, PartialEq)]
@@ -191,7 +191,7 @@ impl ModelInfo {
 
 /// Every model, in the order of the course.
 pub fn all() -> &'static [&'static ModelInfo] {
-    static ALL: &[&ModelInfo] = &[&independent::INFO, &markov::INFO, &context::INFO, &dcgan::INFO];
+    static ALL: &[&ModelInfo] = &[&independent::INFO, &markov::INFO, &context::INFO, &nade::INFO, &dcgan::INFO];
     ALL
 }
 

@@ -3,6 +3,7 @@
 use calotype_graph::Tensor;
 
 use super::bernoulli::softplus;
+use super::error::{DistributionError, expect};
 
 /// The smallest log-scale, as in the paper's code: what is below counts as this. There a scale is less than a thousandth of a
 /// level.
@@ -45,17 +46,110 @@ fn log_one_minus_exp(delta: &Tensor, log_scale: &Tensor) -> Tensor {
     delta.greater(SMALL).select(&direct, &series)
 }
 
-/// log p(level) in f64: the twin of [`log_p`]. A level that is not there has probability 0.
-pub fn log_p_host(mean: f64, log_scale: f64, level: u32, levels: u32) -> f64 {
-    if level >= levels {
-        return f64::NEG_INFINITY;
+/// A logistic distribution over levels 0 to L - 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DiscretisedLogistic {
+    mean: f64,
+    log_scale: f64,
+    levels: u32,
+}
+
+impl DiscretisedLogistic {
+    /// Mean and log-scale in units of levels.
+    ///
+    /// # Errors
+    /// No levels; a mean or a log-scale that is not finite.
+    pub fn new(mean: f64, log_scale: f64, levels: u32) -> Result<Self, DistributionError> {
+        expect(mean.is_finite(), "mean", "a finite number", mean)?;
+        expect(log_scale.is_finite(), "log-scale", "a finite number", log_scale)?;
+        if levels == 0 {
+            return Err(DistributionError::Empty { what: "levels" });
+        }
+        Ok(DiscretisedLogistic { mean, log_scale: log_scale.max(LEAST_LOG_SCALE.into()), levels })
     }
-    let delta = (-log_scale.max(LEAST_LOG_SCALE.into())).exp();
-    let a = (f64::from(level) + 0.5 - mean) * delta;
-    match (level == 0, level + 1 == levels) {
-        (true, true) => 0.0,
-        (true, false) => -softplus(-a),
-        (false, true) => -softplus(a - delta),
-        (false, false) => (-(-delta).exp_m1()).ln() - softplus(-a) - softplus(a - delta),
+
+    /// In nats: the twin of [`log_p`]. A level that is not there has probability 0.
+    pub fn log_p(self, level: u32) -> f64 {
+        if level >= self.levels {
+            return f64::NEG_INFINITY;
+        }
+        let delta = (-self.log_scale).exp();
+        let a = (f64::from(level) + 0.5 - self.mean) * delta;
+        match (level == 0, level + 1 == self.levels) {
+            (true, true) => 0.0,
+            (true, false) => -softplus(-a),
+            (false, true) => -softplus(a - delta),
+            (false, false) => (-(-delta).exp_m1()).ln() - softplus(-a) - softplus(a - delta),
+        }
+    }
+
+    /// The level at which the distribution function passes u, uniform in [0, 1): the logistic's own inverse, rounded to the
+    /// nearest level that there is.
+    pub fn sample(self, u: f64) -> u32 {
+        let value = self.mean + self.log_scale.exp() * (u.ln() - (-u).ln_1p());
+        // From a float, what is too large or small, or NaN, becomes the nearest u32, or 0.
+        ((value + 0.5).floor() as u32).min(self.levels - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn logistic(mean: f64, log_scale: f64, levels: u32) -> DiscretisedLogistic {
+        DiscretisedLogistic::new(mean, log_scale, levels).expect("numbers")
+    }
+
+    #[test]
+    fn probabilities_sum_to_one() {
+        for levels in [1, 2, 3, 256] {
+            for mean in [-1000.0, -0.5, 0.0, 1.2, 127.5, 255.0, 300.0] {
+                for log_scale in [-50.0, -7.0, -1.0, 0.0, 1.4, 3.0, 30.0] {
+                    let total: f64 = (0..levels).map(|x| logistic(mean, log_scale, levels).log_p(x).exp()).sum();
+                    assert!((total - 1.0).abs() < 1e-12, "{total}: {levels} levels, mean {mean}, log-scale {log_scale}");
+                }
+            }
+        }
+        assert_eq!(logistic(0.0, 0.0, 4).log_p(4), f64::NEG_INFINITY);
+    }
+
+    /// The paper's formula, where it has enough digits.
+    #[test]
+    fn it_is_the_difference_of_the_distribution_function() {
+        let (mean, scale) = (3.3, 1.7f64);
+        let cdf = |x: f64| 1.0 / (1.0 + (-(x - mean) / scale).exp());
+        for x in 1..7u32 {
+            let want = cdf(f64::from(x) + 0.5) - cdf(f64::from(x) - 0.5);
+            assert!((logistic(mean, scale.ln(), 8).log_p(x) - want.ln()).abs() < 1e-13, "{x}");
+        }
+        assert!((logistic(mean, scale.ln(), 8).log_p(0) - cdf(0.5).ln()).abs() < 1e-14);
+        assert!((logistic(mean, scale.ln(), 8).log_p(7) - (1.0 - cdf(6.5)).ln()).abs() < 1e-14);
+    }
+
+    /// 500 deviations away the formula as written is log 0.
+    #[test]
+    fn far_tails_are_finite_and_fall_linearly() {
+        let far = |x: u32| logistic(0.0, 0.0, 1000).log_p(x);
+        assert!((far(900) - far(901) - 1.0).abs() < 1e-12);
+        assert!((far(900) + 900.0 - (0.5f64.exp() - (-0.5f64).exp()).ln()).abs() < 1e-10);
+    }
+
+    #[test]
+    fn samples_have_the_probabilities() {
+        let (n, d) = (100_000, logistic(2.2, 0.3, 6));
+        let mut counts = [0.0; 6];
+        (0..n).for_each(|i| counts[d.sample((f64::from(i) + 0.5) / f64::from(n)) as usize] += 1.0);
+        for (x, count) in counts.iter().enumerate() {
+            let p = d.log_p(x as u32).exp();
+            assert!((count / f64::from(n) - p).abs() <= 1.0 / f64::from(n), "{x}: {count} of {n}, p {p}");
+        }
+        assert_eq!((d.sample(0.0), d.sample(1.0)), (0, 5));
+    }
+
+    #[test]
+    fn what_is_no_distribution_is_refused() {
+        for (mean, log_scale, levels) in [(f64::NAN, 0.0, 2), (0.0, f64::INFINITY, 2), (0.0, 0.0, 0)] {
+            assert!(DiscretisedLogistic::new(mean, log_scale, levels).is_err());
+        }
     }
 }

@@ -6,8 +6,15 @@
 
 pub mod bernoulli;
 pub mod categorical;
+mod error;
 pub mod gaussians;
 pub mod logistic;
+
+pub use bernoulli::Bernoulli;
+pub use categorical::Categorical;
+pub use error::DistributionError;
+pub use gaussians::Gaussians;
+pub use logistic::DiscretisedLogistic;
 
 use calotype_graph::Tensor;
 
@@ -65,7 +72,7 @@ impl Conditional {
             Conditional::Bernoulli if x == 0.0 || x == 1.0 => bernoulli::log_p_host(parameters[0], x == 1.0),
             Conditional::Categorical { .. } if x >= 0.0 && x.fract() == 0.0 => categorical::log_p_host(&parameters, x as usize),
             Conditional::Bernoulli | Conditional::Categorical { .. } => f64::NEG_INFINITY,
-            Conditional::Gaussians { floor, .. } => gaussians::log_p_host(&parameters, x.into(), floor.into()),
+            Conditional::Gaussians { floor, .. } => Gaussians::from_parameters(&parameters, floor.into()).log_p(x.into()),
         }
     }
 }

@@ -4,6 +4,7 @@ use calotype_graph::philox::{Domain, Stream};
 use calotype_graph::{Device, HostTensor};
 use calotype_models::{Learning, Model, SettingError};
 
+use super::checks::{known_values_are_kept, sees_what_shows, shares_of_samples, sums_by_first_dimensions};
 use super::session::{build, count, density, devices, draw, every_row, floats, log_p, noise, parameters, probabilities};
 
 /// Name, settings, shape, levels.
@@ -83,8 +84,7 @@ fn frequencies_are_counted_and_smoothed() {
     }
 }
 
-/// Changing one value changes the conditionals of the dimensions that see it, and of no other, to the bit. Tables of chance numbers
-/// tell all contexts apart.
+/// Tables of chance numbers tell all contexts apart.
 #[test]
 fn a_dimension_depends_on_what_it_sees() {
     let mut large = KINDS;
@@ -96,26 +96,15 @@ fn a_dimension_depends_on_what_it_sees() {
             let counts: Vec<u32> = (0..value.shape.numel()).map(|_| random.below(1000)).collect();
             device.write_state(&spec.name, &HostTensor::u32(value.shape, counts)).expect("a state");
         }
-        let (dims, k) = (model.shape().iter().product::<usize>(), density(model).conditional().n_parameters());
-        let mut shown = vec![false; dims * dims];
-        for row in data(model, levels, 3).chunks_exact(dims) {
-            // The row, then the row with one value after another changed.
-            let mut all = row.repeat(dims + 1);
-            (0..dims).for_each(|from| all[(from + 1) * dims + from] = (row[from] + 1.0) % levels as f32);
-            let all = parameters(device, model, &all);
-            let (before, after) = all.split_at(dims * k);
-            for (from, after) in after.chunks_exact(dims * k).enumerate() {
-                for (at, (after, before)) in after.chunks_exact(k).zip(before.chunks_exact(k)).enumerate() {
-                    shown[at * dims + from] |= after != before;
-                }
-            }
-        }
-        for (place, shown) in shown.into_iter().enumerate() {
-            let (at, from) = (place / dims, place % dims);
-            assert_eq!(density(model).sees(at, from), shown, "{}: {at} and {from}", model.info().name);
-            assert!(!shown || from < at);
-        }
+        sees_what_shows(device, model, &data(model, levels, 3), levels);
     });
+}
+
+#[test]
+fn the_first_dimensions_of_a_large_image_sum_to_one() {
+    let mut large = KINDS;
+    large.iter_mut().for_each(|(_, _, shape, _)| *shape = [9, 8, shape[2]]);
+    each(&large, |device, model, levels| sums_by_first_dimensions(device, model, levels as usize, 5));
 }
 
 #[test]
@@ -144,37 +133,12 @@ fn drawing_agrees_with_scoring() {
 
 #[test]
 fn known_values_are_kept_and_a_row_does_not_depend_on_its_batch() {
-    each(&KINDS, |device, model, levels| {
-        let (n, dims) = (9, model.shape().iter().product::<usize>());
-        let noise = noise(model, n, "u");
-        let known = data(model, levels, n);
-        let mask: Vec<f32> = (0..n * dims).map(|i| f32::from(i % 3 == 1)).collect();
-        let x = draw(device, model, &noise, &known, &mask);
-        assert!((0..n * dims).all(|i| mask[i] == 0.0 || x[i] == known[i]));
-        let row = |of: &[f32]| of[4 * dims..5 * dims].to_vec();
-        let alone = HostTensor::f32([1, dims, 1], row(floats(&noise)));
-        assert_eq!(draw(device, model, &alone, &row(&known), &row(&mask)), row(&x));
-    });
+    each(&KINDS, |device, model, levels| known_values_are_kept(device, model, &data(model, levels, 9)));
 }
 
-/// Pearson's chi-square of 20,000 samples of nine bits against the 512 probabilities, where those are not too small.
 #[test]
 fn samples_have_the_probabilities() {
-    const N: usize = 20_000;
-    let kind = [KINDS[3]];
-    each(&kind, |device, model, _| {
-        let p = probabilities(&log_p(device, model, &every_row(9, 2)), 9);
-        let nothing = vec![0.0; N * 9];
-        let x = draw(device, model, &noise(model, N, "many"), &nothing, &nothing);
-        let mut counts = vec![0.0; 512];
-        for row in x.chunks_exact(9) {
-            counts[row.iter().enumerate().map(|(d, &x)| (x as usize) << d).sum::<usize>()] += 1.0;
-        }
-        let terms = p.iter().zip(&counts).filter(|&(p, _)| p * N as f64 >= 5.0);
-        let terms: Vec<f64> = terms.map(|(p, n)| (n - N as f64 * p).powi(2) / (N as f64 * p)).collect();
-        let (n, chi_square) = (terms.len() as f64, terms.iter().sum::<f64>());
-        assert!((chi_square - n).abs() < 5.0 * (2.0 * n).sqrt() && n > 100.0, "chi-square {chi_square} of {n} cells");
-    });
+    each(&[KINDS[3]], |device, model, _| shares_of_samples(device, model));
 }
 
 /// A shared table scores images of another size, the same for an image within black.

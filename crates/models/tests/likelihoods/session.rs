@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use calotype_cpu_reference::Cpu;
 use calotype_graph::philox::{Domain, Stream};
-use calotype_graph::{Device, HostTensor, PlanId, PlanOptions, Program, plan};
-use calotype_models::{DataShape, Density, Learning, Model, Preset, SettingError, density, find};
-use calotype_parity::run_step;
+use calotype_graph::{Device, Dtype, HostTensor, PlanId, PlanOptions, Program, plan};
+use calotype_models::{DataShape, Density, Descent, Learning, Model, Preset, SettingError, density, find, init};
+use calotype_parity::{drive, run_step};
 
 /// The naive loops, and what users run.
 pub fn devices() -> [Box<dyn Device>; 2] {
@@ -109,4 +109,42 @@ pub fn every_row(n: usize, levels: usize) -> Vec<f32> {
 /// p(x) of each row.
 pub fn probabilities(log_p: &[f32], dims: usize) -> Vec<f64> {
     log_p.chunks_exact(dims).map(|row| row.iter().map(|&l| f64::from(l)).sum::<f64>().exp()).collect()
+}
+
+pub fn state(device: &mut dyn Device, name: &str) -> HostTensor {
+    let promise = device.read_states(&[name]);
+    drive(device, promise).expect("a state").remove(0)
+}
+
+/// Gives a model's states values of chance: floats from -size to size, the rest as they start.
+pub fn set_states(device: &mut dyn Device, model: &dyn Model, size: f32) {
+    let program = density::scoring(density(model), 1).expect("a sound graph");
+    for spec in program.states() {
+        let mut random = Stream::new(5, Domain::Test, &spec.name, 0);
+        let value = match spec.ty.dtype {
+            Dtype::F32 => {
+                let values = (0..spec.ty.numel()).map(|_| size * (2.0 * random.uniform() - 1.0)).collect::<Vec<_>>();
+                HostTensor::f32(spec.ty.shape.clone(), values)
+            }
+            Dtype::U32 => init::initial(spec, 0),
+        };
+        device.write_state(&spec.name, &value).expect("a new state");
+    }
+}
+
+/// Steps on one batch, from the states' first values: the losses.
+pub fn train(device: &mut dyn Device, descent: &dyn Descent, x: &HostTensor, n_steps: u64) -> Vec<f32> {
+    let program = descent.training(x.shape.dims()[0]).expect("a sound graph");
+    for spec in program.states() {
+        device.write_state(&spec.name, &init::initial(spec, 0)).expect("a new state");
+    }
+    let id = load(device, &program);
+    let mut step = |step| {
+        let scalars = descent.step_inputs(step, 1.0).into_iter().map(|(name, v)| (name, HostTensor::scalar(v)));
+        let all: Vec<(&str, HostTensor)> = scalars.chain([("x", x.clone())]).collect();
+        let asked = |name: &str| program.inputs().any(|(n, _)| n == name);
+        let inputs: Vec<(&str, &HostTensor)> = all.iter().filter(|(n, _)| asked(n)).map(|(n, t)| (*n, t)).collect();
+        run_step(device, id, &inputs).expect("it runs")[0].item().expect("a loss")
+    };
+    (0..n_steps).map(&mut step).collect()
 }
