@@ -15,6 +15,7 @@ pub mod losses;
 pub mod markov;
 mod model;
 pub mod optimisers;
+pub mod pixel;
 mod settings;
 
 pub use density::{Density, Drawing};
