@@ -16,6 +16,7 @@ pub mod markov;
 mod model;
 pub mod nade;
 pub mod optimisers;
+pub mod pixel;
 mod settings;
 
 pub use density::{Density, Drawing};

@@ -6,6 +6,7 @@ use calotype_graph::{GraphError, Program};
 
 use crate::density::Density;
 use crate::latent::Latent;
+use crate::pixel::{diagonal_bilstm, pixelcnn, row_lstm};
 use crate::settings::{Preset, Setting, SettingError, Settings, nearest};
 use crate::{context, dcgan, independent, markov, nade};
 
@@ -191,7 +192,16 @@ impl ModelInfo {
 
 /// Every model, in the order of the course.
 pub fn all() -> &'static [&'static ModelInfo] {
-    static ALL: &[&ModelInfo] = &[&independent::INFO, &markov::INFO, &context::INFO, &nade::INFO, &dcgan::INFO];
+    static ALL: &[&ModelInfo] = &[
+        &independent::INFO,
+        &markov::INFO,
+        &context::INFO,
+        &nade::INFO,
+        &pixelcnn::INFO,
+        &row_lstm::INFO,
+        &diagonal_bilstm::INFO,
+        &dcgan::INFO,
+    ];
     ALL
 }
 
