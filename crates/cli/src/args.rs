@@ -41,6 +41,11 @@ pub enum Command {
     /// Exact log-likelihoods of rows, their factors, and what does not fit
     #[command(after_help = SCORE_EXAMPLES)]
     Score(ScoreArgs),
+    /// Features of rows, and how much of their classes a linear probe finds in them
+    #[command(
+        after_help = "Examples:\n  calotype encode runs/nade-digits-001 --out features.npy\n  calotype encode runs/nade-digits-001 --probe"
+    )]
+    Encode(EncodeArgs),
     /// Say what a training step takes, without training
     #[command(after_help = "Example:\n  calotype plan dcgan --preset paper --batch 128 --device gpu")]
     Plan(PlanArgs),
@@ -258,6 +263,40 @@ pub struct ScoreArgs {
     /// An alarm is a row less likely than all but this part of the training rows
     #[arg(long, value_name = "RATE", default_value = "0.05", value_parser = rate)]
     pub false_alarms: f64,
+
+    /// `last`, `best` or a step; the best where rows were held out, else the last
+    #[arg(long, value_name = "WHICH")]
+    pub checkpoint: Option<Choice>,
+
+    /// As for `train`
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct EncodeArgs {
+    /// A run folder
+    pub run: PathBuf,
+
+    /// Rows to encode: a data set, a path, one picture; the run's own unless given
+    #[arg(long, value_name = "NAME|PATH")]
+    pub data: Option<String>,
+
+    /// `train`, `test` or `all`; test rows where there are any unless given
+    #[arg(long, value_name = "SPLIT")]
+    pub split: Option<Split>,
+
+    /// Pictures of --data are resized to N pixels, in the middle of black
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096), requires = "data")]
+    pub inner: Option<u16>,
+
+    /// Writes f32 [N, F]
+    #[arg(long, value_name = "FILE.npy")]
+    pub out: Option<PathBuf>,
+
+    /// Fits a linear classifier to the features of the training rows, and another to their raw values
+    #[arg(long)]
+    pub probe: bool,
 
     /// `last`, `best` or a step; the best where rows were held out, else the last
     #[arg(long, value_name = "WHICH")]

@@ -4,7 +4,7 @@
 //! Departures: z ~ N(0, 1), the figure says uniform; no convolution biases, and batch-norm scales start at N(1, 0.02), as in
 //! the code that followed the paper; 32 and 128 pixels take one 2x stage less or more than the paper's 64.
 
-use calotype_graph::op::Distribution;
+use calotype_graph::op::{Distribution, PoolWindow};
 use calotype_graph::{Graph, GraphError, Init, Mode, Program, Scope, Tensor, Type};
 
 use crate::latent::Latent;
@@ -18,7 +18,7 @@ pub static INFO: ModelInfo = ModelInfo {
     name: "dcgan",
     title: "Deep convolutional GAN",
     paper: "Radford, Metz, Chintala 2016, arXiv:1511.06434",
-    abilities: &["generation"],
+    abilities: &["generation", "representation"],
     default_data: |preset| match preset {
         Preset::Small => "fashion-mnist",
         Preset::Paper => "emoji",
@@ -106,18 +106,26 @@ impl Dcgan {
         s.conv_transpose(&last, &x, self.channels, HALVE, WEIGHT).tanh() // no norm on the output
     }
 
-    /// D: images [B, size, size, channels] -> logits [B].
-    pub fn discriminator(&self, s: &Scope, x: &Tensor) -> Tensor {
+    /// D's layers but for the last, after their activations: [B, size/2, .., f], [B, size/4, .., 2f], … down to 4x4.
+    fn activations(&self, s: &Scope, x: &Tensor) -> Vec<Tensor> {
         let mut filters = self.f;
         let mut x = s.conv("main.0", x, filters, HALVE, WEIGHT).leaky_relu(LEAK); // no norm on the input
+        let mut all = vec![x.clone()];
         for stage in 0..self.stages() as usize {
             filters *= 2;
             x = s.conv(&format!("main.{}", 3 * stage + 2), &x, filters, HALVE, WEIGHT);
             x = s.batch_norm(&format!("main.{}", 3 * stage + 3), &x, SCALE).leaky_relu(LEAK); // [B, .., filters]
+            all.push(x.clone());
         }
+        all
+    }
+
+    /// D: images [B, size, size, channels] -> logits [B].
+    pub fn discriminator(&self, s: &Scope, x: &Tensor) -> Tensor {
+        let batch = x.dims()[0];
         let last = format!("main.{}", 3 * self.stages() + 2);
-        let logits = s.conv(&last, &x, 1, WHOLE, WEIGHT); // [B, 1, 1, 1]
-        logits.reshape([x.dims()[0]])
+        let x = self.activations(s, x).pop().unwrap_or_else(|| x.clone()); // [B, 4, 4, 8f]
+        s.conv(&last, &x, 1, WHOLE, WEIGHT).reshape([batch])
     }
 }
 
@@ -144,6 +152,19 @@ impl Model for Dcgan {
 
     fn latent(&self) -> Option<&dyn Latent> {
         Some(self)
+    }
+
+    /// D's activations, each max-pooled to 4x4, one after the other (§5.1).
+    fn features(&self, batch: usize) -> Option<Result<Program, GraphError>> {
+        let graph = Graph::new("dcgan features");
+        let x = graph.input("x", Type::f32([&[batch], &self.shape[..]].concat()));
+        let pooled = self.activations(&Scope::new(&graph, Mode::Eval).sub("discriminator"), &x).into_iter().map(|y| {
+            let side = y.dims()[1] / 4;
+            let y = y.max_pool2d(PoolWindow::tiles(side));
+            y.reshape([batch, y.shape().numel() / batch])
+        });
+        graph.output("features", &pooled.reduce(|all, y| all.concat(&y, 1))?);
+        Some(graph.finish())
     }
 }
 
@@ -224,6 +245,9 @@ mod tests {
             let n: usize = size.parse().expect("a number");
             assert_eq!(program.outputs().map(|(_, ty)| ty.shape.dims().to_vec()).collect::<Vec<_>>(), [vec![3, n, n, 1]]);
             training(model.as_ref(), 2);
+            let features = model.features(3).expect("there are some").expect(size);
+            let n_maps = 2 * (n / 4) - 2; // 2 + 4 + … of the last layer's n/4
+            assert_eq!(features.outputs().map(|(_, ty)| ty.shape.dims().to_vec()).collect::<Vec<_>>(), [vec![3, 16 * n_maps]]);
         }
         assert!(build(Preset::Small, &[("size", "48")], 1).is_err());
     }

@@ -36,7 +36,7 @@ pub trait Density: Model {
     fn canvas(&self, shape: [usize; 3]) -> Option<Box<dyn Model>>;
 
     /// x [B, ..shape] -> [B, F]: hidden units as features for other uses; none where there are none.
-    fn features(&self, s: &Scope, x: &Tensor) -> Option<Tensor>;
+    fn hidden_units(&self, s: &Scope, x: &Tensor) -> Option<Tensor>;
 }
 
 /// Draws rows on the device, dimension by dimension: `begin` once, then `rounds` times the parts of `round` in turn, then `end` once.
@@ -94,7 +94,7 @@ pub fn conditionals(model: &dyn Density, batch: usize) -> Result<Program, GraphE
 pub fn features(model: &dyn Density, batch: usize) -> Option<Result<Program, GraphError>> {
     let graph = Graph::new(&format!("{} features", model.info().name));
     let x = input(&graph, model, batch);
-    let features = model.features(&Scope::new(&graph, Mode::Eval), &x)?;
+    let features = model.hidden_units(&Scope::new(&graph, Mode::Eval), &x)?;
     graph.output("features", &features);
     Some(graph.finish())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use calotype_graph::{GraphError, Program};
 
-use crate::density::Density;
+use crate::density::{self, Density};
 use crate::latent::Latent;
 use crate::pixel::{diagonal_bilstm, pixelcnn, row_lstm};
 use crate::settings::{Preset, Setting, SettingError, Settings, nearest};
@@ -73,6 +73,12 @@ pub trait Model {
     /// Exact log-probabilities.
     fn density(&self) -> Option<&dyn Density> {
         None
+    }
+
+    /// A program for rows of [`Model::values`]: input `x` f32 [B, ..shape], output `features` f32 [B, F], numbers that say for other
+    /// uses what is in a row. None where the model has none.
+    fn features(&self, batch: usize) -> Option<Result<Program, GraphError>> {
+        self.density().and_then(|density| density::features(density, batch))
     }
 
     /// Rows of a step.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use calotype_data::Evaluation;
 use calotype_graph::{Device, HostTensor, Plan, PlanId};
-use calotype_models::Density;
+use calotype_models::{Density, Model};
 
 use crate::error::{Result, TrainingError};
 use crate::load::Loader;
@@ -79,6 +79,47 @@ impl Scorer {
             x.chunks_exact(n_values).zip(log_p.chunks_exact(n_values)).try_for_each(|(x, log_p)| f(x, log_p))?;
         }
         Ok(())
+    }
+}
+
+/// Features of rows, by one program of a fixed batch.
+#[derive(Debug)]
+pub struct Encoder {
+    id: PlanId,
+    shape: Vec<usize>,
+    n_features: usize,
+}
+
+impl Encoder {
+    /// `plan`: of [`Model::features`] with [`SCORE_BATCH`] rows.
+    ///
+    /// # Errors
+    /// The device cannot load the plan.
+    pub fn load(model: &dyn Model, device: &mut dyn Device, plan: &Arc<Plan>, loader: Loader) -> Result<Self> {
+        let n_features = plan.outputs.first().map_or(0, |port| port.ty.numel()) / SCORE_BATCH;
+        Ok(Encoder { id: loader.load(device, plan)?, shape: model.shape().to_vec(), n_features })
+    }
+
+    /// F: numbers for each row.
+    pub fn n_features(&self) -> usize {
+        self.n_features
+    }
+
+    /// [N, F] of all rows, in their order.
+    ///
+    /// # Errors
+    /// What the device says.
+    pub fn features(&self, device: &mut dyn Device, rows: &Evaluation) -> Result<Vec<f32>> {
+        let mut all = Vec::with_capacity(rows.rows().len() * self.n_features);
+        for batch in rows.iter() {
+            let x = HostTensor::f32([&[SCORE_BATCH], self.shape.as_slice()].concat(), batch.batch.images);
+            let ticket = device.submit(self.id, &[("x", &x)])?;
+            let outputs = wait::outputs(device, ticket)?;
+            if let Some(features) = outputs.first().and_then(HostTensor::as_f32) {
+                all.extend_from_slice(&features[..batch.n_valid * self.n_features]);
+            }
+        }
+        Ok(all)
     }
 }
 

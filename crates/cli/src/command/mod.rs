@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod data;
 pub mod devices;
+pub mod encode;
 pub mod models;
 pub mod plan;
 pub mod sample;

@@ -207,7 +207,7 @@ impl Density for Table {
         same_tables.then(|| Box::new(Table { shape, settings: self.settings.clone(), ..*self }) as Box<dyn Model>)
     }
 
-    fn features(&self, _s: &Scope, _x: &Tensor) -> Option<Tensor> {
+    fn hidden_units(&self, _s: &Scope, _x: &Tensor) -> Option<Tensor> {
         None
     }
 }

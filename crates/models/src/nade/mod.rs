@@ -173,7 +173,7 @@ impl Density for Nade {
     }
 
     /// The hidden units when all of x is known, h = σ(c + x W): [B, H].
-    fn features(&self, s: &Scope, x: &Tensor) -> Option<Tensor> {
+    fn hidden_units(&self, s: &Scope, x: &Tensor) -> Option<Tensor> {
         let n = self.weights(s);
         Some((self.arranged(s, x).matmul(&n.w) + &n.c).sigmoid())
     }

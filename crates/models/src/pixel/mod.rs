@@ -203,7 +203,7 @@ impl<N: Network> Density for PixelModel<N> {
     }
 
     /// Means over the cells of a 4x4 grid of the last layer's features.
-    fn features(&self, s: &Scope, x: &Tensor) -> Option<Tensor> {
+    fn hidden_units(&self, s: &Scope, x: &Tensor) -> Option<Tensor> {
         const GRID: usize = 4;
         let y = self.hidden(s, x).permute(&inverse(N::AXES)); // [B, H, W, 2h]
         let cells = |n: usize| {
