@@ -46,6 +46,9 @@ pub enum Command {
         after_help = "Examples:\n  calotype encode runs/nade-digits-001 --out features.npy\n  calotype encode runs/nade-digits-001 --probe"
     )]
     Encode(EncodeArgs),
+    /// Several models beside each other: the same half images completed by each in turn, each with its nats
+    #[command(after_help = LADDER_EXAMPLES)]
+    Ladder(LadderArgs),
     /// Say what a training step takes, without training
     #[command(after_help = "Example:\n  calotype plan dcgan --preset paper --batch 128 --device gpu")]
     Plan(PlanArgs),
@@ -87,6 +90,10 @@ const SCORE_EXAMPLES: &str = "Examples:
   calotype score runs/nade-digits-001 --explain 3                      # the chain rule of one row, factor by factor
   calotype score runs/pixelcnn-fashion-mnist-001 --heatmaps surprise --count 20
   calotype score runs/context-fashion-mnist-002 --against digits --inner 20 --background runs/context-fashion-mnist-001";
+
+const LADDER_EXAMPLES: &str = "Examples:
+  calotype ladder runs/markov-digits-001 runs/nade-digits-001 runs/row-lstm-digits-001
+  calotype ladder runs/*-fashion-mnist-* --columns 10 --out ladder.png --table ladder.md";
 
 const BENCH_EXAMPLES: &str = "Examples:
   calotype bench                                        # roofs, then every kernel
@@ -307,6 +314,37 @@ pub struct EncodeArgs {
     pub device: Option<String>,
 }
 
+#[derive(Debug, Args)]
+pub struct LadderArgs {
+    /// Run folders of models with a density, trained on the same data
+    #[arg(required = true)]
+    pub runs: Vec<PathBuf>,
+
+    /// Images that are completed: test rows, one of each class in turn
+    #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub columns: u16,
+
+    /// Which half is kept
+    #[arg(long, value_enum, value_name = "HALF", default_value = "top")]
+    pub keep: Half,
+
+    /// Of what is drawn
+    #[arg(long, value_name = "N", default_value = "0", value_parser = seed, allow_negative_numbers = true)]
+    pub seed: u64,
+
+    /// The picture: whole images, what was kept, then a row for each model
+    #[arg(long, value_name = "FILE.png", default_value = "ladder.png")]
+    pub out: PathBuf,
+
+    /// Writes the table as Markdown
+    #[arg(long, value_name = "FILE.md")]
+    pub table: Option<PathBuf>,
+
+    /// As for `train`
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Half {
     Top,
@@ -469,6 +507,22 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 fn seed(text: &str) -> Result<u64, String> {
     let seed = text.parse::<u64>().ok().filter(|&s| i64::try_from(s).is_ok());
     seed.ok_or_else(|| format!("expected a whole number from 0 to {}", i64::MAX))
+}
+
+impl Half {
+    /// 1 for the values of an image [H, W, C] that are kept, else 0.
+    pub fn mask(self, [h, w, c]: [usize; 3]) -> Vec<f32> {
+        let kept = |d: usize| {
+            let (i, j) = (d / (w * c), d / c % w);
+            match self {
+                Half::Top => i < h / 2,
+                Half::Bottom => i >= h - h / 2,
+                Half::Left => j < w / 2,
+                Half::Right => j >= w - w / 2,
+            }
+        };
+        (0..h * w * c).map(|d| f32::from(kept(d))).collect()
+    }
 }
 
 fn rate(text: &str) -> Result<f64, String> {

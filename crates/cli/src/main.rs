@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Command::Sample(args) => command::sample::run(args, threads),
         Command::Score(args) => command::score::run(args, threads),
         Command::Encode(args) => command::encode::run(args, threads),
+        Command::Ladder(args) => command::ladder::run(args, threads),
         Command::Plan(args) => command::plan::run(args, threads),
         Command::Bench(args) => command::bench::run(args, threads),
         Command::Selftest(args) => command::selftest::run(args, threads),

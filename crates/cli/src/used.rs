@@ -7,7 +7,8 @@ use anyhow::Result;
 use calotype_graph::{Plan, PlanOptions, Program, plan};
 use calotype_models::{Density, Model, density};
 use calotype_training::{
-    Choice, Loader, Restored, RunConfig, RunFolder, SCORE_BATCH, Scorer, TrainingError, choose, planning_profile,
+    Choice, Drawer, Loader, Restored, RunConfig, RunFolder, SCORE_BATCH, SamplingPlans, Scorer, TrainingError, choose,
+    planning_profile,
 };
 
 use crate::device::{self, Opened};
@@ -84,6 +85,21 @@ impl Bench {
             self.opened.device().write_state(&spec.name, &value)?;
         }
         Ok(())
+    }
+
+    /// The programs that draw rows, `batch` at a time, with the checkpoint's states.
+    ///
+    /// # Errors
+    /// A model without a density; what the device says.
+    pub fn drawer(&mut self, batch: usize) -> Result<Drawer> {
+        let profile = planning_profile(self.opened.device().profile());
+        let plans = SamplingPlans::new(self.used.model.as_ref(), batch, &profile)?;
+        let drawer = Drawer::load(self.used.density()?, self.opened.device(), &plans, self.loader)?;
+        let drawer = drawer.ok_or_else(|| WrongUse(format!("{} draws nothing", self.used.config.model)))?;
+        for plan in plans.all() {
+            self.write_states(plan)?;
+        }
+        Ok(drawer)
     }
 
     /// A scoring program with the checkpoint's states.

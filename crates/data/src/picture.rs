@@ -46,6 +46,12 @@ pub fn grid(images: &[f32], [n, h, w, c]: [usize; 4], columns: Option<usize>, ma
     Ok(picture)
 }
 
+/// An image [H, W, C] with every pixel `factor` times as high and wide.
+pub fn enlarged(image: &[f32], [h, w, c]: [usize; 3], factor: usize) -> Vec<f32> {
+    let pixel = |i: usize, j: usize| &image[(i / factor * w + j / factor) * c..][..c];
+    (0..h * factor).flat_map(|i| (0..w * factor).flat_map(move |j| pixel(i, j).iter().copied())).collect()
+}
+
 fn colour(pixel: &[f32]) -> Rgb<u8> {
     if pixel.iter().any(|v| v.is_nan()) {
         return NOT_A_NUMBER;

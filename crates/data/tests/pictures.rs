@@ -110,3 +110,9 @@ fn png_and_gif_can_be_read_again() {
     fs::write(&png, b"no picture").unwrap();
     assert!(matches!(picture::read_picture(&png).unwrap_err(), DataError::Corrupt { .. }));
 }
+
+#[test]
+fn enlarging_repeats_pixels() {
+    let large = picture::enlarged(&[0.0, 0.5, 1.0, 0.25], [1, 2, 2], 2);
+    assert_eq!(large, [0.0, 0.5, 0.0, 0.5, 1.0, 0.25, 1.0, 0.25].repeat(2));
+}

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod data;
 pub mod devices;
 pub mod encode;
+pub mod ladder;
 pub mod models;
 pub mod plan;
 pub mod sample;

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use calotype_data::picture;
 use calotype_models::{Values, init};
-use calotype_training::{Drawer, Examined, Known, SamplingPlans, TrainingError, Which, brightness, planning_profile};
+use calotype_training::{Examined, Known, TrainingError, Which, brightness};
 
 use super::{COUNT, Form, done, save_gif, save_npy, save_png, target};
 use crate::args::{Half, SampleArgs};
@@ -40,13 +40,7 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
     let known = args.complete.as_deref().map(|from| known(from, args.keep, &used)).transpose()?;
 
     let mut bench = used.on(args.device.as_deref(), threads)?;
-    let profile = planning_profile(bench.opened.device().profile());
-    let plans = SamplingPlans::new(bench.used.model.as_ref(), args.batch as usize, &profile)?;
-    let drawer = Drawer::load(bench.used.density()?, bench.opened.device(), &plans, bench.loader)?;
-    let drawer = drawer.ok_or_else(|| WrongUse(format!("{name} draws nothing")))?;
-    for plan in plans.all() {
-        bench.write_states(plan)?;
-    }
+    let drawer = bench.drawer(args.batch as usize)?;
     let n_values: usize = shape.iter().product();
     let noise = init::noise(count, n_values, bench.used.density()?.conditional().n_noise(), args.seed);
     let repeated = known.as_ref().map(|(values, mask)| (values.repeat(count), mask.repeat(count)));
@@ -63,8 +57,7 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
             if let Some((whole, mask)) = &known {
                 // What was given comes first, then what was kept of it.
                 let whole = brightness(values, whole);
-                let kept: Vec<f32> = whole.iter().zip(mask).map(|(&v, &m)| if m == 0.0 { UNDRAWN } else { v }).collect();
-                images = [whole, kept, images].concat();
+                images = [whole.clone(), kept(&whole, mask), images].concat();
                 n += 2;
             }
             save_png(&out, &images, [n, h, w, c], None)?;
@@ -98,30 +91,24 @@ fn known(from: &str, keep: Half, used: &Used) -> Result<(Vec<f32>, Vec<f32>)> {
     let &[h, w, c] = model.shape() else {
         return Err(WrongUse(format!("{} draws vectors: --complete is for images", model.info().name)).into());
     };
-    let half = || {
-        (0..h * w * c).map(|d| {
-            let (i, j) = (d / (w * c), d / c % w);
-            f32::from(match keep {
-                Half::Top => i < h / 2,
-                Half::Bottom => i >= h - h / 2,
-                Half::Left => j < w / 2,
-                Half::Right => j >= w - w / 2,
-            })
-        })
-    };
     if let Some(index) = from.strip_prefix("test:") {
         let index = index.parse().map_err(|_| WrongUse(format!("--complete {from}: expected a row as in test:12")))?;
         let row = Examined::open(&used.config, model, &Which::default())?.row(index)?;
-        return Ok((row, half().collect()));
+        return Ok((row, keep.mask([h, w, c])));
     }
     let which = Which { data: Some(from.to_owned()), ..Which::default() };
     let row = Examined::open(&used.config, model, &which)?.row(0)?;
     let seen = picture::opaque(Path::new(from), h, w).map_err(TrainingError::from)?;
     let mask = match seen {
         Some(seen) => seen.iter().flat_map(|&s| std::iter::repeat_n(f32::from(s), c)).collect(),
-        None => half().collect(),
+        None => keep.mask([h, w, c]),
     };
     Ok((row, mask))
+}
+
+/// Brightness of images with what is not kept in grey: both [.., D], the mask over again for each image.
+pub(in crate::command) fn kept(images: &[f32], mask: &[f32]) -> Vec<f32> {
+    images.iter().zip(mask.iter().cycle()).map(|(&v, &m)| if m == 0.0 { UNDRAWN } else { v }).collect()
 }
 
 /// Frames in which images [N, D] appear in the order of their dimensions; of what is known, everything is there from the first.

@@ -1,6 +1,6 @@
 //! `calotype sample`.
 
-mod drawing;
+pub(super) mod drawing;
 mod latent;
 
 use std::path::{Path, PathBuf};

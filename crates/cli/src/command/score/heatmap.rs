@@ -52,7 +52,7 @@ impl Heatmaps {
         let left: Vec<f32> = image.chunks_exact(c).flat_map(grey).collect();
         let right: Vec<f32> = log_p.chunks_exact(c).flat_map(|p| heat(-p.iter().sum::<f32>() / MOST_NATS)).collect();
         let factor = (ABOUT_PIXELS / h.max(w)).max(1);
-        let both = [enlarged(&left, h, w, factor), enlarged(&right, h, w, factor)].concat();
+        let both = [&left, &right].map(|image| picture::enlarged(image, [h, w, 3], factor)).concat();
         let picture = picture::grid(&both, [2, h * factor, w * factor, 3], Some(2), 4)?;
         replace(&self.folder.join(format!("row-{row:05}.png")), |file| picture::write_png(file, &picture))
     }
@@ -64,12 +64,6 @@ fn heat(v: f32) -> [f32; 3] {
     [part(0.0), part(1.0 / 3.0), part(2.0 / 3.0)]
 }
 
-/// Every pixel of [H, W, 3] `factor` times as high and wide.
-fn enlarged(image: &[f32], h: usize, w: usize, factor: usize) -> Vec<f32> {
-    let pixel = |i: usize, j: usize| &image[(i / factor * w + j / factor) * 3..][..3];
-    (0..h * factor).flat_map(|i| (0..w * factor).flat_map(move |j| pixel(i, j).iter().copied())).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,12 +71,5 @@ mod tests {
     #[test]
     fn heat_rises_from_black_to_white() {
         assert_eq!([0.0, 1.0 / 3.0, 1.0, 9.0].map(heat), [[0.0; 3], [1.0, 0.0, 0.0], [1.0; 3], [1.0; 3]]);
-    }
-
-    #[test]
-    fn enlarging_repeats_pixels() {
-        let image = [0.0, 0.0, 0.0, 1.0, 1.0, 1.0];
-        let large = enlarged(&image, 1, 2, 2);
-        assert_eq!(large.chunks(3).map(|p| p[0]).collect::<Vec<_>>(), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0]);
     }
 }

@@ -1,0 +1,185 @@
+//! `calotype ladder`: models of the same data, one above the other.
+
+use std::fmt::Write as _;
+use std::time::Instant;
+
+use anyhow::Result;
+use calotype_data::picture;
+use calotype_models::init;
+use calotype_training::{Choice, Examined, Known, SAMPLE_BATCH, Which, brightness, duration, mean_and_error, metrics};
+
+use super::Ending;
+use super::sample::drawing::kept;
+use crate::args::LadderArgs;
+use crate::fault::WrongUse;
+use crate::output::{grouped, has_folder, note, print, replace, writable};
+use crate::used::Used;
+
+/// Pixels on the screen that the picture is wide, about.
+const ABOUT_PIXELS: usize = 640;
+
+/// What a model is worth.
+struct Rung {
+    name: String,
+    /// -log p(x) in nats of every test row.
+    nats: Vec<f64>,
+    n_parameters: u64,
+    train_s: f64,
+    images_per_s: f64,
+    /// Completed images, [columns, D].
+    completed: Vec<f32>,
+}
+
+pub fn run(args: &LadderArgs, threads: usize) -> Result<Ending> {
+    has_folder("--table", args.table.as_deref())?;
+    if args.out.extension().is_none_or(|e| !e.eq_ignore_ascii_case("png")) {
+        return Err(WrongUse(format!("{}: expected a name that ends in .png", args.out.display())).into());
+    }
+    let used = args.runs.iter().map(|run| Used::open(run, Choice::default())).collect::<Result<Vec<_>>>()?;
+    comparable(args, &used)?;
+    writable(&args.out)?;
+    let first = &used[0];
+    let &[h, w, c] = first.model.shape() else {
+        return Err(WrongUse(format!(
+            "{} has vectors {:?}, of which there is no picture",
+            first.config.model,
+            first.model.shape()
+        ))
+        .into());
+    };
+    let values = first.model.values();
+    let encoding = first.config.data.preparation.encoding;
+    let examined = Examined::open(&first.config, first.model.as_ref(), &Which::default())?;
+    let whole = columns(&examined, args.columns.into())?;
+    let mask = args.keep.mask([h, w, c]);
+    let rungs = used.into_iter().map(|used| rung(args, used, threads, &examined, &whole, &mask)).collect::<Result<Vec<_>>>()?;
+
+    let shown = brightness(values, &whole);
+    let mut images = [shown.clone(), kept(&shown, &mask)].concat();
+    rungs.iter().for_each(|r| images.extend(brightness(values, &r.completed)));
+    let n = whole.len() / (h * w * c);
+    let factor = (ABOUT_PIXELS / (n * (w + 1))).max(1);
+    let large: Vec<f32> = images.chunks_exact(h * w * c).flat_map(|image| picture::enlarged(image, [h, w, c], factor)).collect();
+    let shape = [images.len() / (h * w * c), h * factor, w * factor, c];
+    replace(&args.out, |file| picture::grid(&large, shape, Some(n), factor).and_then(|p| picture::write_png(file, &p)))?;
+
+    let title = format!("{} ({}, {encoding}), {} rows", examined.dataset.name(), examined.split, rungs[0].nats.len());
+    let rows = table(&rungs, h * w * c);
+    if let Some(path) = &args.table {
+        let text = markdown(&title, &rows);
+        replace(path, |file| std::fs::write(file, text))?;
+    }
+    print(&format!("{}\n{}", plain(&title, &rows), args.out.display()))?;
+    Ok(Ending::Done)
+}
+
+/// All runs have a density over the same rows of the same data.
+fn comparable(args: &LadderArgs, used: &[Used]) -> Result<()> {
+    let first = &used[0];
+    for (run, other) in args.runs.iter().zip(used) {
+        other.density()?;
+        let (a, b) = (&first.config.data, &other.config.data);
+        let differs = match () {
+            () if a.sha256 != b.sha256 => Some(format!("it was trained on {}, the first run on {}", b.name, a.name)),
+            () if a.preparation != b.preparation || first.model.values() != other.model.values() => Some(format!(
+                "its rows are prepared as `{}`, the first run's as `{}`",
+                b.preparation.encoding, a.preparation.encoding
+            )),
+            () => None,
+        };
+        if let Some(why) = differs {
+            return Err(WrongUse(format!("{} cannot be compared: {why}", run.display())).into());
+        }
+    }
+    Ok(())
+}
+
+/// Rows of the classes in turn, [n, D]; the first rows where there are no classes.
+fn columns(examined: &Examined, n: usize) -> Result<Vec<f32>> {
+    let rows = examined.rows.rows();
+    let mut chosen: Vec<usize> = Vec::new();
+    if let Some(labels) = examined.dataset.labels() {
+        let n_classes = examined.dataset.class_names().len().max(1);
+        let mut seen = vec![0; n_classes];
+        let mut ranked: Vec<(usize, u32, usize)> = Vec::new();
+        for (at, &row) in rows.iter().enumerate() {
+            let class = labels[row as usize];
+            ranked.push((seen[class as usize], class, at));
+            seen[class as usize] += 1;
+        }
+        ranked.sort_unstable();
+        chosen.extend(ranked.into_iter().map(|(_, _, at)| at));
+    } else {
+        chosen.extend(0..rows.len());
+    }
+    chosen.truncate(n);
+    Ok(chosen.into_iter().map(|at| examined.row(at)).collect::<Result<Vec<_>, _>>()?.concat())
+}
+
+fn rung(args: &LadderArgs, used: Used, threads: usize, examined: &Examined, whole: &[f32], mask: &[f32]) -> Result<Rung> {
+    let name = used.config.model.clone();
+    note(&format!("{name}: {}", used.restored.path.display()));
+    let train_s = metrics::read(&used.folder.metrics())?.last().map_or(0.0, |l| l.wall_s);
+    let mut bench = used.on(args.device.as_deref(), threads)?;
+    let scorer = bench.scorer()?;
+    let nats = scorer.nats(bench.opened.device(), &examined.rows)?;
+    let program = calotype_models::density::scoring(bench.used.density()?, 1)?;
+    let n_parameters = program.states().map(|s| s.ty.numel() as u64).sum();
+    let drawer = bench.drawer(SAMPLE_BATCH)?;
+    let (n_values, n_noise) = (mask.len(), bench.used.density()?.conditional().n_noise());
+    let noise = |n: usize| init::noise(n, n_values, n_noise, args.seed);
+    let n = whole.len() / n_values;
+    let known = Known { values: whole, mask: &mask.repeat(n) };
+    let completed = drawer.draw(bench.opened.device(), noise(n).as_f32().unwrap_or_default(), Some(known))?;
+    let started = Instant::now();
+    drawer.draw(bench.opened.device(), noise(SAMPLE_BATCH).as_f32().unwrap_or_default(), None)?;
+    let images_per_s = SAMPLE_BATCH as f64 / started.elapsed().as_secs_f64().max(1e-9);
+    bench.opened.keep_pipelines();
+    Ok(Rung { name, nats, n_parameters, train_s, images_per_s, completed })
+}
+
+/// Head and rows: model, nats, bits a dimension, behind the best, numbers, training, sampling.
+fn table(rungs: &[Rung], n_values: usize) -> Vec<[String; 7]> {
+    let head = ["model", "nats", "bits/dim", "behind the best", "numbers", "training", "images/s"].map(str::to_owned);
+    let mean = |r: &Rung| mean_and_error(&r.nats).0;
+    let Some(best) = rungs.iter().min_by(|a, b| mean(a).total_cmp(&mean(b))) else { return vec![head] };
+    let row = |r: &Rung| {
+        let (nats, error) = mean_and_error(&r.nats);
+        let differences: Vec<f64> = r.nats.iter().zip(&best.nats).map(|(a, b)| a - b).collect();
+        let (behind, behind_error) = mean_and_error(&differences);
+        let behind = if std::ptr::eq(r, best) { "best".to_owned() } else { format!("{behind:.2} +- {behind_error:.2}") };
+        [
+            r.name.clone(),
+            format!("{nats:.2} +- {error:.2}"),
+            format!("{:.4}", nats / (std::f64::consts::LN_2 * n_values as f64)),
+            behind,
+            grouped(r.n_parameters),
+            duration(r.train_s),
+            format!("{:.0}", r.images_per_s),
+        ]
+    };
+    std::iter::once(head).chain(rungs.iter().map(row)).collect()
+}
+
+fn plain(title: &str, rows: &[[String; 7]]) -> String {
+    let mut text = format!("{title}: -log p, mean and standard error; differences are paired, image by image\n\n");
+    let width = |k: usize| rows.iter().map(|r| r[k].len()).max().unwrap_or(0);
+    let widths: [usize; 7] = std::array::from_fn(width);
+    for row in rows {
+        let cells = row.iter().zip(widths).enumerate();
+        let line: Vec<String> = cells.map(|(k, (c, n))| if k == 0 { format!("{c:<n$}") } else { format!("{c:>n$}") }).collect();
+        let _ = writeln!(text, "{}", line.join("  "));
+    }
+    text
+}
+
+fn markdown(title: &str, rows: &[[String; 7]]) -> String {
+    let mut text = format!("{title}: -log p, mean and standard error; differences are paired, image by image.\n\n");
+    for (n, row) in rows.iter().enumerate() {
+        let _ = writeln!(text, "| {} |", row.join(" | "));
+        if n == 0 {
+            text.push_str("|---|---:|---:|---:|---:|---:|---:|\n");
+        }
+    }
+    text
+}
