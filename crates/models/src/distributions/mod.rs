@@ -9,6 +9,7 @@ pub mod categorical;
 mod error;
 pub mod gaussians;
 pub mod logistic;
+pub mod special;
 
 pub use bernoulli::Bernoulli;
 pub use categorical::Categorical;
