@@ -6,6 +6,7 @@
 
 pub mod bernoulli;
 pub mod categorical;
+pub mod count;
 mod error;
 pub mod gaussians;
 pub mod logistic;
