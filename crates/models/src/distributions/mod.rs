@@ -9,6 +9,7 @@ pub mod categorical;
 pub mod count;
 mod error;
 pub mod gaussians;
+pub mod joint;
 pub mod logistic;
 pub mod special;
 
@@ -16,6 +17,7 @@ pub use bernoulli::Bernoulli;
 pub use categorical::Categorical;
 pub use error::DistributionError;
 pub use gaussians::Gaussians;
+pub use joint::{JointTable, TableError, Variable};
 pub use logistic::DiscretisedLogistic;
 
 use calotype_graph::Tensor;
