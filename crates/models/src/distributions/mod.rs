@@ -6,14 +6,18 @@
 
 pub mod bernoulli;
 pub mod categorical;
+pub mod count;
 mod error;
 pub mod gaussians;
+pub mod joint;
 pub mod logistic;
+pub mod special;
 
 pub use bernoulli::Bernoulli;
 pub use categorical::Categorical;
 pub use error::DistributionError;
 pub use gaussians::Gaussians;
+pub use joint::{JointTable, TableError, Variable};
 pub use logistic::DiscretisedLogistic;
 
 use calotype_graph::Tensor;
