@@ -1,6 +1,7 @@
 //! `calotype` as a person meets it: every command, every refusal, every interruption. On the CPU, with a tiny model.
 
 mod commands;
+mod densities;
 #[cfg(unix)]
 mod interruptions;
 mod measuring;

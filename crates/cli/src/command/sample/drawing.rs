@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use calotype_data::picture;
+use calotype_data::{is_picture, picture};
 use calotype_models::{Values, init};
 use calotype_training::{Examined, Known, TrainingError, Which, brightness};
 
@@ -98,7 +98,8 @@ fn known(from: &str, keep: Half, used: &Used) -> Result<(Vec<f32>, Vec<f32>)> {
     }
     let which = Which { data: Some(from.to_owned()), ..Which::default() };
     let row = Examined::open(&used.config, model, &which)?.row(0)?;
-    let seen = picture::opaque(Path::new(from), h, w).map_err(TrainingError::from)?;
+    let path = Path::new(from);
+    let seen = if is_picture(path) { picture::opaque(path, h, w).map_err(TrainingError::from)? } else { None };
     let mask = match seen {
         Some(seen) => seen.iter().flat_map(|&s| std::iter::repeat_n(f32::from(s), c)).collect(),
         None => keep.mask([h, w, c]),
