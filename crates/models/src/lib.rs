@@ -17,6 +17,7 @@ mod model;
 pub mod nade;
 pub mod optimisers;
 pub mod pixel;
+pub mod rnade;
 mod settings;
 
 pub use density::{Density, Drawing};

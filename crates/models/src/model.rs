@@ -8,7 +8,7 @@ use crate::density::{self, Density};
 use crate::latent::Latent;
 use crate::pixel::{diagonal_bilstm, pixelcnn, row_lstm};
 use crate::settings::{Preset, Setting, SettingError, Settings, nearest};
-use crate::{context, dcgan, independent, markov, nade};
+use crate::{context, dcgan, independent, markov, nade, rnade};
 
 /// What a model asks of its data set before it is configured.
 #[derive(Clone, Debug, PartialEq)]
@@ -203,6 +203,7 @@ pub fn all() -> &'static [&'static ModelInfo] {
         &markov::INFO,
         &context::INFO,
         &nade::INFO,
+        &rnade::INFO,
         &pixelcnn::INFO,
         &row_lstm::INFO,
         &diagonal_bilstm::INFO,

@@ -4,4 +4,5 @@ mod checks;
 mod counting;
 mod figures;
 mod nade;
+mod rnade;
 mod session;
