@@ -8,3 +8,4 @@ mod measuring;
 mod precision;
 mod refusals;
 mod support;
+mod tiles;
