@@ -7,3 +7,4 @@ mod measuring;
 mod precision;
 mod refusals;
 mod support;
+mod tables;
