@@ -9,3 +9,4 @@ mod precision;
 mod refusals;
 mod support;
 mod tiles;
+mod tables;
