@@ -116,3 +116,17 @@ fn enlarging_repeats_pixels() {
     let large = picture::enlarged(&[0.0, 0.5, 1.0, 0.25], [1, 2, 2], 2);
     assert_eq!(large, [0.0, 0.5, 0.0, 0.5, 1.0, 0.25, 1.0, 0.25].repeat(2));
 }
+
+/// What can be seen of a picture that is partly transparent, after its middle square is brought to another size.
+#[test]
+fn transparent_pixels_are_told_apart() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("half.png");
+    // 8 wide, 4 high: the middle square is columns 2 to 5; its left half can be seen.
+    let picture = image::RgbaImage::from_fn(8, 4, |x, _| image::Rgba([9, 9, 9, if x < 4 { 255 } else { 0 }]));
+    picture.save(&path).expect("it is written");
+    let seen = picture::opaque(&path, 2, 2).expect("a picture").expect("some of it is transparent");
+    assert_eq!(seen, [true, false, true, false]);
+    image::RgbaImage::from_pixel(3, 3, image::Rgba([1, 2, 3, 128])).save(&path).expect("it is written");
+    assert_eq!(picture::opaque(&path, 2, 2).expect("a picture"), None);
+}
