@@ -5,12 +5,12 @@ use calotype_graph::{Dtype, Tensor};
 use super::error::{DistributionError, fitted, normalised};
 use crate::losses::cross_entropy;
 
-/// log softmax(logits)[x] in nats for logits [.., L] and levels x [..], f32 whole numbers from 0 to L - 1: [..].
+/// `log softmax(logits)[x]` in nats for logits [.., L] and levels x [..], f32 whole numbers from 0 to L - 1: [..].
 pub fn log_p(logits: &Tensor, x: &Tensor) -> Tensor {
     cross_entropy(logits, &x.cast(Dtype::U32)).neg()
 }
 
-/// log softmax(logits)[level] in f64: the twin of [`log_p`]. A level that is not there has probability 0.
+/// `log softmax(logits)[level]` in f64: the twin of [`log_p`]. A level that is not there has probability 0.
 pub fn log_p_host(logits: &[f64], level: usize) -> f64 {
     logits.get(level).map_or(f64::NEG_INFINITY, |l| l - log_sum_exp(logits))
 }

@@ -1,5 +1,5 @@
 //! Joint tables: a probability for every combination of the values of a few named variables, and what follows from it exactly:
-//! margins, conditioning (Bayes' rule is nothing else), the chain rule. [`independence`] tests on them.
+//! margins, conditioning (Bayes' rule is nothing else), the chain rule. Independence is tested on them, too.
 
 mod chain;
 mod error;
