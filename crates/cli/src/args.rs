@@ -1,5 +1,7 @@
 //! The command line as it is typed.
 
+mod tables;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -8,6 +10,9 @@ use calotype_graph::Precision;
 use calotype_models::Preset;
 use calotype_training::Choice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use tables::{COUNT_EXAMPLES, TABLE_EXAMPLES};
+pub use tables::{CountArgs, TableArgs};
 
 const EXAMPLES: &str = "Examples:
   calotype train dcgan                      # some minutes on two CPU cores: 5.4 where it was measured
@@ -72,6 +77,12 @@ pub enum Command {
         after_help = "Examples:\n  calotype data\n  calotype data fashion-mnist\n  calotype data ./photos\n  calotype data fetch fashion-mnist-60k"
     )]
     Data(DataArgs),
+    /// Count the parameters of a distribution over images, by what is assumed of it
+    #[command(after_help = COUNT_EXAMPLES)]
+    Count(CountArgs),
+    /// Ask a table of observations: margins, Bayes' rule, independence, the chain rule
+    #[command(after_help = TABLE_EXAMPLES)]
+    Table(TableArgs),
 }
 
 const TRAIN_EXAMPLES: &str = "Examples:

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use calotype_cpu_reference::Cpu;
-use calotype_gpu_kernels::{AdapterDescription, GpuDevice, OpenOptions, Select, adapters};
+use calotype_gpu_kernels::{AdapterDescription, GpuDevice, OpenOptions, Select, TileTable, adapters};
 use calotype_graph::{Device, DeviceError, DeviceKind, HostTensor, PlanId, Precision};
 use calotype_training::{DeviceConfig, write_atomically};
 
@@ -44,7 +44,11 @@ impl Opened {
     }
 
     pub fn config(&mut self) -> DeviceConfig {
-        DeviceConfig::of(self.device().profile())
+        let tiles = match self {
+            Opened::Gpu { device, .. } if !device.tiles().is_empty() => Some(device.tiles().to_string()),
+            _ => None,
+        };
+        DeviceConfig { tiles, ..DeviceConfig::of(self.device().profile()) }
     }
 
     /// Keeps compiled pipelines for the next start. A cache that cannot be written costs time, nothing else.
@@ -71,6 +75,11 @@ pub fn open(wanted: Option<&str>, threads: usize) -> Result<Opened> {
 /// # Errors
 /// Mixed precision on the CPU.
 pub fn open_at(wanted: Option<&str>, precision: Precision, threads: usize) -> Result<Opened> {
+    open_with(wanted, precision, None, threads)
+}
+
+/// [`open_at`], with these tiles, or those that were tuned.
+fn open_with(wanted: Option<&str>, precision: Precision, tiles: Option<TileTable>, threads: usize) -> Result<Opened> {
     let cpu = |why: &str| match precision {
         Precision::Full => cpu(threads, why),
         Precision::Mixed => {
@@ -78,7 +87,7 @@ pub fn open_at(wanted: Option<&str>, precision: Precision, threads: usize) -> Re
             Err(WrongUse(message).into())
         }
     };
-    let gpu = |select, why| gpu(select, precision, why);
+    let gpu = |select, why| gpu(select, precision, tiles, why);
     match wanted.unwrap_or("auto") {
         "cpu" => cpu("as asked for"),
         "gpu" => gpu(Select::Auto, "as asked for"),
@@ -93,14 +102,15 @@ pub fn open_at(wanted: Option<&str>, precision: Precision, threads: usize) -> Re
     }
 }
 
-/// The device that a run began on; bits are its own.
+/// The device that a run began on, with the tiles that it began with; bits are their own.
 ///
 /// # Errors
-/// It is not there; `--device` asks for another one.
+/// It is not there; `--device` asks for another one; tiles that this program does not know.
 pub fn reopen(wanted: Option<&str>, run: &DeviceConfig, threads: usize) -> Result<Opened> {
     let is_cpu = run.kind == "cpu";
     let own = if is_cpu { "cpu" } else { run.name.as_str() };
-    let mut opened = open_at(Some(wanted.unwrap_or(own)), run.precision(), threads)
+    let tiles = TileTable::parse(run.tiles.as_deref().unwrap_or_default()).context("run.toml")?;
+    let mut opened = open_with(Some(wanted.unwrap_or(own)), run.precision(), Some(tiles), threads)
         .with_context(|| format!("the run began on {}", run.name))?;
     let now = opened.config();
     if now.kind != run.kind || (!is_cpu && now.name != run.name) {
@@ -138,13 +148,13 @@ fn cpu(threads: usize, why: &str) -> Result<Opened> {
     Ok(Opened::Cpu(Box::new(cpu)))
 }
 
-fn gpu(select: Select, precision: Precision, why: &str) -> Result<Opened> {
+fn gpu(select: Select, precision: Precision, tiles: Option<TileTable>, why: &str) -> Result<Opened> {
     let cache = cache_path(&select);
     let pipeline_cache = cache.as_ref().and_then(|path| fs::read(path).ok());
     let options = OpenOptions { select, precision, pipeline_cache, ..OpenOptions::default() };
     let mut gpu = pollster::block_on(GpuDevice::open(&options)).context("--device (`cpu` is always there)")?;
     note(&format!("device: {} ({why})", gpu.description()));
-    if let Some(tiles) = tiles::known(gpu.description()) {
+    if let Some(tiles) = tiles.or_else(|| tiles::known(gpu.description())) {
         gpu.set_tiles(tiles);
     }
     Ok(Opened::Gpu { device: Box::new(gpu), cache })

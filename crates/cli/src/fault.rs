@@ -4,6 +4,7 @@ use anyhow::Error;
 use calotype_data::DataError;
 use calotype_graph::DeviceError;
 use calotype_models::SettingError;
+use calotype_models::distributions::TableError;
 use calotype_training::TrainingError;
 
 /// The command was wrong, rather than the world.
@@ -24,6 +25,7 @@ pub fn exit_code(error: &Error) -> u8 {
         e.is::<WrongUse>()
             || e.is::<SettingError>()
             || e.downcast_ref::<TrainingError>().is_some_and(TrainingError::is_wrong_use)
+            || e.downcast_ref::<TableError>().is_some_and(TableError::is_wrong_use)
             || matches!(e.downcast_ref(), Some(DeviceError::NoAdapter { .. }))
             || matches!(
                 e.downcast_ref(),

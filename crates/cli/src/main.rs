@@ -37,6 +37,8 @@ fn main() -> ExitCode {
         Command::Devices => command::devices::run(threads),
         Command::Models { model } => command::models::run(model.as_deref()),
         Command::Data(args) => command::data::run(args),
+        Command::Count(args) => command::count::run(args),
+        Command::Table(args) => command::table::run(args),
     };
     match ended {
         Ok(Ending::Done) => ExitCode::SUCCESS,

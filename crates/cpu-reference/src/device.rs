@@ -158,7 +158,7 @@ impl<T: Float> Cpu<T> {
         let start = Instant::now();
         let p = self.plans.get_mut(&id.0).ok_or(DeviceError::UnknownPlan)?;
         let take = |&slot: &usize| {
-            self.store[slot].as_mut().map_or_else(|| Buffer::new(0), |s| std::mem::replace(&mut s.memory, Buffer::new(0)))
+            self.store[slot].as_mut().map_or_else(Buffer::none, |s| std::mem::replace(&mut s.memory, Buffer::none()))
         };
         let mut states: Vec<Buffer<T>> = p.slots.iter().map(take).collect();
         let mut table = Table::new(
@@ -323,7 +323,8 @@ impl<T: Float> Device for Cpu<T> {
         }
         let slots = plan.states.iter().map(|spec| self.slot(spec)).collect::<Result<Vec<_>, _>>()?;
         let arenas = plan.arenas.iter().map(|&len| Buffer::new(len)).collect();
-        let (input, output) = (Buffer::new(plan.input_len), Buffer::new(plan.output_len));
+        let region = |len: usize| if len == 0 { Buffer::none() } else { Buffer::new(len) };
+        let (input, output) = (region(plan.input_len), region(plan.output_len));
         let id = self.n_plans;
         self.n_plans += 1;
         self.plans.insert(id, Loaded { plan: Arc::clone(plan), steps, slots, input, output, arenas });

@@ -28,6 +28,8 @@ const CACHE_LINE: usize = 64;
 pub struct Buffer<T> {
     start: NonNull<T>,
     len: usize,
+    /// Elements allocated, the tail of the last line included.
+    capacity: usize,
 }
 
 // SAFETY: a buffer owns its elements, as a `Vec` does.
@@ -36,31 +38,33 @@ unsafe impl<T: Send> Send for Buffer<T> {}
 unsafe impl<T: Sync> Sync for Buffer<T> {}
 
 impl<T: Float> Buffer<T> {
+    /// No memory at all.
+    pub fn none() -> Self {
+        Buffer { start: NonNull::dangling(), len: 0, capacity: 0 }
+    }
+
     /// `len` zeros, in at least one line, as plans count it.
     pub fn new(len: usize) -> Self {
-        let layout = Self::layout(len);
+        let capacity = len.max(1).next_multiple_of(LINE);
+        let layout = Self::layout(capacity);
         // SAFETY: the layout is not of size 0.
         let start = unsafe { std::alloc::alloc(layout) }.cast::<T>();
         let Some(start) = NonNull::new(start) else { std::alloc::handle_alloc_error(layout) };
         ask_for_huge_pages(start.as_ptr().cast(), layout);
         // SAFETY: the block is `layout.size()` bytes; all-zero bytes are the float 0.
         unsafe { start.as_ptr().cast::<u8>().write_bytes(0, layout.size()) };
-        Buffer { start, len }
+        Buffer { start, len, capacity }
     }
 
-    fn layout(len: usize) -> Layout {
-        let bytes = Self::padded(len) * size_of::<T>();
+    fn layout(capacity: usize) -> Layout {
+        let bytes = capacity * size_of::<T>();
         let align = if bytes >= HUGE_PAGE { HUGE_PAGE } else { CACHE_LINE };
-        Layout::from_size_align(bytes, align).unwrap_or_else(|_| panic!("{len} elements are more than any memory"))
-    }
-
-    fn padded(len: usize) -> usize {
-        len.max(1).next_multiple_of(LINE)
+        Layout::from_size_align(bytes, align).unwrap_or_else(|_| panic!("{capacity} elements are more than any memory"))
     }
 
     /// Elements allocated, the tail of the last line included.
     pub fn capacity(&self) -> usize {
-        Self::padded(self.len)
+        self.capacity
     }
 
     pub fn as_slice(&self) -> &[T] {
@@ -76,7 +80,10 @@ impl<T: Float> Buffer<T> {
 
 impl<T> Drop for Buffer<T> {
     fn drop(&mut self) {
-        let bytes = self.len.max(1).next_multiple_of(LINE) * size_of::<T>();
+        let bytes = self.capacity * size_of::<T>();
+        if bytes == 0 {
+            return;
+        }
         let align = if bytes >= HUGE_PAGE { HUGE_PAGE } else { CACHE_LINE };
         // SAFETY: the layout that `new` allocated with, which was valid.
         unsafe { std::alloc::dealloc(self.start.as_ptr().cast(), Layout::from_size_align_unchecked(bytes, align)) };

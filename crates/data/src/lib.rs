@@ -42,7 +42,7 @@ pub use batches::{Batch, Batches, Evaluation, EvaluationBatch};
 pub use dataset::{Dataset, Factor, Split, Summary, Values};
 pub use error::{DataError, Result};
 pub use format::npy::{Npy, read_npy, write_npy};
-pub use format::{is_picture, open_images};
+pub use format::{Records, is_picture, open_images, read_records};
 pub use prefetch::Prefetch;
 pub use prepare::{Binarise, Encoding, Preparation, Prepared, Standard};
 pub use spec::{CATALOGUE, DatasetSpec, Entry, Options, open};

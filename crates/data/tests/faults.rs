@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use calotype_data::{DataError, Dataset, Options, Result, Split, Values, open, open_images, read_npy};
+use calotype_data::{DataError, Dataset, Options, Result, Split, Values, open, open_images, read_npy, read_records};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use image::{ImageFormat, RgbImage};
@@ -494,4 +494,26 @@ fn rows_that_contradict_their_shape_are_errors() {
     assert!(matches!(error, DataError::Value { row: 1, .. }), "{error}");
     assert!(matches!(data().with_captions(vec![]).unwrap_err(), DataError::LabelCount { expected: 2, found: 0, .. }));
     assert!(matches!(data().with_test_rows(vec![true]).unwrap_err(), DataError::LabelCount { .. }));
+}
+
+#[test]
+fn tables_of_words_are_checked() {
+    let folder = Folder::new();
+    let read = |text: &[u8]| read_records(&folder.write("t.csv", text));
+    let table = read(b"\xef\xbb\xbfcolour;n\nred; 3\n\n\"dark; blue\";4\n").unwrap();
+    assert_eq!(
+        (table.header, table.rows),
+        (vec!["colour".into(), "n".into()], vec![vec!["red".to_owned(), "3".into()], vec!["dark; blue".into(), "4".into()]])
+    );
+    assert!(matches!(read(b"a,b\n1,2\n3\n"), Err(DataError::RowLength { row: 1, expected: 2, found: 1, .. })));
+    assert!(matches!(read(b"\n \n"), Err(DataError::Empty { .. })));
+    assert!(matches!(read(b"a,b\n"), Err(DataError::Empty { .. })));
+    assert!(matches!(read(b"a\n\xff\n"), Err(DataError::Corrupt { .. })));
+    for (text, says) in
+        [("a,,c\n1,2,3\n", "none for column 2"), ("a,b,a\n1,2,3\n", "`a` twice"), ("a\n\"open\n", "double quotes")]
+    {
+        let message = read(text.as_bytes()).unwrap_err().to_string();
+        assert!(message.contains(says) && message.contains("t.csv"), "{message}");
+    }
+    assert!(matches!(read_records(&folder.path("none.csv")), Err(DataError::NotFound { .. })));
 }

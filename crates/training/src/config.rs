@@ -164,12 +164,21 @@ pub struct DeviceConfig {
     /// Whether products are computed in [`Precision::Mixed`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mixed: bool,
+    /// How products were carried out that had been measured on it, as text; absent where nothing was tuned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tiles: Option<String>,
 }
 
 impl DeviceConfig {
+    /// With no tiles: a profile does not hold them.
     pub fn of(profile: &DeviceProfile) -> Self {
-        let (name, driver) = (profile.name.clone(), profile.driver.clone());
-        DeviceConfig { name, kind: kind_name(profile.kind).to_owned(), driver, mixed: profile.precision == Precision::Mixed }
+        DeviceConfig {
+            name: profile.name.clone(),
+            kind: kind_name(profile.kind).to_owned(),
+            driver: profile.driver.clone(),
+            mixed: profile.precision == Precision::Mixed,
+            tiles: None,
+        }
     }
 
     pub fn precision(&self) -> Precision {
@@ -311,5 +320,21 @@ impl TrainingError {
         TrainingError::Contradiction(format!(
             "the run has {what} = {run}, and {given} was asked for; a resumed run keeps what it began with, only --steps may change"
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_survive_the_file_and_are_absent_where_nothing_was_tuned() {
+        let plain = DeviceConfig { name: "A".into(), kind: "software-gpu".into(), driver: "B".into(), mixed: false, tiles: None };
+        let tuned = DeviceConfig { tiles: Some("4 64 3 256 tall\n1 1024 1024 1024 large\n".into()), ..plain.clone() };
+        for device in [&plain, &tuned] {
+            let text = toml::to_string(device).expect("it is written");
+            assert_eq!(text.contains("tiles"), device.tiles.is_some(), "{text}");
+            assert_eq!(&toml::from_str::<DeviceConfig>(&text).expect("it is read"), device);
+        }
     }
 }

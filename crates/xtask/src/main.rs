@@ -1,6 +1,7 @@
 //! `cargo xtask …`: what a developer types. Nothing but the standard library, so that it builds at once.
 
 mod adapter;
+mod density;
 mod golden;
 mod swiftshader;
 mod test;
@@ -17,6 +18,9 @@ usage: cargo xtask COMMAND
                   of Chromium, Chrome or Debian's chromium package; `cargo xtask test --swiftshader [ARGS…]` does only that
   wasm            compiles graph, models and gpu-kernels for a browser, wasm32 with WebGPU
   bench [ARGS…]   measures in release mode: `calotype bench ARGS…`, e.g. `cargo xtask bench train dcgan`
+  density [TABLE…]
+                  trains every model with a density on the same data (what is trained already is kept, what was interrupted goes
+                  on) and writes their tables to assets/bench: digits-bits, digits-17-levels, fashion-bits, fashion-8-levels
   golden [NAME…]  makes the golden vectors in assets/golden again, with PyTorch (CALOTYPE_PYTHON names the interpreter)
 ";
 
@@ -28,6 +32,7 @@ fn main() -> ExitCode {
         Some("test") => test::run(&rest),
         Some("wasm") => wasm::run(),
         Some("bench") => bench(&rest),
+        Some("density") => density::run(&rest),
         Some("golden") => golden::run(&rest),
         Some("help" | "-h" | "--help") => {
             print!("{USAGE}");

@@ -16,7 +16,7 @@ struct Counts {
 }
 
 /// Test binaries that compute on a GPU: the second driver's lane.
-const ON_GPU: [&str; 5] = ["parity", "golden", "device", "properties", "training"];
+const ON_GPU: [&str; 6] = ["parity", "golden", "device", "properties", "training", "models"];
 
 /// Tests the workspace, then what computes on a GPU once more, on SwiftShader. With arguments, the first of these alone;
 /// `--swiftshader` before them, the second alone.

@@ -37,7 +37,7 @@ pub fn run(args: &TuneArgs, threads: usize) -> Result<Ending> {
     opened.keep_pipelines();
     let path = tiles::keep(&adapter, &table)?;
     print(&format!("\n{} products are carried out otherwise from now on: {}", table.len(), path.display()))?;
-    note("runs that began before will say that bits may differ; `calotype bench tune --reset` goes back");
+    note("runs that began before keep the tiles they began with; `calotype bench tune --reset` goes back");
     Ok(Ending::Done)
 }
 

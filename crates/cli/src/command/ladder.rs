@@ -116,8 +116,14 @@ fn columns(examined: &Examined, n: usize) -> Result<Vec<f32>> {
     Ok(chosen.into_iter().map(|at| examined.row(at)).collect::<Result<Vec<_>, _>>()?.concat())
 }
 
+/// The run folder's, where it says more than the model's: `markov-8`.
+fn name(used: &Used) -> String {
+    let folder = used.folder.path().file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    if folder.starts_with(&used.config.model) { folder } else { format!("{} ({folder})", used.config.model) }
+}
+
 fn rung(args: &LadderArgs, used: Used, threads: usize, examined: &Examined, whole: &[f32], mask: &[f32]) -> Result<Rung> {
-    let name = used.config.model.clone();
+    let name = name(&used);
     note(&format!("{name}: {}", used.restored.path.display()));
     let train_s = metrics::read(&used.folder.metrics())?.last().map_or(0.0, |l| l.wall_s);
     let mut bench = used.on(args.device.as_deref(), threads)?;

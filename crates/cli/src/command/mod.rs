@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub mod bench;
+pub mod count;
 pub mod data;
 pub mod devices;
 pub mod encode;
@@ -10,6 +11,7 @@ pub mod plan;
 pub mod sample;
 pub mod score;
 pub mod selftest;
+pub mod table;
 pub mod train;
 
 use std::collections::BTreeMap;

@@ -21,10 +21,10 @@ pub fn run(model: Option<&str>) -> Result<Ending> {
 fn list() -> Result<String> {
     let mut text = String::new();
     for info in all() {
-        writeln!(text, "{:<12} {}: {}", info.name, info.title, info.paper)?;
+        writeln!(text, "{:<15} {}: {}", info.name, info.title, info.paper)?;
         writeln!(
             text,
-            "{:<12} {}; data {} (small), {} (paper)",
+            "{:<15} {}; data {} (small), {} (paper)",
             "",
             info.abilities.join(", "),
             data(info, Preset::Small),

@@ -183,8 +183,7 @@ fn a_resumed_density_is_the_same_to_the_bit() {
 fn training_ends_when_held_out_rows_no_longer_improve_and_the_best_is_used() {
     let place = Place::new();
     let path = place.path("run");
-    let settings =
-        ["hidden=40", "validate_every=10", "patience=2", "plateau=1000", "lr=0.05", "decay=0", "keep_checkpoints=1"];
+    let settings = ["hidden=40", "validate_every=10", "patience=2", "plateau=1000", "lr=0.05", "decay=0", "keep_checkpoints=1"];
     let mut args = vec!["train", "nade", "--data", "digits", "--steps", "5000", "--out", text(&path)];
     settings.iter().for_each(|s| args.extend(["--set", *s]));
     let said = place.run(&[&args[..], &CPU].concat()).ok().stderr;

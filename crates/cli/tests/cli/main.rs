@@ -8,3 +8,5 @@ mod measuring;
 mod precision;
 mod refusals;
 mod support;
+mod tiles;
+mod tables;

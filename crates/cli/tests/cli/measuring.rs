@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-use calotype_gpu_kernels::TILE_TABLE;
 use serde_json::Value;
 
 use crate::support::{Ended, Place, text};
@@ -12,7 +11,7 @@ fn json(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).expect("it was written")).expect("JSON")
 }
 
-fn says(ended: &Ended, parts: &[&str]) {
+pub fn says(ended: &Ended, parts: &[&str]) {
     for part in parts {
         assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
     }
@@ -107,34 +106,4 @@ fn wrong_names_and_files_are_refused() {
     place.run(&["selftest", "softmax", "--export", "nowhere/a.json"]).refused(2, &["--export nowhere/a.json"]);
     place.run(&["bench", "softmax", "--against", "nowhere.json"]).refused(1, &["--against nowhere.json"]);
     place.run(&["bench", "softmax", "--against", "empty.json"]).refused(1, &["empty.json", "not what --export writes"]);
-}
-
-/// A table for this adapter and driver is used and named, another one is not, and either can be forgotten.
-#[test]
-fn tuned_tiles_belong_to_an_adapter_and_its_driver() {
-    let place = Place::new();
-    place.run(&["bench", "tune", "--device", "cpu"]).refused(2, &["nothing to tune on a CPU"]);
-    if !has_adapter(&place) {
-        return;
-    }
-    let devices = place.run(&["devices"]).ok().stdout;
-    let mut lines = devices.lines().skip_while(|l| !l.starts_with("0 "));
-    let (head, driver) = (lines.next().expect("the adapter"), lines.next().expect("its driver"));
-    let (name, rest) = head[1..].trim().rsplit_once(" (").expect("name and backend");
-    let backend = rest.split(',').next().expect("a backend");
-    let driver = driver.trim().strip_prefix("driver").expect("its driver").trim();
-    let file: String = format!("{backend}-{name}").chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    let file = place.path(&format!("cache/calotype/tiles-{file}.txt"));
-    fs::create_dir_all(file.parent().expect("a folder")).expect("it is made");
-    let selftest = |driver: &str| {
-        let tiles = format!("# tile table {TILE_TABLE}\n# {backend} {name}\n# {driver}\n1 64 64 64 medium\n");
-        fs::write(&file, tiles).expect("it is written");
-        place.run(&["selftest", "softmax", "--device", "0"]).ok()
-    };
-    says(&selftest(driver), &[&format!("tile table {TILE_TABLE}, tuned ")]);
-    let other = selftest("another one");
-    assert!(!other.stdout.contains("tuned") && other.stderr.contains("was tuned for another driver"), "{}", other.stderr);
-    says(&place.run(&["bench", "tune", "--reset", "--device", "0"]).ok(), &["forgotten"]);
-    assert!(!file.exists());
-    says(&place.run(&["bench", "tune", "--reset", "--device", "0"]).ok(), &["nothing was tuned here"]);
 }

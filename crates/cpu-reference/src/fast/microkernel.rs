@@ -53,6 +53,37 @@ pub struct PanelB {
     pub stride: usize,
 }
 
+/// A tile whose rows of A are read where they lie.
+#[derive(Clone, Copy)]
+pub struct Gathered<'a> {
+    /// Starts of the rows.
+    pub a: &'a [*const f32],
+    /// Starts of rows that are added to the sums, `cols` of each.
+    pub plus: Option<&'a [*const f32]>,
+    /// Rows of the result, `stride` elements from one to the next.
+    pub out: *mut f32,
+    pub stride: usize,
+    pub cols: usize,
+}
+
+/// Result tile = A rows · B panel (+ what is added), over `kc` steps.
+///
+/// # Safety
+/// The CPU has `level`. Rows of A have `kc` elements; there are 1 to `mr(level)` of them, and as many of what is added, whose
+/// elements can be read. B's panel is as in [`tile`]; the result's elements may be written, and nothing that is read lies there.
+pub unsafe fn gathered(level: Level, kc: usize, b: PanelB, t: Gathered) {
+    // SAFETY: the caller's.
+    unsafe {
+        match level {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => avx512::gathered_any(kc, b, t),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => avx2::gathered(kc, b, t),
+            _ => portable_gathered(kc, b, t),
+        }
+    }
+}
+
 /// C tile = (C tile +) A panel · B panel, over `kc` steps.
 ///
 /// # Safety
@@ -116,9 +147,45 @@ unsafe fn portable<const RS: usize, const KS: usize>(kc: usize, a: *const f32, b
     }
 }
 
+/// [`gathered`], one row after another.
+///
+/// # Safety
+/// As [`gathered`].
+unsafe fn portable_gathered(kc: usize, b: PanelB, t: Gathered) {
+    const NV: usize = 8;
+    for (r, &a) in t.a.iter().enumerate() {
+        for first in (0..t.cols).step_by(NV) {
+            let mut acc = [0.0f32; NV];
+            for k in 0..kc {
+                for (c, acc) in acc.iter_mut().enumerate() {
+                    // SAFETY: inside the row and the panel.
+                    *acc += unsafe { *a.add(k) * *b.data.add(k * b.stride + first + c) };
+                }
+            }
+            // SAFETY: the caller's.
+            unsafe { spill_row(&acc, r, first, t) };
+        }
+    }
+}
+
+/// Puts a part of a finished row in its place.
+///
+/// # Safety
+/// As [`gathered`].
+#[inline(always)]
+unsafe fn spill_row(acc: &[f32], row: usize, first: usize, t: Gathered) {
+    for (c, &acc) in acc.iter().enumerate().take(t.cols - first) {
+        // SAFETY: the caller's.
+        unsafe {
+            let plus = t.plus.map_or(acc, |plus| *plus[row].add(first + c) + acc);
+            *t.out.add(row * t.stride + first + c) = plus;
+        }
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 mod avx512 {
-    use super::{PanelB, Tile, spill};
+    use super::{Gathered, PanelB, Tile, spill};
     use std::arch::x86_64::*;
 
     const LANES: usize = 16;
@@ -193,11 +260,72 @@ mod avx512 {
             }
         }
     }
+
+    /// The smallest kernel that holds the tile.
+    ///
+    /// # Safety
+    /// As [`super::gathered`].
+    pub unsafe fn gathered_any(kc: usize, b: PanelB, t: Gathered) {
+        // SAFETY: the caller's.
+        unsafe {
+            match (t.a.len(), t.cols <= LANES) {
+                (0..=4, false) => gathered::<4, 2>(kc, b, t),
+                (0..=4, true) => gathered::<4, 1>(kc, b, t),
+                (5..=8, false) => gathered::<8, 2>(kc, b, t),
+                (5..=8, true) => gathered::<8, 1>(kc, b, t),
+                (9..=12, false) => gathered::<12, 2>(kc, b, t),
+                (_, false) => gathered::<14, 2>(kc, b, t),
+                (_, true) => gathered::<14, 1>(kc, b, t),
+            }
+        }
+    }
+
+    /// `MR` rows, `NV` vectors of 16 columns.
+    ///
+    /// # Safety
+    /// As [`super::gathered`].
+    #[target_feature(enable = "avx512f")]
+    unsafe fn gathered<const MR: usize, const NV: usize>(kc: usize, b: PanelB, t: Gathered) {
+        // Rows that are not there are computed as the first is.
+        let mut a = [t.a[0]; MR];
+        a.iter_mut().zip(t.a).for_each(|(a, &row)| *a = row);
+        let mut acc = [[_mm512_setzero_ps(); NV]; MR];
+        for k in 0..kc {
+            // SAFETY: inside the rows and the panel.
+            unsafe {
+                let data = b.data.add(k * b.stride);
+                let mut bv = [_mm512_setzero_ps(); NV];
+                for (v, bv) in bv.iter_mut().enumerate() {
+                    *bv = _mm512_loadu_ps(data.add(v * LANES));
+                }
+                for (&a, acc) in a.iter().zip(&mut acc) {
+                    let av = _mm512_set1_ps(*a.add(k));
+                    for (acc, &bv) in acc.iter_mut().zip(&bv) {
+                        *acc = _mm512_fmadd_ps(av, bv, *acc);
+                    }
+                }
+            }
+        }
+        for (r, acc) in acc.iter().enumerate().take(t.a.len()) {
+            for (v, &acc) in acc.iter().enumerate() {
+                let first = v * LANES;
+                let mask = (1u32 << t.cols.saturating_sub(first).min(LANES)).wrapping_sub(1) as __mmask16;
+                // SAFETY: the mask leaves out what is beyond the columns.
+                unsafe {
+                    let sum = match t.plus {
+                        Some(plus) => _mm512_add_ps(_mm512_maskz_loadu_ps(mask, plus[r].add(first)), acc),
+                        None => acc,
+                    };
+                    _mm512_mask_storeu_ps(t.out.add(r * t.stride + first), mask, sum);
+                }
+            }
+        }
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
-    use super::{PanelB, Tile, spill};
+    use super::{Gathered, PanelB, Tile, spill, spill_row};
     use std::arch::x86_64::*;
 
     const MR: usize = 6;
@@ -227,6 +355,41 @@ mod avx2 {
             let cols = (NV * LANES).min(tile.cols - first);
             // SAFETY: the caller's.
             unsafe { spill(acc.as_ptr().cast(), NV * LANES, first, cols, tile) };
+        }
+    }
+
+    /// Six rows, two vectors of 8 columns at a time.
+    ///
+    /// # Safety
+    /// As [`super::gathered`].
+    #[target_feature(enable = "avx2,fma")]
+    pub unsafe fn gathered(kc: usize, b: PanelB, t: Gathered) {
+        // Rows that are not there are computed as the first is.
+        let mut a = [t.a[0]; MR];
+        a.iter_mut().zip(t.a).for_each(|(a, &row)| *a = row);
+        for first in (0..t.cols).step_by(NV * LANES) {
+            let mut acc = [[_mm256_setzero_ps(); NV]; MR];
+            for k in 0..kc {
+                // SAFETY: inside the rows and the panel.
+                unsafe {
+                    let b0 = _mm256_loadu_ps(b.data.add(k * b.stride + first));
+                    let b1 = _mm256_loadu_ps(b.data.add(k * b.stride + first + LANES));
+                    for (&a, acc) in a.iter().zip(&mut acc) {
+                        let av = _mm256_set1_ps(*a.add(k));
+                        acc[0] = _mm256_fmadd_ps(av, b0, acc[0]);
+                        acc[1] = _mm256_fmadd_ps(av, b1, acc[1]);
+                    }
+                }
+            }
+            for (r, acc) in acc.iter().enumerate().take(t.a.len()) {
+                let mut sums = [0.0; NV * LANES];
+                // SAFETY: the array has the room; the caller's.
+                unsafe {
+                    _mm256_storeu_ps(sums.as_mut_ptr(), acc[0]);
+                    _mm256_storeu_ps(sums.as_mut_ptr().add(LANES), acc[1]);
+                    spill_row(&sums, r, first, t);
+                }
+            }
         }
     }
 }

@@ -29,17 +29,17 @@ pub unsafe fn copy(from: *const f32, to: *mut f32, n: usize) {
     }
 }
 
-/// Asks for a cache line that will be read soon.
+/// Asks for the cache line of an element that is needed soon, wherever it is.
 #[inline(always)]
-pub fn prefetch(data: &[f32], at: usize) {
+pub fn prefetch(element: *const f32) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a prefetch reads nothing, wherever it points.
     unsafe {
         use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T1>(data.as_ptr().wrapping_add(at).cast());
+        _mm_prefetch::<_MM_HINT_T1>(element.cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (data, at);
+    let _ = element;
 }
 
 /// Copies the first `n` elements (at most [`K_STRIDE`]) to a step of a k-major panel, as one vector where more are there.

@@ -120,7 +120,7 @@ impl<'a> Patches<'a> {
         let row = (at.image * self.height) as isize + at.row + self.rows[u];
         let start = (row * self.width as isize + at.col) * self.channels as isize + first as isize;
         for i in (0..n).step_by(16) {
-            prefetch(self.image, (start as usize).wrapping_add(i));
+            prefetch(self.image.as_ptr().wrapping_add((start as usize).wrapping_add(i)));
         }
     }
 
@@ -237,8 +237,8 @@ impl SourceA for TapRows<'_> {
             // Pixels are too far apart for the CPU to guess the next.
             let ahead = (i + AHEAD).min(ks.len() - 1);
             let at = memo.lines[ahead].wrapping_add_signed(memo.starts[ahead] + first);
-            prefetch(p.image, at);
-            prefetch(p.image, at.wrapping_add(rows.len() - 1));
+            prefetch(p.image.as_ptr().wrapping_add(at));
+            prefetch(p.image.as_ptr().wrapping_add(at.wrapping_add(rows.len() - 1)));
             let (line, start) = (memo.lines[i], memo.starts[i] + first);
             // SAFETY: a step of the panel has room for K_STRIDE elements.
             unsafe {

@@ -4,10 +4,11 @@
 use calotype_graph::op::lstm_scan::LstmDims;
 
 use super::Context;
-use super::gemm::{pack_b, panel_at};
-use super::microkernel::{KC, MAX_MR, NR, Order, PANEL_A, PanelB, ROW_STRIDE, Tile, mr, tile};
-use super::pack::{Matrix, WideOf, copy};
+use super::gemm::pack_b;
+use super::microkernel::{Gathered, MAX_MR, NR, PanelB, gathered, mr};
+use super::pack::{Matrix, WideOf, prefetch};
 use super::simd::Level;
+use crate::memory::LINE;
 
 /// Rows of states (batch rows times positions) that a task has at least, where threads need not share: four tiles, which
 /// hide the time that weights take to come from the second-level cache.
@@ -45,7 +46,9 @@ pub fn with_weights(cx: &Context, w: &[f32], k: usize, n: usize, f: impl FnOnce(
     let mut shared = cx.packed();
     let mut own = Vec::new();
     let packed = with_room(&mut shared, &mut own, room);
-    pack_b(cx.all(), &WideOf(Matrix { data: w, stride: n }), &(0..k), &(0..n), packed);
+    for (first, panel) in (0..n).step_by(NR).zip(packed.chunks_exact_mut(k * NR)) {
+        pack_b(cx.one(), &WideOf(Matrix { data: w, stride: n }), &(0..k), &(first..n.min(first + NR)), panel);
+    }
     f(Weights { packed, k, n });
 }
 
@@ -90,23 +93,35 @@ impl<'a> Group<'a> {
         self.n * self.d.positions
     }
 
-    /// Those that have a turn in this wave.
-    pub fn wave(&mut self, wave: usize) -> &[Row] {
+    /// Where, among [T, B, P], a row is `waves` after the one that it is in, or before; outside of it where it has no turn there.
+    #[inline(always)]
+    pub fn in_waves(&self, row: &Row, waves: isize) -> usize {
+        let waves = if self.d.reverse { -waves } else { waves };
+        row.at.wrapping_add_signed(waves * self.d.rows() as isize)
+    }
+
+    /// Its rows of the wave that was chosen.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// Chooses the rows that have a turn in this wave.
+    pub fn wave(&mut self, wave: usize) {
         let d = self.d;
         self.fill(|p| {
             let turn = d.turn(wave, p)?;
             Some((d.time(turn), turn.checked_sub(1).map(|t| d.time(t))))
-        })
+        });
     }
 
-    /// All, with their first turns ahead of them: `at` is in row T.
-    pub fn initial(&mut self) -> &[Row] {
+    /// Chooses all, with their first turns ahead of them: `at` is in row T.
+    pub fn initial(&mut self) {
         let d = self.d;
-        self.fill(|_| Some((d.steps, None)))
+        self.fill(|_| Some((d.steps, None)));
     }
 
     /// `times`: of a position's turn and of the one before.
-    fn fill(&mut self, times: impl Fn(usize) -> Option<(usize, Option<usize>)>) -> &[Row] {
+    fn fill(&mut self, times: impl Fn(usize) -> Option<(usize, Option<usize>)>) {
         self.rows.clear();
         let d = self.d;
         for b in 0..self.n {
@@ -117,15 +132,7 @@ impl<'a> Group<'a> {
                 self.rows.push(Row { own: b * d.positions + p, at: at(t), earlier: earlier.map(at), seen });
             }
         }
-        &self.rows
     }
-}
-
-/// What products work with.
-pub struct Work<'a> {
-    pub level: Level,
-    /// Scratch of [`PANEL_A`].
-    pub panel: &'a mut [f32],
 }
 
 /// What passes from wave to wave: `width` numbers for each position of a group, with zeros around the positions
@@ -155,35 +162,40 @@ impl<'a> States<'a> {
         &mut self.data[at..at + self.width]
     }
 
-    /// `out` [rows, n] = the first `depth` of what each row sees [rows, k] · weights, added to what is there if `accumulate`.
-    /// Each element is summed in ascending k, whatever the rows.
+    /// `out` [rows, n] = the first `depth` of what each row sees [rows, k] · weights, and, where `plus` is given, the rows [n] of
+    /// it at [`Row::at`]. Each element is summed in ascending k, whatever the rows.
     #[inline(always)]
-    pub fn product(&self, x: &mut Work, w: Weights, rows: &[Row], depth: usize, out: &mut [f32], accumulate: bool) {
-        let (level, panel, panels) = (x.level, &mut *x.panel, w.n.div_ceil(NR));
+    pub fn product(&self, level: Level, w: Weights, rows: &[Row], depth: usize, plus: Option<&[f32]>, out: &mut [f32]) {
         let step = rows.len().div_ceil(rows.len().div_ceil(mr(level)).max(1)).max(1); // tiles as alike as can be
-        assert!(panel.len() >= PANEL_A && out.len() == rows.len() * w.n && depth <= w.k);
-        for (kb, k0) in (0..depth).step_by(KC).enumerate() {
-            let (packed, kc) = (KC.min(w.k - k0), KC.min(depth - k0));
-            for (tile_rows, m0) in rows.chunks(step).zip((0..).step_by(step)) {
-                let n_rows = tile_rows.len();
-                let mut offsets = [0; MAX_MR];
-                for (r, row) in tile_rows.iter().enumerate() {
-                    offsets[r] = (m0 + r) * w.n;
-                    let from = &self.data[row.seen * self.width + k0..][..kc];
-                    // SAFETY: the slice has the length, the panel the room.
-                    unsafe { copy(from.as_ptr(), panel.as_mut_ptr().add(r * ROW_STRIDE), kc) };
-                }
-                for p in 0..panels {
-                    let b = PanelB { data: w.packed[panel_at(kb, packed, p, panels)..].as_ptr(), stride: NR };
-                    let cols = NR.min(w.n - p * NR);
-                    let base = out[p * NR..].as_mut_ptr();
-                    let to = Tile { base, rows: &offsets[..n_rows], cols, accumulate: accumulate || kb > 0 };
-                    // SAFETY: the panels hold what they should, rows and columns are inside `out`, the level was detected.
-                    unsafe { tile(level, Order::RowMajor, kc, panel.as_ptr(), b, to) };
-                }
+        assert!(out.len() == rows.len() * w.n && depth <= w.k);
+        for (rows, out) in rows.chunks(step).zip(out.chunks_mut(step * w.n)) {
+            let (mut a, mut added) = ([std::ptr::null(); MAX_MR], [std::ptr::null(); MAX_MR]);
+            for (r, row) in rows.iter().enumerate() {
+                a[r] = self.data[row.seen * self.width..][..depth].as_ptr();
+                added[r] = plus.map_or(std::ptr::null(), |plus| plus[row.at * w.n..][..w.n].as_ptr());
+            }
+            for (p, first) in (0..w.n).step_by(NR).enumerate() {
+                let b = PanelB { data: w.packed[p * w.k * NR..].as_ptr(), stride: NR };
+                added.iter_mut().filter(|_| p > 0).for_each(|row| *row = row.wrapping_add(NR));
+                let t = Gathered {
+                    a: &a[..rows.len()],
+                    plus: plus.map(|_| &added[..rows.len()]),
+                    out: out[first..].as_mut_ptr(),
+                    stride: w.n,
+                    cols: NR.min(w.n - first),
+                };
+                // SAFETY: rows and panels were cut to what is read, `out` has rows of n; the level was detected.
+                unsafe { gathered(level, depth, b, t) };
             }
         }
     }
+}
+
+/// Asks for row `at` of rows [n], which a later wave reads or writes: waves of a diagonal go through memory in strides that the CPU does
+/// not foresee. It need not be there.
+#[inline(always)]
+pub fn foresee(rows: *const f32, at: usize, n: usize) {
+    (0..n).step_by(LINE).for_each(|k| prefetch(rows.wrapping_add(at.wrapping_mul(n).wrapping_add(k))));
 }
 
 /// Lanes that functions of a hidden unit are computed for at once.

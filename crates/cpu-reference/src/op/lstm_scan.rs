@@ -6,9 +6,8 @@ use calotype_graph::op::lstm_scan::LstmDims;
 use super::elementwise::unary;
 use crate::fast::Context;
 use crate::fast::gemm::Shared;
-use crate::fast::math::{sigmoid, tanh};
-use crate::fast::microkernel::PANEL_A;
-use crate::fast::recurrent::{Group, LANES, States, Weights, Work, for_each_group, gates, load, store, with_weights};
+use crate::fast::math::{logistic, tanh};
+use crate::fast::recurrent::{Group, LANES, States, Weights, for_each_group, foresee, gates, load, store, with_weights};
 use crate::fast::simd::{Level, multiversion};
 use crate::float::Float;
 
@@ -59,51 +58,54 @@ struct Task<'a> {
 impl Task<'_> {
     /// Elements of scratch memory.
     fn room(group: &Group) -> usize {
-        PANEL_A + group.n * States::room(group.d, group.d.hidden) + 5 * group.n_rows() * group.d.hidden
+        group.n * States::room(group.d, group.d.hidden) + 5 * group.n_rows() * group.d.hidden
     }
 
     #[inline(always)]
     fn run<const FMA: bool>(&self, level: Level, group: &mut Group, scratch: &mut [f32]) {
         let (d, n, rows) = (group.d, group.d.hidden, group.n_rows());
         let first = group.first * d.positions * n;
-        let (panel, rest) = scratch.split_at_mut(PANEL_A);
-        let (c, rest) = rest.split_at_mut(rows * n);
+        let (c, rest) = scratch.split_at_mut(rows * n);
         let (gates, rest) = rest.split_at_mut(4 * rows * n);
-        let (mut states, mut work) = (States::new(d, n, rest), Work { level, panel });
+        let mut states = States::new(d, n, rest);
         c.copy_from_slice(&self.c0[first..][..rows * n]);
-        for row in group.initial() {
+        group.initial();
+        for row in group.rows() {
             states.row(row).copy_from_slice(&self.h0[first + row.own * n..][..n]);
         }
         for wave in 0..d.waves() {
-            let rows = group.wave(wave);
+            group.wave(wave);
+            let rows = group.rows();
             let pre = &mut gates[..4 * rows.len() * n];
-            for (row, pre) in rows.iter().zip(pre.chunks_exact_mut(4 * n)) {
-                pre.copy_from_slice(&self.x_gates[4 * row.at * n..][..4 * n]);
-            }
-            states.product(&mut work, self.w, rows, d.taps * n, pre, true);
+            states.product(level, self.w, rows, d.taps * n, Some(self.x_gates), pre);
             for (row, pre) in rows.iter().zip(pre.chunks_exact(4 * n)) {
+                let next = group.in_waves(row, 1);
+                foresee(self.x_gates.as_ptr(), next, 4 * n);
+                foresee(self.h.get(), next, n);
                 // SAFETY: inside h; the group's rows are this task's alone.
                 let h = unsafe { std::slice::from_raw_parts_mut(self.h.get().add(row.at * n), n) };
-                cells::<FMA>(pre, &mut c[row.own * n..][..n], h);
-                states.row(row).copy_from_slice(h);
+                cells::<FMA>(pre, &mut c[row.own * n..][..n], [h, states.row(row)]);
             }
         }
     }
 }
 
-/// One row's cells and states, from its gates.
+/// One row's cells and states, from its gates. States go to two places at once: reading them back from the first would wait for
+/// its memory.
 #[inline(always)]
-fn cells<const FMA: bool>(pre: &[f32], c: &mut [f32], h: &mut [f32]) {
+fn cells<const FMA: bool>(pre: &[f32], c: &mut [f32], mut h: [&mut [f32]; 2]) {
     let [o, f, i, g] = gates(pre);
     for at in (0..c.len()).step_by(LANES) {
         let (o, f, i, g, mut cell) = (load(o, at), load(f, at), load(i, at), load(g, at), load(c, at));
         let mut state = [0.0; LANES];
         for l in 0..LANES {
-            cell[l] = sigmoid::<FMA>(f[l]) * cell[l] + sigmoid::<FMA>(i[l]) * tanh::<FMA>(g[l]);
-            state[l] = sigmoid::<FMA>(o[l]) * tanh::<FMA>(cell[l]);
+            cell[l] = logistic::<FMA>(f[l]) * cell[l] + logistic::<FMA>(i[l]) * tanh::<FMA>(g[l]);
+            state[l] = logistic::<FMA>(o[l]) * tanh::<FMA>(cell[l]);
         }
         store(c, at, cell);
+        let [h, kept] = &mut h;
         store(h, at, state);
+        store(kept, at, state);
     }
 }
 

@@ -7,9 +7,8 @@ use super::elementwise::unary;
 use super::lstm_scan::tap;
 use crate::fast::Context;
 use crate::fast::gemm::Shared;
-use crate::fast::math::{sigmoid, tanh};
-use crate::fast::microkernel::PANEL_A;
-use crate::fast::recurrent::{Group, LANES, States, Weights, Work, for_each_group, gates, load, store, with_weights};
+use crate::fast::math::{logistic, tanh};
+use crate::fast::recurrent::{Group, LANES, States, Weights, for_each_group, foresee, gates, load, store, with_weights};
 use crate::fast::simd::{Level, multiversion};
 use crate::float::Float;
 
@@ -79,7 +78,7 @@ struct Task<'a> {
 impl Task<'_> {
     /// Elements of scratch memory.
     fn room(group: &Group) -> usize {
-        PANEL_A + group.n * States::room(group.d, 4 * group.d.hidden) + 2 * group.n_rows() * group.d.hidden
+        group.n * States::room(group.d, 4 * group.d.hidden) + 2 * group.n_rows() * group.d.hidden
     }
 
     /// Rows of the result, from `at` (among [T, B, P]) on.
@@ -95,18 +94,22 @@ impl Task<'_> {
     #[inline(always)]
     fn run<const FMA: bool>(&self, level: Level, group: &mut Group, scratch: &mut [f32]) {
         let (d, n, rows) = (group.d, group.d.hidden, group.n_rows());
-        let (panel, rest) = scratch.split_at_mut(PANEL_A);
-        let (dc, rest) = rest.split_at_mut(rows * n);
+        let (dc, rest) = scratch.split_at_mut(rows * n);
         let (dh_back, rest) = rest.split_at_mut(rows * n);
         self.forward::<FMA>(group, dc);
         dc.fill(0.0);
-        let (mut states, mut work) = (States::new(d, 4 * n, rest), Work { level, panel });
+        let mut states = States::new(d, 4 * n, rest);
         let first = group.first * d.positions;
         for wave in (0..d.waves()).rev() {
-            let rows = group.wave(wave);
+            group.wave(wave);
+            let rows = group.rows();
             let dh_back = &mut dh_back[..rows.len() * n];
-            states.product(&mut work, self.back, rows, d.taps * 4 * n, dh_back, false);
+            states.product(level, self.back, rows, d.taps * 4 * n, None, dh_back);
             for (row, dh_back) in rows.iter().zip(dh_back.chunks_exact(n)) {
+                let next = group.in_waves(row, -1);
+                foresee(self.pre.as_ptr(), next.wrapping_mul(4).wrapping_add(3), n);
+                foresee(self.dh.as_ptr(), next, n);
+                foresee(self.d_pre.get(), group.in_waves(row, -2), 4 * n); // what is one wave away is read as `earlier` now
                 // SAFETY: two rows, neither of which is borrowed.
                 let (kept, earlier) = unsafe { (self.result(d, row.at, 1), row.earlier.map(|at| self.result(d, at, 1))) };
                 let given = Given {
@@ -115,15 +118,15 @@ impl Task<'_> {
                     dh: &self.dh[row.at * n..][..n],
                     dh_back,
                 };
-                given.differentiate::<FMA>(&mut dc[row.own * n..][..n], kept);
-                states.row(row).copy_from_slice(kept);
+                given.differentiate::<FMA>(&mut dc[row.own * n..][..n], kept, states.row(row));
             }
         }
         if self.initial {
             // Of two taps the second sees what happens at the same time: nothing.
             let depth = if d.diagonal() { 4 * n } else { d.taps * 4 * n };
-            let rows = group.initial();
-            states.product(&mut work, self.back, rows, depth, dh_back, false);
+            group.initial();
+            let rows = group.rows();
+            states.product(level, self.back, rows, depth, None, dh_back);
             for (row, dh_back) in rows.iter().zip(dh_back.chunks_exact(n)) {
                 // SAFETY: it is not borrowed.
                 let last = unsafe { self.result(d, row.at, 1) };
@@ -162,7 +165,7 @@ fn keep<const FMA: bool>(pre: &[f32], kept: &mut [f32], c: &mut [f32]) {
     for at in (0..n).step_by(LANES) {
         let (mut o, mut f, mut i, g, mut cell) = (load(o, at), load(f, at), load(i, at), load(g, at), load(c, at));
         for l in 0..LANES {
-            (o[l], f[l], i[l]) = (sigmoid::<FMA>(o[l]), sigmoid::<FMA>(f[l]), sigmoid::<FMA>(i[l]));
+            (o[l], f[l], i[l]) = (logistic::<FMA>(o[l]), logistic::<FMA>(f[l]), logistic::<FMA>(i[l]));
             cell[l] = f[l] * cell[l] + i[l] * tanh::<FMA>(g[l]);
         }
         store(c, at, cell);
@@ -183,9 +186,10 @@ struct Given<'a> {
 }
 
 impl Given<'_> {
-    /// Replaces `kept` [c | σ(o) | σ(f) | σ(i)] by the gates' cotangents, and `dc` by its value before the time step.
+    /// Replaces `kept` [c | σ(o) | σ(f) | σ(i)] by the gates' cotangents, which go to `state` too (reading them back would wait
+    /// for memory), and `dc` by its value before the time step.
     #[inline(always)]
-    fn differentiate<const FMA: bool>(&self, dc: &mut [f32], kept: &mut [f32]) {
+    fn differentiate<const FMA: bool>(&self, dc: &mut [f32], kept: &mut [f32], state: &mut [f32]) {
         let n = dc.len();
         let (kept_c, rest) = kept.split_at_mut(n);
         let (kept_o, rest) = rest.split_at_mut(n);
@@ -208,6 +212,10 @@ impl Given<'_> {
             store(kept_o, at, o);
             store(kept_f, at, f);
             store(kept_i, at, i);
+            store(&mut state[..n], at, c);
+            store(&mut state[n..2 * n], at, o);
+            store(&mut state[2 * n..3 * n], at, f);
+            store(&mut state[3 * n..4 * n], at, i);
         }
     }
 }

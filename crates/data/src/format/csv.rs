@@ -19,7 +19,7 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Dataset> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut lines = text.lines().filter(|line| !line.trim().is_empty()).peekable();
     let first = lines.peek().copied().unwrap_or_default();
-    let separator = [';', '\t', ','].into_iter().find(|&c| first.contains(c)).unwrap_or(',');
+    let separator = separator(first);
     if first.split(separator).any(|field| field.trim().parse::<f32>().is_err()) {
         lines.next();
     }
@@ -48,4 +48,9 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Dataset> {
         return Err(DataError::Empty { origin, what: "rows of numbers".into() });
     }
     Dataset::new(name_of(path), &[n_columns], Values::Continuous(Arc::new(data)))
+}
+
+/// What separates the fields of a table that has this first line.
+pub(super) fn separator(first: &str) -> char {
+    [';', '\t', ','].into_iter().find(|&c| first.contains(c)).unwrap_or(',')
 }

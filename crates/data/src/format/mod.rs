@@ -6,6 +6,7 @@ mod csv;
 mod folder;
 pub(crate) mod idx;
 pub(crate) mod npy;
+mod records;
 mod source;
 
 use std::fs::{self, File};
@@ -18,6 +19,7 @@ use crate::spec::Options;
 
 pub use folder::is_picture;
 pub(crate) use folder::{check_total, decode_image, over_white, read_picture_bytes};
+pub use records::{Records, read_records};
 pub(crate) use source::Source;
 
 const ACCEPTED: &str = "IDX (plain or .gz), CIFAR-10 binary (.bin), .npy, .csv, or a folder of images";

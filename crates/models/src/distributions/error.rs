@@ -39,7 +39,7 @@ pub(super) fn normalised(mut p: Vec<f64>) -> Result<Vec<f64>, DistributionError>
 
 /// Maximum likelihood from counts, each raised by alpha: `(n_i + α) / (n + α · cells)`. α = 1 is Laplace's rule.
 pub(super) fn fitted(counts: &[f64], alpha: f64) -> Result<Vec<f64>, DistributionError> {
-    expect(alpha >= 0.0 && alpha.is_finite(), "alpha", "a number of 0 or more", alpha)?;
+    expect(alpha >= 0.0 && alpha.is_finite(), "smoothing alpha", "a number of 0 or more", alpha)?;
     for &got in counts {
         expect(got >= 0.0 && got.is_finite(), "count", "a number of 0 or more", got)?;
     }

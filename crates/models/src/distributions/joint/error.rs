@@ -43,6 +43,18 @@ pub enum TableError {
     Distribution(#[from] DistributionError),
 }
 
+impl TableError {
+    /// The question was wrong, rather than the table.
+    pub fn is_wrong_use(&self) -> bool {
+        match self {
+            TableError::Weights { .. } | TableError::RowLength { .. } | TableError::NoValues { .. } => false,
+            TableError::Distribution(DistributionError::Number { what, .. }) => *what == "smoothing alpha",
+            TableError::Distribution(_) => false,
+            _ => true,
+        }
+    }
+}
+
 fn guessed(guess: &Option<String>) -> String {
     guess.as_ref().map_or(String::new(), |g| format!(" (did you mean `{g}`?)"))
 }

@@ -50,7 +50,7 @@ impl JointTable {
         }
         if alpha != 0.0 {
             let expected = "0 for weights that are probabilities";
-            return Err(DistributionError::Number { what: "alpha", expected, got: alpha }.into());
+            return Err(DistributionError::Number { what: "smoothing alpha", expected, got: alpha }.into());
         }
         Self::from_probabilities(variables, sums).map_err(|error| match error {
             TableError::Distribution(DistributionError::Sum { sum }) => TableError::Weights { sum },

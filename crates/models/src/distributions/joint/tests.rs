@@ -203,7 +203,10 @@ fn rows_are_counted() {
 fn bad_rows_are_refused() {
     let rows = |weights: &[f64], alpha| JointTable::from_rows(&["A"], &[vec!["x"], vec!["y"]], Some(weights), alpha);
     assert!(matches!(rows(&[0.5, 0.25], 0.0), Err(TableError::Weights { sum: 0.75 })));
-    assert!(matches!(rows(&[0.5, 0.5], 1.0), Err(TableError::Distribution(DistributionError::Number { what: "alpha", .. }))));
+    assert!(matches!(
+        rows(&[0.5, 0.5], 1.0),
+        Err(TableError::Distribution(DistributionError::Number { what: "smoothing alpha", .. }))
+    ));
     assert!(matches!(rows(&[1e300, 1.0], 0.0), Err(TableError::Weights { .. })));
     assert!(matches!(rows(&[0.0, 0.0], 0.0), Err(TableError::Distribution(DistributionError::NothingCounted))));
     for weight in [-1.0, f64::NAN, f64::INFINITY] {

@@ -1,0 +1,44 @@
+//! The table that a file of observations is.
+
+use anyhow::{Context, Result, anyhow};
+use calotype_data::read_records;
+
+use super::JointTable;
+use crate::args::TableArgs;
+use crate::names::chosen;
+
+/// The joint table of the variables that are asked about, or of all.
+pub fn load(args: &TableArgs, asked: &[&str], all: bool) -> Result<JointTable> {
+    let records = read_records(&args.file)?;
+    let header: Vec<&str> = records.header.iter().map(String::as_str).collect();
+    let weight = match &args.weight {
+        Some(weight) => chosen(std::slice::from_ref(weight), &header, "column")?.first().copied(),
+        None => None,
+    };
+    let variables: Vec<&str> = header.iter().copied().filter(|&name| Some(name) != weight).collect();
+    let asked: Vec<String> = asked.iter().map(|name| (*name).to_owned()).collect();
+    let asked = chosen(&asked, &variables, "column")?;
+    let used = if all { variables } else { asked };
+    let column = |name: &str| header.iter().position(|h| *h == name);
+    let columns: Vec<usize> = used.iter().filter_map(|name| column(name)).collect();
+
+    let origin = args.file.display();
+    let mut rows: Vec<Vec<&str>> = Vec::new();
+    for (n, record) in records.rows.iter().enumerate() {
+        let row: Vec<&str> = columns.iter().map(|&c| record[c].as_str()).collect();
+        if let Some(hole) = row.iter().position(|field| field.is_empty()) {
+            return Err(anyhow!("{origin}: row {}: `{}` is empty; fill it in or leave the row out", n + 1, used[hole]));
+        }
+        rows.push(row);
+    }
+    let weights = weight.and_then(column).map(|at| {
+        let fields = records.rows.iter().enumerate();
+        let number = |(n, record): (usize, &Vec<String>)| {
+            let (field, name) = (&record[at], header[at]);
+            field.parse::<f64>().map_err(|_| anyhow!("{origin}: row {}: `{name}` is `{field}`; expected a number", n + 1))
+        };
+        fields.map(number).collect::<Result<Vec<f64>>>()
+    });
+    let weights = weights.transpose()?;
+    JointTable::from_rows(&used, &rows, weights.as_deref(), args.smoothing).with_context(|| origin.to_string())
+}
