@@ -76,6 +76,12 @@ impl Optimiser {
         Optimiser { method, lr, decay: s.number("decay"), l2: s.number("l2"), clip: s.number("clip") }
     }
 
+    /// With the penalty times `part`.
+    #[must_use]
+    pub fn with_l2_times(self, part: f64) -> Self {
+        Optimiser { l2: self.l2 * part, ..self }
+    }
+
     /// Moves every parameter of a scope against the gradient of a scalar loss. Weight decay (Loshchilov and Hutter 2019,
     /// arXiv:1711.05101, algorithm 2) and the penalty shrink what has two axes or more.
     pub fn update(&self, s: &Scope, loss: &Tensor) {

@@ -4,7 +4,8 @@
 //! Departures: Adam with early stopping, the paper has stochastic gradients; deviations have a floor, or tied values would be given
 //! unbounded density; the components start close together, as a standard normal distribution, so that many of them fit no more than
 //! few would until the data tell them apart; in training, noise on the values that a conditional is given (not on the one that it is
-//! for), which falls with the learning rate: little data are learned coarsely first, and validation says how finely.
+//! for), which falls with the learning rate: little data are learned coarsely first, and validation says how finely. Noise and
+//! penalty are as set for up to 400 training rows, and less in proportion for more.
 
 use calotype_graph::op::{self, Distribution, NadeWeights};
 use calotype_graph::{Graph, GraphError, HostTensor, Init, Layout, Mode, Program, Scope, Tensor, philox};
@@ -27,34 +28,37 @@ pub static INFO: ModelInfo = ModelInfo {
 };
 
 fn settings(preset: Preset) -> Vec<Setting> {
-    let (hidden, noise, scale_means, l2, defaults) = match preset {
+    let (hidden, components, noise, scale_means, l2, defaults) = match preset {
         // For a few hundred rows, where an unbridled RNADE knows them by heart after ten epochs.
         Preset::Small => {
             let steps = 30_000;
             let d = Defaults { batch: 16, steps, optimiser: "adam", lr: 1e-2, lr_min: 1e-4, decay: 0.0, clip: 0.0 };
-            (100, 0.7, false, 0.1, d)
+            (200, 5, 0.8, false, 0.1, d)
         }
         Preset::Paper => {
             let steps = 250_000;
             let d = Defaults { batch: 100, steps, optimiser: "adam", lr: 1e-3, lr_min: 1e-5, decay: 0.0, clip: 0.0 };
-            (50, 0.0, true, 0.0, d)
+            (50, 10, 0.0, true, 0.0, d)
         }
     };
     let own = vec![
         Setting::integer("hidden", hidden, (1, 65_536), "H: hidden units"),
-        Setting::integer("components", 10, (1, 256), "K: Gaussians of a conditional"),
+        Setting::integer("components", components, (1, 256), "K: Gaussians of a conditional"),
         Setting::number("floor", 1e-3, (1e-6, 1.0), "least deviation of a Gaussian, in standard deviations of the data"),
         Setting::word("order", "raster", OF_VECTORS, "of the dimensions"),
         Setting::number(
             "noise",
             noise,
             (0.0, 10.0),
-            "on what conditionals are given in training, in deviations; falls as lr does",
+            "deviation of noise on what conditionals are given in training; falls as lr",
         ),
         Setting::flag("scale_means", scale_means, "the gradient of a mean is multiplied by its deviation (the paper, §3.1)"),
     ];
     [own, descent::settings_with(defaults, &[("l2", l2)])].concat()
 }
+
+/// Training rows from which on noise and penalty fall in proportion: they stand in for what the data do not say.
+const FEW_ROWS: f64 = 400.0;
 
 /// How far apart the components' means start, in deviations.
 const SPREAD: f32 = 0.2;
@@ -85,8 +89,9 @@ impl Rnade {
         };
         let order = Order::new(settings.word("order"), &[dims]);
         let (hidden, components) = (settings.size("hidden"), settings.size("components"));
-        let (floor, noise) = (settings.number("floor") as f32, settings.number("noise"));
-        let optimiser = Optimiser::new(&settings);
+        let part = (FEW_ROWS / data.n_train as f64).min(1.0);
+        let (floor, noise) = (settings.number("floor") as f32, settings.number("noise") * part);
+        let optimiser = Optimiser::new(&settings).with_l2_times(part);
         Ok(Rnade { shape: [dims], hidden, components, floor, noise, order, optimiser, settings })
     }
 
