@@ -60,8 +60,8 @@ impl Heatmaps {
 
 /// 0 is black, then red, yellow, white at 1.
 fn heat(v: f32) -> [f32; 3] {
-    let part = |from: f32| ((v - from) * 3.0).clamp(0.0, 1.0);
-    [part(0.0), part(1.0 / 3.0), part(2.0 / 3.0)]
+    let part = |n: f32| (3.0 * v - n).clamp(0.0, 1.0);
+    [part(0.0), part(1.0), part(2.0)]
 }
 
 #[cfg(test)]
