@@ -6,6 +6,7 @@ mod indexing;
 mod losses;
 mod lstm;
 mod norms;
+mod pixel;
 mod pooling;
 
 use std::sync::Arc;
@@ -49,6 +50,7 @@ fn main() -> std::process::ExitCode {
     suite.devices("dcgan", dcgan);
     suite.devices("nade", nade::conditionals_and_gradients);
     suite.devices("nade_sample", nade::samples);
+    suite.devices("pixel networks", pixel::conditionals_and_gradients);
     suite.run()
 }
 

@@ -1,6 +1,6 @@
 //! Diagonal BiLSTM: van den Oord, Kalchbrenner, Kavukcuoglu 2016, "Pixel Recurrent Neural Networks", arXiv:1601.06759, §3.2.
 //!
-//! Departures: K_is has a bias; L-level images have an L-way softmax; no image is skewed, since [`lstm_scan`] walks along the
+//! Departures: K_is has a bias; images of L levels have an L-way softmax; no image is skewed, since [`lstm_scan`] walks along the
 //! diagonals of an image as it is.
 //!
 //! [`lstm_scan`]: calotype_graph::op::LstmScan
@@ -80,8 +80,8 @@ impl Network for DiagonalBiLstm {
     }
 
     /// Everything before, but for one blind spot: the last pixel of the row above where the first layer's window does not reach
-    /// it. From the row above come features; mask A hides that pixel from its own, and none lies right of it. Of colours it is the
-    /// last one that is hidden so: features of later colours see the earlier ones, and K_ss mixes them.
+    /// it. From the row above come features; mask A hides that pixel from its own, and none lies right of it. Of its colours the
+    /// last is hidden so: features of later colours see the earlier ones, and K_ss mixes them.
     fn sees(&self, z: &Sizes, [i, j]: [usize; 2], [row, column, colour]: [usize; 3]) -> bool {
         let last = row + 1 == i && column + 1 == z.shape[1] && colour + 1 == z.colours();
         !last || column <= j + parts::REACH

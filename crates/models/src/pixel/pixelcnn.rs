@@ -1,8 +1,9 @@
-//! PixelCNN: van den Oord, Kalchbrenner, Kavukcuoglu 2016, "Pixel Recurrent Neural Networks", arXiv:1601.06759, §3.4, the
-//! residual blocks of figure 5 (left) and table 1: [ReLU, 1x1 to h, ReLU, 3x3 with mask B, ReLU, 1x1 to 2h], added to the block's
-//! input.
+//! PixelCNN: van den Oord, Kalchbrenner, Kavukcuoglu 2016, "Pixel Recurrent Neural Networks", arXiv:1601.06759, §3.5, with the
+//! residual blocks of figure 5 (left) and table 1: [ReLU, 1x1 to h, ReLU, 3x3 with mask B, ReLU, 1x1 to 2h], added to the
+//! block's input.
 //!
-//! Departures: L-level images have an L-way softmax; in training, the 3x3's features are dropped out (a setting, 0 in the paper).
+//! Departures: images of L levels have an L-way softmax; in training, the 3x3's features are dropped out (a setting, 0 in the
+//! paper); the `paper` preset has the sizes of the LSTMs on MNIST, since none are known for this model.
 
 use calotype_graph::op::Distribution;
 use calotype_graph::{Mode, Scope, Tensor, Window};

@@ -1,6 +1,6 @@
 //! Row LSTM: van den Oord, Kalchbrenner, Kavukcuoglu 2016, "Pixel Recurrent Neural Networks", arXiv:1601.06759, §3.1.
 //!
-//! Departures: K_is has a bias; L-level images have an L-way softmax; rows do not learn their first state, which is zero.
+//! Departures: K_is has a bias; images of L levels have an L-way softmax; rows do not learn their first state, which is zero.
 
 use calotype_graph::{Scope, Tensor, Window};
 

@@ -7,11 +7,11 @@ mod sums;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
 use calotype_cpu_reference::Cpu;
 use calotype_graph::philox::{Domain, Stream};
-use calotype_graph::{Device, HostTensor, Init, PlanId, PlanOptions, Program, StateSpec, plan};
+use calotype_graph::{Device, GraphError, HostTensor, Init, PlanId, PlanOptions, Program, StateSpec, plan};
+use calotype_parity::run_step;
 
 use super::PixelModel;
 use super::diagonal_bilstm::DiagonalBiLstm;
@@ -68,14 +68,6 @@ fn plain() -> Bench {
     Bench(Box::new(Cpu::<f32>::plain()))
 }
 
-/// The value of a future that is ready, as those of the CPU are.
-fn ready<T>(mut future: calotype_graph::BoxFuture<'static, T>) -> T {
-    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(value) => value,
-        Poll::Pending => panic!("the CPU has finished when it returns"),
-    }
-}
-
 impl Bench {
     fn load(&mut self, program: &Program) -> PlanId {
         let plan = plan(program, self.0.profile(), PlanOptions::default()).expect("it fits");
@@ -93,8 +85,7 @@ impl Bench {
 
     fn run(&mut self, program: &Program, inputs: &[(&str, &HostTensor)]) -> Vec<HostTensor> {
         let id = self.load(program);
-        let ticket = self.0.submit(id, inputs).expect("it runs");
-        ready(self.0.finished(ticket)).expect("outputs")
+        run_step(&mut *self.0, id, inputs).expect("it runs")
     }
 
     /// log p(x_d | x_<d), [B, D], of rows x [B, D].
@@ -111,7 +102,7 @@ impl Bench {
         &mut self,
         model: &dyn Density,
         x: &[f32],
-        program: fn(&dyn Density, usize) -> Result<Program, calotype_graph::GraphError>,
+        program: fn(&dyn Density, usize) -> Result<Program, GraphError>,
     ) -> Vec<f32> {
         let batch = x.len() / dims(model);
         let x = HostTensor::f32([&[batch], model.shape()].concat(), x.to_vec());
@@ -153,8 +144,7 @@ impl Bench {
                 vec![("x", x.clone()), ("seed", HostTensor::u32([2], [7, 0])), ("step", HostTensor::u32([1], [step as u32]))];
             inputs.extend(descent.step_inputs(step, 1.0).into_iter().map(|(name, v)| (name, HostTensor::scalar(v))));
             let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, t)| (*name, t)).collect();
-            let ticket = self.0.submit(id, &inputs).expect("it runs");
-            losses.push(ready(self.0.finished(ticket)).expect("outputs").remove(0).as_f32().expect("floats")[0]);
+            losses.push(run_step(&mut *self.0, id, &inputs).expect("it runs")[0].as_f32().expect("floats")[0]);
         }
         losses
     }
