@@ -27,6 +27,7 @@ mod sampler;
 mod score;
 mod trainer;
 mod validation;
+pub mod verify;
 mod wait;
 
 pub use checkpoint::{Checkpoint, Identity};

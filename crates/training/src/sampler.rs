@@ -130,6 +130,11 @@ impl Drawer {
         }))
     }
 
+    /// What is loaded.
+    pub(crate) fn plans(&self) -> Vec<PlanId> {
+        [self.begin, self.end].into_iter().chain(self.round.iter().map(|&(id, _)| id)).collect()
+    }
+
     /// Rows [N, D] as the model has them, from noise [N, D, R]; of `known`, there are as many rows or it is left out.
     ///
     /// # Errors
