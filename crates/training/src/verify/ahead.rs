@@ -57,7 +57,7 @@ pub(super) fn check(desk: &mut Desk) -> Result<Vec<Finding>> {
     }
     desk.clear()?;
     let which = if places.len() == dims { format!("each of {}", grouped(dims)) } else { format!("{} of {}", places.len(), dims) };
-    let subject = format!("{which} dimensions of {} changed: conditionals up to it that changed", rows::size(density));
+    let subject = format!("{which} dimensions of {}: conditionals up to it that it changes", rows::size(density));
     let part = 100.0 * n_later_changed as f64 / n_later.max(1) as f64;
     let remark = match n_leaks {
         0 => format!("of those after it, {part:.0} % changed"),

@@ -108,7 +108,7 @@ fn one_by_one(desk: &mut Desk, floor: f32) -> Result<Finding> {
     let order = own.order();
     let n = CONDITIONALS.min(dims);
     let places = (0..n).map(|i| if n > 1 { i * (dims - 1) / (n - 1) } else { 0 });
-    let (mut worst, mut n_nodes, mut where_) = (1.0_f64, 0, String::new());
+    let (mut worst, mut worst_off, mut n_nodes, mut where_) = (f64::NAN, -1.0, 0, String::new());
     for (i, place) in places.flat_map(|place| (0..PREFIXES).map(move |i| (i, place))) {
         let row = rows::random_row(own, &format!("prefix {place} {i}"));
         let parameters = desk.run(&conditionals, &row)?;
@@ -118,13 +118,14 @@ fn one_by_one(desk: &mut Desk, floor: f32) -> Result<Finding> {
         let p = densities(desk, &scoring, &row, d, &grid)?;
         let integral: f64 = p.iter().zip(&grid).map(|(p, (_, w))| p * w).sum();
         n_nodes += grid.len();
-        // A NaN stays the worst.
-        if !((integral - 1.0).abs() <= (worst - 1.0).abs()) {
-            (worst, where_) = (integral, rows::place(own, d));
+        let off = (integral - 1.0).abs();
+        // A NaN is the worst and stays it.
+        if off > worst_off || off.is_nan() {
+            (worst, worst_off, where_) = (integral, off, rows::place(own, d));
         }
     }
     desk.clear()?;
-    let subject = format!("{n} conditionals, {PREFIXES} beginnings each: the integral farthest from 1");
+    let subject = format!("{n} conditionals, {PREFIXES} beginnings each: farthest from 1");
     let remark = format!("dimension {where_}; {} nodes in all", grouped(n_nodes));
     Ok(Finding::new(Claim::IntegratesToOne, subject, worst, INTEGRAL, remark))
 }
@@ -181,7 +182,7 @@ fn places(desk: &mut Desk, floor: f32) -> Result<Finding> {
         Some((d, test)) if n > 0 => ((test.chance() * dims as f64).min(1.0), format!("worst in dimension {d}: {test}")),
         _ => (f64::NAN, "nothing was drawn".to_owned()),
     };
-    let subject = format!("{} drawings, each dimension in {BINS} bins of its distribution function: chance", grouped(n));
+    let subject = format!("{} drawings, {BINS} bins of each distribution function: chance", grouped(n));
     Ok(Finding::new(Claim::SamplesAreScores, subject, figure, CHANCE, remark))
 }
 

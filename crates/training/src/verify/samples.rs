@@ -21,7 +21,9 @@ const LEAST_EXPECTED: f64 = 5.0;
 pub(super) fn check(desk: &mut Desk) -> Result<Vec<Finding>> {
     let own = desk.subject.density;
     let Some(levels) = rows::levels(own) else { return Ok(vec![]) };
-    let Some((stage, runner)) = affordable(desk, most_dims(levels, STATES.max(levels)), |n| stage(own, n))? else {
+    // Two dimensions at least: one shows nothing of what they have to do with each other.
+    let most = most_dims(levels, STATES).max(2).min(most_dims(levels, desk.effort.states)).min(rows::dims(own)).max(1);
+    let Some((stage, runner)) = affordable(desk, most, |n| stage(own, n))? else {
         return Ok(vec![]);
     };
     let base = vec![0.0; rows::dims(stage.density())];

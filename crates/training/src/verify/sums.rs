@@ -178,6 +178,11 @@ fn full_size_sums(desk: &mut Desk, n: usize, has_canvas: bool) -> Result<Vec<Fin
         let most = if first { n } else { n.min(most_dims(levels, FULL_SIZE_STATES.max(levels))) }.min(dims);
         let on = |n: usize| Some(Stage::own(own, if first { 0 } else { dims - n }, n));
         let Some((mut stage, runner)) = affordable(desk, most, on)? else { continue };
+        if !first && stage.window.len() == 1 {
+            // A softmax by itself: it shows nothing.
+            desk.clear()?;
+            continue;
+        }
         let base = if first { vec![0.0; dims] } else { rows::random_row(own, "given") };
         let table = Table::score(desk, &runner, &stage, &base)?;
         let given = if first { "" } else { " given random ones" };
