@@ -1,6 +1,7 @@
 //! The command line as it is typed.
 
 mod tables;
+mod verify;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use tables::{COUNT_EXAMPLES, TABLE_EXAMPLES};
 pub use tables::{CountArgs, TableArgs};
+pub use verify::VerifyArgs;
 
 const EXAMPLES: &str = "Examples:
   calotype train dcgan                      # some minutes on two CPU cores: 5.4 where it was measured
@@ -46,6 +48,9 @@ pub enum Command {
     /// Exact log-likelihoods of rows, their factors, and what does not fit
     #[command(after_help = SCORE_EXAMPLES)]
     Score(ScoreArgs),
+    /// Show that a trained density is what it claims to be: it sums to one, looks at nothing ahead, draws what it scores
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(VerifyArgs),
     /// Features of rows, and how much of their classes a linear probe finds in them
     #[command(
         after_help = "Examples:\n  calotype encode runs/nade-digits-001 --out features.npy\n  calotype encode runs/nade-digits-001 --probe"

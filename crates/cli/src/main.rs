@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Command::Train(args) => command::train::run(args, threads),
         Command::Sample(args) => command::sample::run(args, threads),
         Command::Score(args) => command::score::run(args, threads),
+        Command::Verify(args) => command::verify::run(args, threads),
         Command::Encode(args) => command::encode::run(args, threads),
         Command::Ladder(args) => command::ladder::run(args, threads),
         Command::Plan(args) => command::plan::run(args, threads),

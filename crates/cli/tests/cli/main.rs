@@ -10,3 +10,4 @@ mod refusals;
 mod support;
 mod tables;
 mod tiles;
+mod verifying;

@@ -1,0 +1,122 @@
+//! `calotype verify`: whether a trained density is what it claims to be, on the user's own checkpoint and device.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result, anyhow};
+use calotype_data::picture;
+use calotype_graph::{HostTensor, StateSpec};
+use calotype_training::verify::{ContextMap, Finding, Subject, Told, context_map, verify};
+use calotype_training::{TrainingError, duration, write_atomically};
+use serde::Serialize;
+
+use super::Ending;
+use crate::args::VerifyArgs;
+use crate::machine::Machine;
+use crate::output::{has_folder, note, print, replace, writable};
+use crate::status::Status;
+use crate::used::{Bench, Used};
+
+pub fn run(args: &VerifyArgs, threads: usize) -> Result<Ending> {
+    let used = Used::open(&args.run, args.checkpoint.unwrap_or_default())?;
+    let map = context_map(used.density()?, used.config.data.n_train);
+    has_folder("--export", args.export.as_deref())?;
+    let picture = args.context.clone().unwrap_or_else(|| used.folder.path().join("context.png"));
+    if map.is_some() {
+        writable(&picture)?;
+    }
+
+    let started = Instant::now();
+    let mut bench = used.on(args.device.as_deref(), threads)?;
+    let machine = Machine::of(&mut bench.opened);
+    print(&head(&bench))?;
+    let findings = look(&mut bench)?;
+    bench.opened.keep_pipelines();
+
+    let n_failed = findings.iter().filter(|f| !f.passed).count();
+    let verdict = match n_failed {
+        0 => format!("all {} claims hold", findings.len()),
+        n => format!("{n} of {} claims FAILED", findings.len()),
+    };
+    print(&format!("{verdict}, {}", duration(started.elapsed().as_secs_f64())))?;
+    if let Some(path) = &args.export {
+        export(path, &bench, &machine, &findings)?;
+    }
+    if let Some(map) = &map {
+        show(map, &picture)?;
+    }
+    match n_failed {
+        0 => Ok(Ending::Done),
+        n => Err(anyhow!("verify: {n} of {} claims failed", findings.len())),
+    }
+}
+
+/// What is verified.
+fn head(bench: &Bench) -> String {
+    let used = &bench.used;
+    let (name, step) = (used.model.info().name, used.restored.checkpoint.step);
+    format!("{name} of {}, step {step}", used.folder.path().display())
+}
+
+/// Runs the checks; each finding is printed as soon as it is there.
+fn look(bench: &mut Bench) -> Result<Vec<Finding>> {
+    let Bench { used, opened, loader } = bench;
+    let path = &used.restored.path;
+    let state = |spec: &StateSpec| -> Result<HostTensor, TrainingError> {
+        let damaged = |reason| TrainingError::Damaged { path: path.clone(), reason };
+        used.restored.checkpoint.state(spec).map_err(damaged)
+    };
+    let subject = Subject { density: used.density()?, state: &state };
+    let mut status = Status::new();
+    let mut printed = Ok(());
+    let mut tell = |told: Told| match told {
+        Told::Doing(text) => status.show(text),
+        Told::Found(finding) => {
+            status.clear();
+            if printed.is_ok() {
+                printed = print(&line(finding));
+            }
+        }
+    };
+    let findings = verify(subject, opened.device(), *loader, &mut tell)?;
+    printed?;
+    Ok(findings)
+}
+
+/// A claim in one line, and a second one for what else there is to know.
+fn line(f: &Finding) -> String {
+    let verdict = if f.passed { "ok" } else { "FAILED" };
+    let mut text = format!("{:<18}  {}", f.claim.name(), f.subject);
+    let figure = format!("{}  ({})  {verdict}", f.figure_text(), f.bound);
+    text = format!("{text:<98}  {figure}");
+    if !f.remark.is_empty() {
+        text = format!("{text}\n{:<18}    {}", "", f.remark);
+    }
+    text
+}
+
+/// Writes the context map and says what is on it.
+fn show(map: &ContextMap, path: &Path) -> Result<()> {
+    let drawn = map.picture().map_err(TrainingError::from)?;
+    replace(path, |file| picture::write_png(file, &drawn))?;
+    note(&map.to_string());
+    print(&path.display().to_string())
+}
+
+/// What `--export` writes.
+#[derive(Serialize)]
+struct Export<'a> {
+    #[serde(flatten)]
+    machine: &'a Machine,
+    model: &'a str,
+    step: u64,
+    passed: bool,
+    claims: &'a [Finding],
+}
+
+fn export(path: &Path, bench: &Bench, machine: &Machine, claims: &[Finding]) -> Result<()> {
+    let (model, step) = (bench.used.model.info().name, bench.used.restored.checkpoint.step);
+    let passed = claims.iter().all(|f| f.passed);
+    let text = serde_json::to_string_pretty(&Export { machine, model, step, passed, claims })?;
+    write_atomically(path, text.as_bytes()).with_context(|| format!("--export {}", path.display()))
+}
