@@ -8,14 +8,18 @@ use std::ops::Range;
 
 use super::Lane;
 use super::epilogue::Epilogue;
-use super::microkernel::{KC, MAX_MR, NR, Order, PANEL_A, PanelB, Tile, mr, tile};
+use super::microkernel::{KC, MAX_MR, NR, Order, PANEL_A, PanelB, Tile, mr, tile, tile_rows};
 use super::simd::multiversion;
 
 /// Up to this many rows, B is used where it lies if it is at most [`NARROW`]: packing would cost more than it gives.
 const FEW_ROWS: usize = 112;
 const NARROW: usize = 128;
+/// Rows up to which B is used where it lies whatever its width: packing reads it in the same strides, as often.
+const FEWEST_ROWS: usize = 28;
 /// Rows of a task at most: its part of C stays in the second-level cache.
 const MAX_ROWS: usize = 224;
+/// Multiply-adds that take as long as a unit of the work that [`Lane::parallel`] is told of.
+const MULTIPLIED: usize = 4;
 
 /// Where packed panels of A come from.
 pub trait SourceA: Sync {
@@ -125,8 +129,7 @@ pub fn gemm<A: SourceA, B: SourceB, C: Rows>(
         return;
     }
     let n_block = s.n.min(packed.len() / KC / NR * NR);
-    if s.m <= FEW_ROWS
-        && s.n <= NARROW
+    if (s.m <= FEWEST_ROWS || s.m <= FEW_ROWS && s.n <= NARROW)
         && s.n.is_multiple_of(NR)
         && let Some((b, stride)) = b.in_place()
     {
@@ -205,14 +208,15 @@ impl<A: SourceA, C: Rows> Block<'_, A, C> {
     fn run(&self, epilogue: Option<&Epilogue>) {
         let mr = mr(self.x.cx.level);
         let panels = self.n.len().div_ceil(NR);
-        // Tasks: enough for the threads to share evenly, not so small that B is streamed for nothing.
-        let wanted = 4 * self.x.threads;
+        let work = self.s.m * self.n.len() * self.k.len().max(1) / MULTIPLIED;
+        // Tasks: enough for the threads to share evenly, not so small that B is streamed for nothing. A thread that works alone
+        // takes all columns at once: the epilogue's runs are longer.
+        let wanted = if self.x.shares(work) { 4 * self.x.threads } else { 1 };
         let m_step = self.s.m.div_ceil(wanted).next_multiple_of(mr).clamp(mr, MAX_ROWS.next_multiple_of(mr));
         let m_tasks = self.s.m.div_ceil(m_step);
         let n_tasks = if m_tasks >= wanted { 1 } else { (wanted / m_tasks).clamp(1, panels) };
         let p_step = panels.div_ceil(n_tasks);
         let n_tasks = panels.div_ceil(p_step);
-        let work = self.s.m * self.n.len() * self.k.len().max(1);
         self.x.parallel(m_tasks * n_tasks, work, |task| {
             let (mt, nt) = (task / n_tasks, task % n_tasks);
             let ms = mt * m_step..((mt + 1) * m_step).min(self.s.m);
@@ -225,7 +229,7 @@ impl<A: SourceA, C: Rows> Block<'_, A, C> {
     /// Rows `ms` and panels `ps`, over all of the block's k.
     #[inline(always)]
     fn task(&self, ms: Range<usize>, ps: Range<usize>, epilogue: Option<&Epilogue>) {
-        let mr = mr(self.x.cx.level);
+        let level = self.x.cx.level;
         let mut scratch = self.x.cx.scratch();
         let (panel, rest) = scratch.split_at_mut(PANEL_A);
         let mut memo = Memo::new();
@@ -236,7 +240,7 @@ impl<A: SourceA, C: Rows> Block<'_, A, C> {
             let ks = k0..(k0 + KC).min(self.k.end);
             let mut m0 = ms.start;
             while m0 < ms.end {
-                let rows = m0..(m0 + self.a.panel(m0, mr)).min(ms.end);
+                let rows = m0..(m0 + self.a.panel(m0, tile_rows(level, ms.end - m0))).min(ms.end);
                 m0 = rows.end;
                 let mut offsets = [0; MAX_MR];
                 let offsets = &mut offsets[..rows.len()];
@@ -251,7 +255,7 @@ impl<A: SourceA, C: Rows> Block<'_, A, C> {
                     unsafe {
                         let base = self.c.get().add(self.n.start + p * NR);
                         let out = Tile { base, rows: offsets, cols, accumulate: ks.start > 0 };
-                        tile(self.x.cx.level, A::ORDER, ks.len(), panel.as_ptr(), self.b.panel(kb, ks.len(), p), out);
+                        tile(level, A::ORDER, ks.len(), panel.as_ptr(), self.b.panel(kb, ks.len(), p), out);
                     }
                 }
             }

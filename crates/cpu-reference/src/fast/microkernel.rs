@@ -46,6 +46,15 @@ pub fn mr(level: Level) -> usize {
     }
 }
 
+/// Rows of the next tile where `left` are left: the last two tiles are cut so that the smaller kernels are full.
+pub fn tile_rows(level: Level, left: usize) -> usize {
+    match (level, left) {
+        (Level::Avx512, 15..=16) => 8,
+        (Level::Avx512, 17..=24) => 12,
+        _ => left.min(mr(level)),
+    }
+}
+
 /// A panel of B: `kc` steps, [`NR`] columns or as many as its tile has, `stride` elements from step to step.
 #[derive(Clone, Copy)]
 pub struct PanelB {

@@ -107,10 +107,15 @@ pub struct Lane<'a> {
 }
 
 impl Lane<'_> {
+    /// Whether so much work is worth a second thread.
+    pub fn shares(&self, work: usize) -> bool {
+        self.cx.pool.is_some() && self.threads > 1 && work >= WORTH_A_THREAD
+    }
+
     /// `f(0)`, …, `f(tasks - 1)`, on several threads if there is enough `work`.
     pub fn parallel(&self, tasks: usize, work: usize, f: impl Fn(usize) + Sync) {
         match &self.cx.pool {
-            Some(pool) if self.threads > 1 && tasks > 1 && work >= WORTH_A_THREAD => {
+            Some(pool) if tasks > 1 && self.shares(work) => {
                 let all = || (0..tasks).into_par_iter().with_max_len(1).for_each(&f);
                 if pool.current_thread_index().is_some() { all() } else { pool.install(all) }
             }
