@@ -76,10 +76,15 @@ impl Bench {
 
     /// Gives a model weights of unit gain: normal, of variance 1 / fan-in, and biases of a tenth.
     fn weigh(&mut self, model: &dyn Density, seed: u64) {
+        self.weigh_by(model, seed, 1.0);
+    }
+
+    /// The same, `gain` times as large.
+    fn weigh_by(&mut self, model: &dyn Density, seed: u64, gain: f32) {
         let program = density::scoring(model, 1).expect("a program");
         self.load(&program);
         for spec in program.parameters() {
-            self.0.write_state(&spec.name, &unit_gain(spec, seed)).expect("a state");
+            self.0.write_state(&spec.name, &normal(spec, seed, gain)).expect("a state");
         }
     }
 
@@ -154,10 +159,10 @@ fn dims(model: &dyn Density) -> usize {
     model.shape().iter().product()
 }
 
-fn unit_gain(spec: &StateSpec, seed: u64) -> HostTensor {
+fn normal(spec: &StateSpec, seed: u64, gain: f32) -> HostTensor {
     let shape = spec.ty.shape.dims();
     let fan_in: usize = shape[..shape.len() - 1].iter().product();
-    let deviation = if shape.len() == 1 { 0.1 } else { (fan_in as f32).sqrt().recip() };
+    let deviation = gain * if shape.len() == 1 { 0.1 } else { (fan_in as f32).sqrt().recip() };
     crate::init::initial(&StateSpec { init: Init::Normal { mean: 0.0, deviation }, ..spec.clone() }, seed)
 }
 

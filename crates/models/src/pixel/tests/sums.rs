@@ -48,14 +48,21 @@ fn of_colours() {
     }
 }
 
-/// The check sees a leak: without the shift of the right-to-left states a pixel sees its own future.
+/// Without the shift of the right-to-left states a pixel sees its own future, and the check sees it. By how much the sum is off,
+/// and to which side, is up to the weights: at unit gain it was off by 1e-4 to 0.05, and larger weights hide it now and then,
+/// too. These draws, half as large again, are off by 0.04 to 0.22.
 #[test]
 fn a_leak_shows() {
-    for seed in 0..4 {
-        let model = Of::bits(3, 2, 5).leaky();
-        let mut bench = fast();
-        bench.weigh(&model, seed);
-        let total = sum(&mut bench, &model, 2);
-        assert!((total - 1.0).abs() > 2e-3, "seed {seed}: {total}");
+    let of = Of::bits(3, 2, 5);
+    let (leaky, sound) = (of.leaky(), of.build("diagonal-bilstm"));
+    for seed in 0..8 {
+        let total = |model: &dyn Density| {
+            let mut bench = fast();
+            bench.weigh_by(model, seed, 1.5);
+            sum(&mut bench, model, 2)
+        };
+        let (leaks, holds) = (total(&leaky), total(sound.density().expect("a density")));
+        assert!((leaks - 1.0).abs() > 0.02, "seed {seed}: {leaks} without the shift");
+        assert!((holds - 1.0).abs() <= 1e-4, "seed {seed}: {holds}");
     }
 }
