@@ -15,6 +15,8 @@ const INTEGRAL: Bound = Bound::AroundOne(1e-3);
 const CONDITIONALS: usize = 6;
 const PREFIXES: usize = 2;
 const BINS: usize = 20;
+/// Numbers of rows that are made at once.
+const MOST_NUMBERS: usize = 1 << 20;
 
 /// Nodes and weights of Gauss and Legendre on (-1, 1), by half.
 const GAUSS_8: [(f64, f64); 4] = [
@@ -144,17 +146,25 @@ fn two_together(desk: &mut Desk, floor: f32) -> Result<Option<Finding>> {
     x.chunks_exact_mut(dims).zip(&outer).for_each(|(row, node)| row[a] = node.0);
     let parameters = desk.run(&conditionals, &x)?;
     let (mut integral, mut n_nodes) = (0.0, 0);
-    for ((row, parameters), (nth, (_, weight))) in
-        x.chunks_exact(dims).zip(parameters.chunks_exact(dims * k)).zip(outer.iter().enumerate())
-    {
+    // Many outer nodes at once: a batch of the program is larger than the inner grid of one.
+    let (mut nodes, mut weights) = (Vec::new(), Vec::new()); // [N, D], [N]
+    let last = outer.len().saturating_sub(1);
+    for (nth, (row, (_, weight))) in x.chunks_exact(dims).zip(&outer).enumerate() {
+        let y = &parameters[(nth * dims + b) * k..][..k];
+        for (node, w) in Mixture::new(y, floor).grid(COARSE, &GAUSS_4) {
+            nodes.extend(row.iter().enumerate().map(|(d, &v)| if d == b { node } else { v }));
+            weights.push(weight * w);
+        }
+        if nodes.len() < MOST_NUMBERS && nth < last {
+            continue;
+        }
         desk.doing(&format!("integrating over two dimensions, {nth} of {}", outer.len()));
-        let inner = Mixture::new(&parameters[b * k..][..k], floor).grid(COARSE, &GAUSS_4);
-        let mut x = row.repeat(inner.len());
-        x.chunks_exact_mut(dims).zip(&inner).for_each(|(row, node)| row[b] = node.0);
-        let log_p = desk.run(&scoring, &x)?;
+        let log_p = desk.run(&scoring, &nodes)?;
         let joint = log_p.chunks_exact(dims).map(|row| (f64::from(row[a]) + f64::from(row[b])).exp());
-        integral += weight * joint.zip(&inner).map(|(p, (_, w))| p * w).sum::<f64>();
-        n_nodes += inner.len();
+        integral += joint.zip(&weights).map(|(p, w)| p * w).sum::<f64>();
+        n_nodes += weights.len();
+        nodes.clear();
+        weights.clear();
     }
     desk.clear()?;
     let subject = "the first two dimensions together".to_owned();
