@@ -46,6 +46,18 @@ pub fn grid(images: &[f32], [n, h, w, c]: [usize; 4], columns: Option<usize>, ma
     Ok(picture)
 }
 
+/// [`grid`] with a margin of 1, enlarged by a whole factor where it would be smaller than a person likes to look at: to
+/// `about_pixels` wide, or less by a part of the factor. Errors: as [`grid`].
+pub fn sheet(images: &[f32], [n, h, w, c]: [usize; 4], columns: Option<usize>, about_pixels: usize) -> Result<RgbImage> {
+    let wide = columns.unwrap_or_else(|| (n as f64).sqrt().ceil() as usize).clamp(1, n.max(1)) * (w + 1) + 1;
+    let factor = (about_pixels / wide).max(1);
+    if factor == 1 || images.len() != n * h * w * c {
+        return grid(images, [n, h, w, c], columns, 1);
+    }
+    let large: Vec<f32> = images.chunks_exact((h * w * c).max(1)).flat_map(|image| enlarged(image, [h, w, c], factor)).collect();
+    grid(&large, [n, h * factor, w * factor, c], columns, factor)
+}
+
 /// An image [H, W, C] with every pixel `factor` times as high and wide.
 pub fn enlarged(image: &[f32], [h, w, c]: [usize; 3], factor: usize) -> Vec<f32> {
     let pixel = |i: usize, j: usize| &image[(i / factor * w + j / factor) * c..][..c];

@@ -130,3 +130,14 @@ fn transparent_pixels_are_told_apart() {
     image::RgbaImage::from_pixel(3, 3, image::Rgba([1, 2, 3, 128])).save(&path).expect("it is written");
     assert_eq!(picture::opaque(&path, 2, 2).expect("a picture"), None);
 }
+
+#[test]
+fn small_images_are_shown_larger() {
+    let images = [0.0, 1.0, 1.0, 0.0];
+    let sheet = picture::sheet(&images, [2, 1, 2, 1], Some(2), 21).expect("a sheet");
+    assert_eq!(sheet.dimensions(), (21, 9), "7 pixels of 3");
+    let small = picture::grid(&images, [2, 1, 2, 1], Some(2), 1).expect("a grid");
+    assert!(sheet.enumerate_pixels().all(|(x, y, p)| p == small.get_pixel(x / 3, y / 3)));
+    assert_eq!(picture::sheet(&images, [2, 1, 2, 1], Some(2), 13).expect("a sheet"), small);
+    assert!(picture::sheet(&images, [3, 1, 2, 1], None, 100).is_err());
+}

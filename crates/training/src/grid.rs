@@ -11,6 +11,9 @@ use crate::folder::temporary_of;
 use crate::load::Loader;
 use crate::sampler::{Drawer, LatentSampler, SAMPLE_BATCH, SamplingPlans, brightness};
 
+/// Grids of small images are enlarged to about this many pixels on the screen.
+const ABOUT_PIXELS: usize = 320;
+
 /// Makes sample grids.
 #[derive(Debug)]
 pub(crate) struct Grid {
@@ -65,7 +68,7 @@ impl Grid {
             Maker::Drawing { drawer, noise } => brightness(self.values, &drawer.draw(device, noise, None)?),
         };
         let [h, w, c] = self.shape;
-        let picture = picture::grid(&images, [SAMPLE_BATCH, h, w, c], None, 1)?;
+        let picture = picture::sheet(&images, [SAMPLE_BATCH, h, w, c], None, ABOUT_PIXELS)?;
         let temporary = temporary_of(path);
         picture::write_png(&temporary, &picture)?;
         std::fs::rename(&temporary, path).map_err(TrainingError::io(path))

@@ -58,10 +58,8 @@ pub fn run(args: &LadderArgs, threads: usize) -> Result<Ending> {
     let mut images = [shown.clone(), kept(&shown, &mask)].concat();
     rungs.iter().for_each(|r| images.extend(brightness(values, &r.completed)));
     let n = whole.len() / (h * w * c);
-    let factor = (ABOUT_PIXELS / (n * (w + 1))).max(1);
-    let large: Vec<f32> = images.chunks_exact(h * w * c).flat_map(|image| picture::enlarged(image, [h, w, c], factor)).collect();
-    let shape = [images.len() / (h * w * c), h * factor, w * factor, c];
-    replace(&args.out, |file| picture::grid(&large, shape, Some(n), factor).and_then(|p| picture::write_png(file, &p)))?;
+    let shape = [images.len() / (h * w * c), h, w, c];
+    replace(&args.out, |file| picture::sheet(&images, shape, Some(n), ABOUT_PIXELS).and_then(|p| picture::write_png(file, &p)))?;
 
     let title = format!("{} ({}, {encoding}), {} rows", examined.dataset.name(), examined.split, rungs[0].nats.len());
     let rows = table(&rungs, h * w * c);

@@ -7,7 +7,7 @@ use calotype_data::{is_picture, picture};
 use calotype_models::{Values, init};
 use calotype_training::{Examined, Known, TrainingError, Which, brightness};
 
-use super::{COUNT, Form, done, save_gif, save_npy, save_png, target};
+use super::{ABOUT_PIXELS, COUNT, Form, done, save_gif, save_npy, save_png, target};
 use crate::args::{Half, SampleArgs};
 use crate::command::Ending;
 use crate::fault::WrongUse;
@@ -67,7 +67,7 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
             let order = bench.used.density()?.order();
             let mask = known.as_ref().map(|(_, mask)| mask.as_slice());
             let frames = developing(&images, n_values, &order, mask);
-            let frames = frames.iter().map(|frame| picture::grid(frame, [count, h, w, c], None, 1)).collect();
+            let frames = frames.iter().map(|frame| picture::sheet(frame, [count, h, w, c], None, ABOUT_PIXELS)).collect();
             save_gif(&out, frames, FRAME_MS)?;
         }
         _ => return Err(WrongUse(format!("{}: {name} draws vectors", out.display())).into()),

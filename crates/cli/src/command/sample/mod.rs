@@ -19,6 +19,9 @@ use crate::used::Used;
 /// Images unless said otherwise.
 const COUNT: u64 = 64;
 
+/// Pictures of small images are enlarged to about this many pixels on the screen.
+const ABOUT_PIXELS: usize = 320;
+
 /// What is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
@@ -55,7 +58,7 @@ fn target(args: &SampleArgs, used: &Used, kind: &str, from: &str, ending: &str) 
 
 /// Images [N, H, W, C] from 0 to 1, `columns` in a row.
 fn save_png(out: &Path, images: &[f32], shape: [usize; 4], columns: Option<usize>) -> Result<()> {
-    replace(out, |file| picture::grid(images, shape, columns, 1).and_then(|p| picture::write_png(file, &p)))
+    replace(out, |file| picture::sheet(images, shape, columns, ABOUT_PIXELS).and_then(|p| picture::write_png(file, &p)))
 }
 
 fn save_npy(out: &Path, shape: &[usize], data: &[f32]) -> Result<()> {
