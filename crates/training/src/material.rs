@@ -30,6 +30,11 @@ impl Material {
     pub fn open(wanted: &Wanted) -> Result<Self> {
         let info = find(&wanted.model)?;
         let own = (info.settings)(wanted.preset);
+        let amounts = ["steps", "batch"].into_iter().find(|key| wanted.set.contains_key(*key));
+        if let Some(key) = amounts.filter(|key| own.iter().all(|s| s.key != *key)) {
+            let message = format!("{} counts every row once: there is no `{key}` to set", info.name);
+            return Err(TrainingError::Contradiction(message));
+        }
         let all = Settings::resolve(&all_settings(info, wanted.preset), &wanted.set)?;
         let given = wanted.set.iter().filter(|(key, _)| own.iter().any(|s| s.key == key.as_str()));
         let given: BTreeMap<String, String> = given.map(|(k, v)| (k.clone(), v.clone())).collect();

@@ -214,7 +214,9 @@ fn wrong_use_is_refused_with_what_would_be_right() {
     let (gan, run, other) = (text(&gan), text(&run), text(&other));
     let three = place.path("three.npy");
     calotype_data::write_npy(&three, &[1, 8, 8, 1], &[3.0; 64]).expect("it is written");
-    let cases: [(&[&str], &[&str]); 14] = [
+    let cases: [(&[&str], &[&str]); 16] = [
+        (&["train", "markov", "--data", "digits", "--steps", "5"], &["markov counts every row once", "no `steps`"]),
+        (&["bench", "train", "markov"], &["markov counts its rows"]),
         (&["score", gan], &["dcgan has no density", "generation"]),
         (&["score", run, "--explain", "359"], &["no row 359", "359 rows"]),
         (&["score", run, "--inner", "4"], &["--data or --against"]),
