@@ -37,7 +37,10 @@ fn main() -> std::process::ExitCode {
         }
         if small(name, [3, 3, 1], 2).values() == Values::Levels(2) {
             for on in [On::Plain, On::Fast, gpu] {
-                suite.on(on, format!("{name}: probabilities of all images sum to 1"), move |d| sums_to_one(name, d));
+                suite.on(on, format!("{name}: probabilities of all images sum to 1"), move |d| sums_to_one(name, [3, 3, 1], d));
+            }
+            for on in [On::Fast, gpu] {
+                suite.on(on, format!("{name}: in colour, too"), move |d| sums_to_one(name, [2, 2, 3], d));
             }
         }
     }
@@ -235,15 +238,17 @@ fn draws_alike(name: &str, device: &mut dyn Device) {
     compare(&got, &want, Tolerance { atol: tolerance, rtol: tolerance }).unwrap_or_else(|e| panic!("{name}: {e}"));
 }
 
-/// All 512 images of 3x3 bits, by weights that the device has learned.
-fn sums_to_one(name: &str, device: &mut dyn Device) {
-    const N: usize = 512;
-    let model = small(name, [3, 3, 1], 2);
+/// All images of bits of this shape, by weights that the device has learned: 512 of 3x3, 4,096 of 2x2 in colour.
+fn sums_to_one(name: &str, shape: [usize; 3], device: &mut dyn Device) {
+    let dims: usize = shape.iter().product();
+    let n = 1 << dims;
+    let model = small(name, shape, 2);
     learn(model.as_ref(), device, PlanOptions::default());
-    let bits: Vec<f32> = (0..N * 9).map(|i| ((i / 9) >> (i % 9) & 1) as f32).collect();
-    let log_p = score(model.density().expect("a density"), device, &HostTensor::f32([N, 3, 3, 1], bits));
+    let bits: Vec<f32> = (0..n * dims).map(|i| ((i / dims) >> (i % dims) & 1) as f32).collect();
+    let [h, w, c] = shape;
+    let log_p = score(model.density().expect("a density"), device, &HostTensor::f32([n, h, w, c], bits));
     let p = |row: &[f32]| row.iter().map(|&v| f64::from(v)).sum::<f64>().exp();
-    let p: Vec<f64> = log_p.as_f32().expect("floats").chunks_exact(9).map(p).collect();
+    let p: Vec<f64> = log_p.as_f32().expect("floats").chunks_exact(dims).map(p).collect();
     let sum: f64 = p.iter().sum();
     assert!((sum - 1.0).abs() <= 1e-4, "{name}: {sum}");
     let (least, most) = p.iter().fold((1.0f64, 0.0f64), |(l, m), &p| (l.min(p), m.max(p)));
