@@ -82,13 +82,6 @@ pub fn bytes(n: u64) -> String {
     format!("{value:.digits$} {}", UNITS[unit])
 }
 
-/// 12345678 as `12,345,678`.
-pub fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|c| std::str::from_utf8(c).ok()).collect();
-    groups.join(",")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +92,5 @@ mod tests {
             [0, 999, 1_000, 1_549_999, 999_960_000, 68_000_000_000].map(bytes),
             ["0 B", "999 B", "1.0 kB", "1.5 MB", "1.0 GB", "68.0 GB"]
         );
-        assert_eq!([0, 999, 1_000, 12_345_678].map(grouped), ["0", "999", "1,000", "12,345,678"]);
     }
 }

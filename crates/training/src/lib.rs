@@ -41,7 +41,7 @@ pub use interrupt::Interrupt;
 pub use load::{Loader, default_threads};
 pub use material::{Material, Rows, prepare};
 pub use probe::{Labelled, Probed, probe};
-pub use progress::{Progress, duration};
+pub use progress::{Progress, duration, grouped};
 pub use restore::{Choice, Restored, choose, restore_newest};
 pub use sampler::{Drawer, Known, LatentSampler, SAMPLE_BATCH, SamplingPlans, brightness, slerp};
 pub use score::{Encoder, SCORE_BATCH, Scorer, mean_and_error, nats};

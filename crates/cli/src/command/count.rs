@@ -8,7 +8,8 @@ use calotype_models::distributions::count::{Parameters, Values};
 use super::Ending;
 use crate::args::CountArgs;
 use crate::fault::WrongUse;
-use crate::output::{grouped, print};
+use crate::output::print;
+use calotype_training::grouped;
 
 pub fn run(args: &CountArgs) -> Result<Ending> {
     let n = args.pixels.saturating_mul(args.channels);

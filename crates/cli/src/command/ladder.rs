@@ -6,13 +6,13 @@ use std::time::Instant;
 use anyhow::Result;
 use calotype_data::picture;
 use calotype_models::init;
-use calotype_training::{Choice, Examined, Known, SAMPLE_BATCH, Which, brightness, duration, mean_and_error, metrics};
+use calotype_training::{Choice, Examined, Known, SAMPLE_BATCH, Which, brightness, duration, grouped, mean_and_error, metrics};
 
 use super::Ending;
 use super::sample::drawing::kept;
 use crate::args::LadderArgs;
 use crate::fault::WrongUse;
-use crate::output::{grouped, has_folder, note, print, replace, writable};
+use crate::output::{has_folder, note, print, replace, writable};
 use crate::used::Used;
 
 /// Pixels on the screen that the picture is wide, about.

@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 
 use anyhow::{Result, anyhow};
 use calotype_graph::{Plan, Shape};
-use calotype_training::{Material, Plans, planning_profile, plans};
+use calotype_training::{Material, Plans, grouped, planning_profile, plans};
 
 use super::{Ending, wanted};
 use crate::args::PlanArgs;
 use crate::device;
-use crate::output::{bytes, grouped, print};
+use crate::output::{bytes, print};
 
 const LARGEST: usize = 5;
 

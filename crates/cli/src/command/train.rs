@@ -8,14 +8,14 @@ use calotype_graph::Precision;
 use calotype_models::Preset;
 use calotype_training::{
     Checkpoint, Ending as How, Interrupt, Loader, Lock, Material, Outcome, Plans, Progress, Rows, RunConfig, RunFolder, Setup,
-    TrainingError, duration, learn, metrics, planning_profile, plans, restore_newest, write_atomically,
+    TrainingError, duration, grouped, learn, metrics, planning_profile, plans, restore_newest, write_atomically,
 };
 
 use super::{Ending, settings, wanted};
 use crate::args::{PresetArg, TrainArgs};
 use crate::device::{self, Opened};
 use crate::fault::WrongUse;
-use crate::output::{bytes, grouped, note, print};
+use crate::output::{bytes, note, print};
 
 pub fn run(args: &TrainArgs, threads: usize) -> Result<Ending> {
     let mut ready = match &args.resume {

@@ -4,8 +4,9 @@ use calotype_models::density;
 
 use super::desk::{Desk, Weights};
 use super::finding::{Bound, Claim, Finding};
-use super::rows::{self, grouped};
+use super::rows;
 use crate::error::Result;
+use crate::progress::grouped;
 
 /// Numbers that are compared at most.
 const MOST_COMPARED: usize = 1 << 31;

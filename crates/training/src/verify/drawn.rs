@@ -5,9 +5,10 @@ use calotype_models::distributions::Conditional;
 
 use super::desk::Desk;
 use super::finding::{Bound, Claim, Finding};
-use super::rows::{self, SEED, grouped};
+use super::rows::{self, SEED};
 use super::samples::Drawn;
 use crate::error::Result;
+use crate::progress::grouped;
 
 /// Rows that are drawn at full size.
 const ROWS: usize = 64;

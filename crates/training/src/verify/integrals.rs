@@ -5,9 +5,10 @@ use calotype_models::distributions::{Conditional, special::chi_square_survival};
 
 use super::desk::{Desk, Runner, Weights};
 use super::finding::{Bound, Claim, Finding};
-use super::rows::{self, SEED, grouped};
+use super::rows::{self, SEED};
 use super::samples::{CHANCE, ChiSquare, Drawn};
 use crate::error::Result;
+use crate::progress::grouped;
 
 /// Of f32 densities whose deviations go down to a thousandth of a standard deviation.
 const INTEGRAL: Bound = Bound::AroundOne(1e-3);

@@ -9,8 +9,9 @@ use calotype_models::{Density, density};
 use super::ahead::same_bits;
 use super::desk::{Desk, Weights};
 use super::finding::{Bound, Claim, Finding};
-use super::rows::{self, Stage, grouped};
+use super::rows::{self, Stage};
 use crate::error::Result;
+use crate::progress::grouped;
 
 /// Rounds at most; fewer where nothing is missing any more.
 const ROUNDS: usize = 12;

@@ -129,13 +129,6 @@ pub(super) fn place(density: &dyn Density, d: usize) -> String {
     }
 }
 
-/// Large numbers with commas.
-pub(super) fn grouped(n: usize) -> String {
-    let digits = n.to_string();
-    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|c| std::str::from_utf8(c).ok()).collect();
-    groups.join(",")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,9 +5,10 @@ use calotype_models::{Density, density};
 
 use super::desk::{Desk, Weights};
 use super::finding::{Bound, Claim, Finding};
-use super::rows::{self, SEED, Stage, canvases, grouped, most_dims};
+use super::rows::{self, SEED, Stage, canvases, most_dims};
 use super::sums::{Table, affordable};
 use crate::error::Result;
+use crate::progress::grouped;
 use crate::sampler::Known;
 
 /// An alarm in a million verifications.

@@ -8,8 +8,9 @@ use calotype_models::density;
 
 use super::desk::{Desk, Runner, Weights};
 use super::finding::{Bound, Claim, Finding};
-use super::rows::{self, Stage, canvases, digit, grouped, most_dims};
+use super::rows::{self, Stage, canvases, digit, most_dims};
 use crate::error::Result;
+use crate::progress::grouped;
 
 /// What f32 log-probabilities of a model of any depth stay well below.
 const SUM: Bound = Bound::AroundOne(1e-4);

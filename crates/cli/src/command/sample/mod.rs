@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, anyhow};
 use calotype_data::picture::RgbImage;
 use calotype_data::{DataError, picture, write_npy};
-use calotype_training::Choice;
+use calotype_training::{Choice, grouped};
 
 use super::Ending;
 use crate::args::SampleArgs;
 use crate::fault::WrongUse;
-use crate::output::{grouped, note, print, replace};
+use crate::output::{note, print, replace};
 use crate::used::Used;
 
 /// Images unless said otherwise.

@@ -2,10 +2,9 @@
 
 use std::fmt::Write as _;
 
-use calotype_training::{Examined, mean_and_error};
+use calotype_training::{Examined, grouped, mean_and_error};
 
 use super::Scores;
-use crate::output::grouped;
 use crate::used::Used;
 
 const BINS: usize = 12;

@@ -8,7 +8,7 @@ use calotype_models::distributions::joint::{Factor, GTest};
 
 use super::Question;
 use crate::args::TableArgs;
-use crate::output::grouped;
+use calotype_training::grouped;
 
 /// Cells that are printed at most.
 const MOST_LINES: usize = 64;
