@@ -30,9 +30,7 @@ impl Used {
         let (folder, config) = RunFolder::open(run)?;
         let model = config.model()?;
         let restored = choose(&folder, &config.identity(), choice)?;
-        for (path, reason) in &restored.damaged {
-            note(&format!("{} is damaged ({reason}); the one before is used", path.display()));
-        }
+        restored.remarks().for_each(|remark| note(&remark));
         Ok(Used { folder, config, model, restored })
     }
 

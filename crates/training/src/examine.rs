@@ -61,9 +61,9 @@ impl Examined {
                 format!("their SHA-256 is {}, run.toml says {}: they have changed", dataset.content_hash(), config.data.sha256);
             return Err(TrainingError::Unfit { model: model.info().name, data: config.data.name.clone(), reason });
         }
-        let prepared = if numbers { levels(model, &dataset)? } else { prepared(config, model, &dataset, which.inner)? };
+        let prepared = if numbers { levels(model, &dataset)? } else { Arc::new(prepared(config, model, &dataset, which.inner)?) };
         let split = which.split.unwrap_or_else(|| dataset.default_evaluation_split());
-        let rows = Evaluation::new(Arc::new(prepared), dataset.rows(split)?, SCORE_BATCH, config.seed)?;
+        let rows = Evaluation::new(prepared, dataset.rows(split)?, SCORE_BATCH, config.seed)?;
         Ok(Examined { dataset, split, rows })
     }
 
@@ -85,22 +85,22 @@ fn is_npy(path: &Path) -> bool {
 }
 
 /// Numbers that are levels already.
-fn levels(model: &dyn Model, dataset: &Dataset) -> Result<Prepared> {
+fn levels(model: &dyn Model, dataset: &Dataset) -> Result<Arc<Prepared>> {
     let Values::Levels(levels) = model.values() else { return Err(unfit(model, dataset, "they are levels".into())) };
     let shape = dataset.shape();
     let same = shape == model.shape() || shape.iter().product::<usize>() == model.shape().iter().product::<usize>();
     if !same {
         return Err(unfit(model, dataset, format!("its rows are {shape:?}, and the model's are {:?}", model.shape())));
     }
-    let prepared = Prepared::new(dataset, &Preparation { encoding: Encoding::Raw, ..Preparation::default() })?;
+    let prepared = Arc::new(Prepared::new(dataset, &Preparation { encoding: Encoding::Raw, ..Preparation::default() })?);
     let all: Vec<u32> = (0..dataset.n_rows() as u32).collect();
-    let rows = Evaluation::new(Arc::new(prepared), all, SCORE_BATCH, 0)?;
+    let rows = Evaluation::new(Arc::clone(&prepared), all, SCORE_BATCH, 0)?;
     for batch in rows.iter() {
         if let Some(bad) = batch.batch.images.iter().find(|v| v.fract() != 0.0 || !(0.0..levels as f32).contains(*v)) {
             return Err(unfit(model, dataset, format!("it holds {bad}, and levels from 0 to {} are needed", levels - 1)));
         }
     }
-    Ok(Prepared::new(dataset, &Preparation { encoding: Encoding::Raw, ..Preparation::default() })?)
+    Ok(prepared)
 }
 
 fn prepared(config: &RunConfig, model: &dyn Model, dataset: &Dataset, inner: Option<usize>) -> Result<Prepared> {

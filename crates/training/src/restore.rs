@@ -11,7 +11,7 @@ use crate::folder::RunFolder;
 /// `--checkpoint last|best|STEP`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Choice {
-    /// The best where there is one, else the newest.
+    /// The best where there is one that is whole, else the newest.
     #[default]
     Auto,
     /// The newest whole one.
@@ -37,8 +37,16 @@ impl FromStr for Choice {
 pub struct Restored {
     pub checkpoint: Checkpoint,
     pub path: PathBuf,
-    /// Newer ones that were not whole, and why.
+    /// Those that would have been preferred but are not whole, and why.
     pub damaged: Vec<(PathBuf, String)>,
+}
+
+impl Restored {
+    /// What to tell the person of checkpoints that were passed over, a line each.
+    pub fn remarks(&self) -> impl Iterator<Item = String> + '_ {
+        let step = self.checkpoint.step;
+        self.damaged.iter().map(move |(path, why)| format!("{} is damaged ({why}); step {step} is used instead", path.display()))
+    }
 }
 
 /// The newest whole checkpoint of a run; none where there are no checkpoints at all.
@@ -71,13 +79,17 @@ pub fn restore_newest(folder: &RunFolder, identity: &Identity) -> Result<Option<
 pub fn choose(folder: &RunFolder, identity: &Identity, choice: Choice) -> Result<Restored> {
     match choice {
         Choice::Auto | Choice::Best => {
-            let newest = choose(folder, identity, Choice::Last)?;
+            let mut newest = choose(folder, identity, Choice::Last)?;
             match newest.checkpoint.validation {
                 Some(record) if record.best_step == newest.checkpoint.step => Ok(newest),
-                Some(record) => {
-                    let best = choose(folder, identity, Choice::Step(record.best_step))?;
-                    Ok(Restored { damaged: newest.damaged, ..best })
-                }
+                Some(record) => match whole(folder, identity, record.best_step) {
+                    Ok(best) => Ok(Restored { damaged: newest.damaged, ..best }),
+                    Err(TrainingError::Damaged { path, reason }) if choice == Choice::Auto => {
+                        newest.damaged.push((path, reason));
+                        Ok(newest)
+                    }
+                    Err(e) => Err(e),
+                },
                 None if choice == Choice::Auto => Ok(newest),
                 None => Err(TrainingError::Contradiction(format!(
                     "{} has no validation value, so no checkpoint is the best; use --checkpoint last or a step",
@@ -90,16 +102,21 @@ pub fn choose(folder: &RunFolder, identity: &Identity, choice: Choice) -> Result
             listed: ": the run has not written one yet".into(),
         }),
         Choice::Step(step) => {
-            let path = folder.checkpoint(step);
-            if !path.exists() {
+            if !folder.checkpoint(step).exists() {
                 let there = folder.checkpoints()?.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
                 return Err(TrainingError::Contradiction(format!("no checkpoint of step {step}; there are: {there}")));
             }
-            let checkpoint = read(folder, step).map_err(|reason| TrainingError::Damaged { path: path.clone(), reason })?;
-            belongs(&checkpoint, identity).map_err(|reason| TrainingError::Foreign { path: path.clone(), reason })?;
-            Ok(Restored { checkpoint, path, damaged: vec![] })
+            whole(folder, identity, step)
         }
     }
+}
+
+/// The checkpoint of a step, which must be whole and of this run.
+fn whole(folder: &RunFolder, identity: &Identity, step: u64) -> Result<Restored> {
+    let path = folder.checkpoint(step);
+    let checkpoint = read(folder, step).map_err(|reason| TrainingError::Damaged { path: path.clone(), reason })?;
+    belongs(&checkpoint, identity).map_err(|reason| TrainingError::Foreign { path: path.clone(), reason })?;
+    Ok(Restored { checkpoint, path, damaged: vec![] })
 }
 
 /// Reads and verifies the checkpoint of a step. The error is in words.

@@ -114,7 +114,7 @@ impl Watch {
     }
 }
 
-/// What a [`Trainer`] is made of.
+/// What [`learn`] is given.
 pub struct Setup<'a> {
     pub config: &'a RunConfig,
     pub folder: &'a RunFolder,
@@ -299,6 +299,7 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
+    /// Writes the samples of this step.
     fn sample(&mut self) -> Result<()> {
         match &self.grid {
             Some(grid) => grid.write(self.device, &self.folder.sample(self.step)),

@@ -7,8 +7,8 @@ use calotype_data::DatasetSpec;
 use calotype_graph::Precision;
 use calotype_models::Preset;
 use calotype_training::{
-    Checkpoint, Ending as How, Interrupt, Loader, Lock, Material, Outcome, Plans, Progress, Rows, RunConfig, RunFolder, Setup,
-    TrainingError, duration, grouped, learn, metrics, planning_profile, plans, restore_newest, write_atomically,
+    Checkpoint, Ending as How, Interrupt, Loader, Lock, Material, Outcome, Plans, Progress, Restored, Rows, RunConfig, RunFolder,
+    Setup, TrainingError, duration, grouped, learn, metrics, planning_profile, plans, restore_newest, write_atomically,
 };
 
 use super::{Ending, settings, wanted};
@@ -68,11 +68,7 @@ fn resume(args: &TrainArgs, run: &Path, threads: usize) -> Result<Ready> {
     let before = config.steps;
     config.steps = wanted_steps(args)?.unwrap_or(before);
     let restored = restore_newest(&folder, &config.identity())?;
-    if let Some(restored) = &restored {
-        for (path, reason) in &restored.damaged {
-            note(&format!("{} is damaged ({reason}); the one before is used", path.display()));
-        }
-    }
+    restored.iter().flat_map(Restored::remarks).for_each(|remark| note(&remark));
     let from = restored.map(|r| r.checkpoint);
     let done = from.as_ref().map_or(0, |c| c.step);
     if config.steps < done {

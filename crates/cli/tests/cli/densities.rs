@@ -201,6 +201,17 @@ fn training_ends_when_held_out_rows_no_longer_improve_and_the_best_is_used() {
     // Nothing is left to do.
     let said = place.run(&["train", "--resume", text(&path), "--threads", "1"]).ok().stderr;
     assert!(said.contains("no longer improve"), "{said}");
+    // The best is damaged, or gone: the last one serves, and it is said.
+    let entries = fs::read_dir(path.join("checkpoints")).expect("a folder").map(|e| e.expect("an entry").path());
+    let lost = entries.min().expect("there are two");
+    let score = |which: &[&str]| place.run(&[&["score", text(&path), "--split", "train"][..], which, &CPU].concat());
+    for gone in [false, true] {
+        if gone { fs::remove_file(&lost) } else { fs::write(&lost, b"nothing") }.expect("it is spoilt");
+        let said = score(&[]).ok().stderr;
+        assert!(said.contains(text(&lost)) && said.contains("is used instead"), "{said}");
+        assert_eq!(mean(&[]), last);
+        score(&["--checkpoint", "best"]).refused(1, &[text(&lost), "is damaged"]);
+    }
 }
 
 #[test]
