@@ -3,13 +3,15 @@
 //   math    pre_t = x_gates_t + Σ_k h_{t-1}[q + k - BEFORE] w[k], with two taps + h_t[q-1] w[0] + h_{t-1}[q] w[1]
 //           gates [o | f | i | g]
 //           c_t = σ(f) c_{t-1} + σ(i) tanh(g)      h_t = σ(o) tanh(c_t)
-//   shapes  x_gates [T, B, P, 4H] · w [taps, H, 4H] · h0 [B, P, H] · c0 [B, P, H] -> h [T, B, P, H]     f32, row-major
+//   shapes  x_gates [T, B, P, 4H] · w [taps, H, 4H] · h0 [B, P, H] · c0 [B, P, H] -> h [T, B, P, H], and with KEEP
+//           [σ(o) | σ(f) | σ(i) | tanh(g)] [T, B, P, 4H] after it     f32, row-major
 //   grid    B, folded over x then y. Where a sequence's states do not fit, `lib/lstm_scan_step.wgsl` is the core: one
 //           dispatch a wave
 // section bindings
 struct Params {
     steps: u32,
     batch: u32,
+    kept: u32, // where the gates are kept in h
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x_gates: array<f32>;
@@ -24,6 +26,7 @@ const HIDDEN: u32 = 16u;
 const TAPS: u32 = 3u;
 const BEFORE: u32 = 1u; // positions outside, ahead of the first, that taps reach
 const REVERSE: bool = false;
+const KEEP: bool = false;
 const GATES: u32 = 4u * HIDDEN;
 const DIAGONAL: bool = TAPS == 2u; // the first tap sees the position ahead at the same time
 
@@ -48,9 +51,17 @@ fn sigmoid(x: f32) -> f32 {
     return select(e, 1.0, x >= 0.0) / (1.0 + e);
 }
 
-// The next cell, from its gates.
-fn next_cell(gates: vec4<f32>, c: f32) -> f32 {
-    return sigmoid(gates.y) * c + sigmoid(gates.z) * tanh_clamped(gates.w);
+// The gates of hidden unit number `at` of all, after their functions.
+fn four_gates(pre: vec4<f32>, at: u32) -> vec4<f32> {
+    let four = vec4<f32>(sigmoid(pre.x), sigmoid(pre.y), sigmoid(pre.z), tanh_clamped(pre.w));
+    if (KEEP) {
+        let first = p.kept + at / HIDDEN * GATES + at % HIDDEN;
+        h[first] = four.x;
+        h[first + HIDDEN] = four.y;
+        h[first + 2u * HIDDEN] = four.z;
+        h[first + 3u * HIDDEN] = four.w;
+    }
+    return four;
 }
 
 // The four gates of hidden unit j that start at `at` (one row of [4H]).
@@ -103,12 +114,13 @@ fn lstm_scan(
                 let seen = u / HIDDEN * HIDDEN; // what the taps see lies together
                 let j = u % HIDDEN;
                 let first = (time_of(turn) * p.batch + b) * OWN;
-                var gates = four_inputs(4u * (first + seen) + j);
+                var pre = four_inputs(4u * (first + seen) + j);
                 for (var k = 0u; k < TAPS * HIDDEN; k++) {
-                    gates += states[seen + k] * four_weights(k * GATES + j);
+                    pre += states[seen + k] * four_weights(k * GATES + j);
                 }
-                c[n] = next_cell(gates, c[n]);
-                next[n] = sigmoid(gates.x) * tanh_clamped(c[n]);
+                let four = four_gates(pre, first + u);
+                c[n] = four.y * c[n] + four.z * four.w;
+                next[n] = four.x * tanh_clamped(c[n]);
                 h[first + u] = next[n];
             }
         }

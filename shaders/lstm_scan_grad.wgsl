@@ -3,7 +3,8 @@
 //   math    dh_t += Σ_k d_pre_{t+1}[q + k - BEFORE] back[k], with two taps + d_pre_{t+1}[q] back[0] + d_pre_t[q+1] back[1]
 //           dc_t += dh_t σ(o) (1 - tanh² c_t)
 //           d_pre_t = [dh tanh(c) o (1 - o) | dc c_{t-1} f (1 - f) | dc g i (1 - i) | dc i (1 - g²)]      dc_{t-1} = dc f
-//   shapes  pre [T, B, P, 4H] · back [taps, 4H, H] (taps mirrored) · c0 [B, P, H] · dh [T, B, P, H]
+//   shapes  kept [5T, B, P, H] (h, then the gates [T, B, P, 4H] after their functions) · back [taps, 4H, H] (taps mirrored)
+//           · c0 [B, P, H] · dh [T, B, P, H]
 //           -> d_pre [T, B, P, 4H], and with INITIAL a row [dh0 | dc0 | 0 | 0] more     f32, row-major
 //   order   a dispatch of `lib/lstm_scan_grad_cells.wgsl` first: c_t lies where σ(o)'s cotangent will be
 //   grid    B, folded over x then y. Where what is carried does not fit, `lib/lstm_scan_grad_step.wgsl` is the core: one
@@ -12,9 +13,10 @@
 struct Params {
     steps: u32,
     batch: u32,
+    gates: u32, // where they start in what is kept
 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> pre: array<f32>;
+@group(0) @binding(1) var<storage, read> kept: array<f32>;
 @group(0) @binding(2) var<storage, read> back: array<f32>;
 @group(0) @binding(3) var<storage, read> c0: array<f32>;
 @group(0) @binding(4) var<storage, read> dh: array<f32>;
@@ -44,18 +46,10 @@ fn tanh_clamped(x: f32) -> f32 {
     return tanh(clamp(x, -10.0, 10.0));
 }
 
-// exp never grows, so that nothing overflows.
-fn sigmoid(x: f32) -> f32 {
-    let e = exp(-abs(x));
-    return select(e, 1.0, x >= 0.0) / (1.0 + e);
-}
-
 // [σ(o) | σ(f) | σ(i) | tanh(g)] of the hidden unit whose gates start at `at`.
 fn four_gates(at: u32) -> vec4<f32> {
-    let o = sigmoid(pre[at]);
-    let f = sigmoid(pre[at + HIDDEN]);
-    let i = sigmoid(pre[at + 2u * HIDDEN]);
-    return vec4<f32>(o, f, i, tanh_clamped(pre[at + 3u * HIDDEN]));
+    let first = p.gates + at;
+    return vec4<f32>(kept[first], kept[first + HIDDEN], kept[first + 2u * HIDDEN], kept[first + 3u * HIDDEN]);
 }
 
 // A hidden unit's cotangents: of its gates and of the cell before.

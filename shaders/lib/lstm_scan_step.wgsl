@@ -67,16 +67,16 @@ fn lstm_scan(
         if ((m < p.rows) & (j < HIDDEN) & (turn < p.steps)) {
             let at = m * HIDDEN + j;
             let now = time_of(turn) * p.rows * HIDDEN + at;
-            let pre = gates[r] + four_inputs(4u * (now - j) + j);
+            let four = four_gates(gates[r] + four_inputs(4u * (now - j) + j), now);
             var c = 0.0;
             if (turn == 0u) {
                 c = c0[at];
             } else {
                 c = cells[at];
             }
-            c = next_cell(pre, c);
+            c = four.y * c + four.z * four.w;
             cells[at] = c;
-            h[now] = sigmoid(pre.x) * tanh_clamped(c);
+            h[now] = four.x * tanh_clamped(c);
         }
     }
 }

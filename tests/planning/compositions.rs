@@ -49,4 +49,24 @@ pub fn counts() {
     assert_eq!(dx, [E, E, "softmax", E]); // the positions of a row, the labels as floats; all but softmax in one
     let (y, dx) = kernels(&[Type::f32([64, 9]), Type::f32([64, 9])], |t| bce(&t[0], &t[1]).mean_all());
     assert_eq!((y, dx), (vec![E, "reduce"], vec![E]));
+
+    // The scan that keeps its gates for the way back gives the states, too; without a way back nothing is kept.
+    let plan_of = |backward: bool| {
+        let g = Graph::new("scan");
+        let input = |name: &str, shape: &[usize]| g.input(name, Type::f32(shape));
+        let (x, w, state) = (input("x", &[4, 2, 3, 32]), input("w", &[3, 8, 32]), input("state", &[2, 3, 8]));
+        let h = x.lstm_scan(&w, &state, &state, false);
+        g.output("h", &h);
+        if backward {
+            g.output("dx", &g.vjp(&[(&h, &h)], &[&x]).remove(0));
+        }
+        planned(&g.finish().expect("a scan"), PlanOptions::default())
+    };
+    let written = |backward: bool| -> usize {
+        let plan = plan_of(backward);
+        let scans: Vec<_> = plan.steps.iter().filter(|s| s.stem() == "lstm_scan").collect();
+        assert_eq!(scans.len(), 1);
+        scans[0].writes.iter().map(|w| w.ty.numel()).sum()
+    };
+    assert_eq!(written(true), 5 * written(false));
 }

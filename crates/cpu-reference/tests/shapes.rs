@@ -92,8 +92,13 @@ fn scans() -> Vec<Case> {
         let weights = |shape: [usize; 3]| Given::uniform(shape, -bound, bound);
         let forward = vec![Given::normal(gates), weights([taps, n, 4 * n]), Given::normal(state), Given::normal(state)];
         let name = |what: &str| format!("lstm {what} {t}x{b}x{p}x{n}, taps {taps}");
-        let scan = Case::op("large", name("scan"), LstmScan { taps, reverse: taps == 2 }, forward);
-        let backward = vec![Given::normal(gates), weights([taps, 4 * n, n]), Given::normal(state), Given::normal([t, b, p, n])];
+        let scan = Case::op("large", name("scan"), LstmScan { taps, reverse: taps == 2, keep: taps > 1 }, forward);
+        let backward = vec![
+            Given::uniform([5 * t, b, p, n], 0.0, 1.0),
+            weights([taps, 4 * n, n]),
+            Given::normal(state),
+            Given::normal([t, b, p, n]),
+        ];
         let op = LstmScanGrad { taps, reverse: taps == 2, initial: true };
         let gradient = Case::op("large", name("scan's gradient"), op, backward);
         all.extend([scan, gradient].map(|c| c.without_gradient().tolerance(2e-4, 1e-4)));

@@ -45,16 +45,17 @@ pub fn recurrences(scale: Scale) -> Vec<Kernel> {
     let both = scans.into_iter().flat_map(|(what, batch, [steps, positions, n], taps)| {
         let bound = (3.0 / (taps * n) as f32).sqrt();
         let name = move |b: usize| format!("{what}, {n} states, batch {b}");
-        let gates = move |b| Given::normal([steps, b, positions, 4 * n]);
         let state = move |b| Given::uniform([b, positions, n], -1.0, 1.0);
         let forward = move |b| {
-            let given = vec![gates(b), Given::uniform([taps, n, 4 * n], -bound, bound), state(b), state(b)];
-            Case::op("lstm_scan", name(b), LstmScan { taps, reverse: false }, given).tolerance(1e-4, 2e-5)
+            let (gates, weights) = (Given::normal([steps, b, positions, 4 * n]), Given::uniform([taps, n, 4 * n], -bound, bound));
+            let op = LstmScan { taps, reverse: false, keep: true };
+            Case::op("lstm_scan", name(b), op, vec![gates, weights, state(b), state(b)]).tolerance(1e-4, 2e-5)
         };
         let back = move |b| {
             let op = LstmScanGrad { taps, reverse: false, initial: false };
             let (weights, dh) = (Given::uniform([taps, 4 * n, n], -bound, bound), Given::normal([steps, b, positions, n]));
-            Case::op("lstm_scan_grad", name(b), op, vec![gates(b), weights, state(b), dh]).tolerance(5e-4, 5e-5)
+            let kept = Given::uniform([5 * steps, b, positions, n], 0.0, 1.0);
+            Case::op("lstm_scan_grad", name(b), op, vec![kept, weights, state(b), dh]).tolerance(5e-4, 5e-5)
         };
         let batch = scale.batch(batch);
         [Kernel::new(batch, forward), Kernel::new(batch, back)]

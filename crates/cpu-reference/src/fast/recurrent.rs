@@ -232,3 +232,13 @@ pub fn gates(row: &[f32]) -> [&[f32]; 4] {
     let n = row.len() / 4;
     [&row[..n], &row[n..2 * n], &row[2 * n..3 * n], &row[3 * n..]]
 }
+
+/// As [`gates`], to be written.
+#[inline(always)]
+pub fn gates_mut(row: &mut [f32]) -> [&mut [f32]; 4] {
+    let n = row.len() / 4;
+    let (o, rest) = row.split_at_mut(n);
+    let (f, rest) = rest.split_at_mut(n);
+    let (i, g) = rest.split_at_mut(n);
+    [o, f, i, g]
+}

@@ -1,32 +1,32 @@
 //! The way back through an LSTM's time steps.
 
-use calotype_graph::Unary;
 use calotype_graph::op::lstm_scan::LstmDims;
 
-use super::elementwise::unary;
 use super::lstm_scan::tap;
 use crate::fast::Context;
 use crate::fast::gemm::Shared;
-use crate::fast::math::{logistic, tanh};
-use crate::fast::recurrent::{Group, LANES, States, Weights, for_each_group, foresee, gates, load, store, with_weights};
+use crate::fast::math::tanh;
+use crate::fast::recurrent::{
+    Group, LANES, States, Weights, for_each_group, foresee, gates, gates_mut, load, store, with_weights,
+};
 use crate::fast::simd::{Level, multiversion};
 use crate::float::Float;
 
-/// pre [T, B, P, 4H], back [taps, 4H, H], c0 [B, P, H], dh [T, B, P, H] -> d_pre [T, B, P, 4H] and, where it has one more
+/// kept [5T, B, P, H], back [taps, 4H, H], c0 [B, P, H], dh [T, B, P, H] -> d_pre [T, B, P, 4H] and, where it has one more
 /// row along T, [dh0 | dc0 | 0 | 0]. Taps are mirrored: tap k of `back` sees position `p + k - before` a time step later or,
 /// the second of two, at the same time.
-pub fn plain<T: Float>(d: &LstmDims, pre: &[T], back: &[T], c0: &[T], dh: &[T], d_pre: &mut [T]) {
+pub fn plain<T: Float>(d: &LstmDims, kept: &[T], back: &[T], c0: &[T], dh: &[T], d_pre: &mut [T]) {
     let (n, states) = (d.hidden, d.rows() * d.hidden);
-    let initial = d_pre.len() > pre.len();
+    let gates = &kept[d.steps * states..];
+    let initial = d_pre.len() > gates.len();
     let gate = |row: usize, k: usize, j: usize| (row * 4 + k) * n + j;
-    let sigma = |x: T| unary(Unary::Sigmoid, x);
     // c[s]: the cells before turn s of the forward scan.
     let mut c = vec![c0.to_vec()];
     for t in (0..d.steps).map(|s| d.time(s)) {
         let before = &c[c.len() - 1];
         let cell = |i: usize| {
             let at = |k| gate(t * d.rows() + i / n, k, i % n);
-            sigma(pre[at(1)]) * before[i] + sigma(pre[at(2)]) * pre[at(3)].tanh()
+            gates[at(1)] * before[i] + gates[at(2)] * gates[at(3)]
         };
         let next = (0..states).map(cell).collect();
         c.push(next);
@@ -46,7 +46,7 @@ pub fn plain<T: Float>(d: &LstmDims, pre: &[T], back: &[T], c0: &[T], dh: &[T], 
             let dh_back: Vec<T> = (0..n).map(|j| through(d_pre, Some(t), later, row, j)).collect();
             for (j, &dh_back) in dh_back.iter().enumerate() {
                 let (i, at) = (row * n + j, |k| gate(t * d.rows() + row, k, j));
-                let (o, f, i_gate, g) = (sigma(pre[at(0)]), sigma(pre[at(1)]), sigma(pre[at(2)]), pre[at(3)].tanh());
+                let (o, f, i_gate, g) = (gates[at(0)], gates[at(1)], gates[at(2)], gates[at(3)]);
                 let (tanh_c, dh) = (c[s + 1][i].tanh(), dh[t * states + i] + dh_back);
                 let dc_t = dc[i] + dh * o * (T::ONE - tanh_c * tanh_c);
                 d_pre[at(0)] = dh * tanh_c * o * (T::ONE - o);
@@ -67,7 +67,8 @@ pub fn plain<T: Float>(d: &LstmDims, pre: &[T], back: &[T], c0: &[T], dh: &[T], 
 /// What a group of batch rows needs on its way back.
 struct Task<'a> {
     back: Weights<'a>,
-    pre: &'a [f32],
+    /// After their functions.
+    gates: &'a [f32],
     c0: &'a [f32],
     dh: &'a [f32],
     d_pre: Shared,
@@ -96,7 +97,7 @@ impl Task<'_> {
         let (d, n, rows) = (group.d, group.d.hidden, group.n_rows());
         let (dc, rest) = scratch.split_at_mut(rows * n);
         let (dh_back, rest) = rest.split_at_mut(rows * n);
-        self.forward::<FMA>(group, dc);
+        self.forward(group, dc);
         dc.fill(0.0);
         let mut states = States::new(d, 4 * n, rest);
         let first = group.first * d.positions;
@@ -107,18 +108,18 @@ impl Task<'_> {
             states.product(level, self.back, rows, d.taps * 4 * n, None, dh_back);
             for (row, dh_back) in rows.iter().zip(dh_back.chunks_exact(n)) {
                 let next = group.in_waves(row, -1);
-                foresee(self.pre.as_ptr(), next.wrapping_mul(4).wrapping_add(3), n);
+                foresee(self.gates.as_ptr(), next, 4 * n);
                 foresee(self.dh.as_ptr(), next, n);
                 foresee(self.d_pre.get(), group.in_waves(row, -2), 4 * n); // what is one wave away is read as `earlier` now
                 // SAFETY: two rows, neither of which is borrowed.
-                let (kept, earlier) = unsafe { (self.result(d, row.at, 1), row.earlier.map(|at| self.result(d, at, 1))) };
+                let (d_pre, earlier) = unsafe { (self.result(d, row.at, 1), row.earlier.map(|at| self.result(d, at, 1))) };
                 let given = Given {
-                    g: &self.pre[(4 * row.at + 3) * n..][..n],
-                    c_prev: earlier.map_or_else(|| &self.c0[(first + row.own) * n..][..n], |kept| &kept[..n]),
+                    gates: gates(&self.gates[4 * row.at * n..][..4 * n]),
+                    c_prev: earlier.map_or_else(|| &self.c0[(first + row.own) * n..][..n], |cells| &cells[..n]),
                     dh: &self.dh[row.at * n..][..n],
                     dh_back,
                 };
-                given.differentiate::<FMA>(&mut dc[row.own * n..][..n], kept, states.row(row));
+                given.differentiate::<FMA>(&mut dc[row.own * n..][..n], d_pre, states.row(row));
             }
         }
         if self.initial {
@@ -137,85 +138,92 @@ impl Task<'_> {
         }
     }
 
-    /// The forward scan's cells and gates, which are kept in the result, [c | σ(o) | σ(f) | σ(i)], until cotangents replace
-    /// them. `c` is scratch [rows, H].
+    /// The forward scan's cells, which lie in the result, where σ(o)'s cotangents will be. `c` is scratch [rows, H].
     #[inline(always)]
-    fn forward<const FMA: bool>(&self, group: &Group, c: &mut [f32]) {
+    fn forward(&self, group: &Group, c: &mut [f32]) {
         let (d, n, rows, first) = (group.d, group.d.hidden, group.n_rows(), group.first * group.d.positions);
+        let whole = n - n % LANES;
         c.copy_from_slice(&self.c0[first * n..][..rows * n]);
         for t in (0..d.steps).map(|s| d.time(s)) {
             let at = t * d.rows() + first;
-            let pre = self.pre[at * 4 * n..][..rows * 4 * n].chunks_exact(4 * n);
+            let all = self.gates[at * 4 * n..][..rows * 4 * n].chunks_exact(4 * n);
             // SAFETY: nothing is borrowed.
-            let kept = unsafe { self.result(d, at, rows) }.chunks_exact_mut(4 * n);
-            for ((pre, kept), c) in pre.zip(kept).zip(c.chunks_exact_mut(n)) {
-                keep::<FMA>(pre, kept, c);
+            let d_pre = unsafe { self.result(d, at, rows) }.chunks_exact_mut(4 * n);
+            for ((row, d_pre), c) in all.zip(d_pre).zip(c.chunks_exact_mut(n)) {
+                let row = gates(row);
+                for at in (0..whole).step_by(LANES) {
+                    next_cells(row, c, d_pre, at);
+                }
+                if whole < n {
+                    next_cells(row, c, d_pre, whole);
+                }
             }
         }
     }
 }
 
-/// One row's cells and gates from `pre`; `c` becomes its new cells.
+/// Cells `at..` of a row, in `c` and at the start of `kept`, from those before in `c` and the gates; rows are cut as in the forward
+/// scan.
 #[inline(always)]
-fn keep<const FMA: bool>(pre: &[f32], kept: &mut [f32], c: &mut [f32]) {
-    let ([o, f, i, g], n) = (gates(pre), c.len());
-    let (kept_c, rest) = kept.split_at_mut(n);
-    let (kept_o, rest) = rest.split_at_mut(n);
-    let (kept_f, kept_i) = rest.split_at_mut(n);
-    for at in (0..n).step_by(LANES) {
-        let (mut o, mut f, mut i, g, mut cell) = (load(o, at), load(f, at), load(i, at), load(g, at), load(c, at));
-        for l in 0..LANES {
-            (o[l], f[l], i[l]) = (logistic::<FMA>(o[l]), logistic::<FMA>(f[l]), logistic::<FMA>(i[l]));
-            cell[l] = f[l] * cell[l] + i[l] * tanh::<FMA>(g[l]);
-        }
-        store(c, at, cell);
-        store(kept_c, at, cell);
-        store(kept_o, at, o);
-        store(kept_f, at, f);
-        store(kept_i, at, i);
+fn next_cells([_, f, i, g]: [&[f32]; 4], c: &mut [f32], kept: &mut [f32], at: usize) {
+    let n = c.len();
+    let (f, i, g, mut cell) = (load(&f[..n], at), load(&i[..n], at), load(&g[..n], at), load(c, at));
+    for l in 0..LANES {
+        cell[l] = f[l] * cell[l] + i[l] * g[l];
     }
+    store(c, at, cell);
+    store(&mut kept[..n], at, cell);
 }
 
-/// What a row's derivative is made from, apart from its cells and gates.
+/// What a row's derivative is made from, apart from its cells.
 struct Given<'a> {
-    /// The last gate, before its function.
-    g: &'a [f32],
+    /// After their functions.
+    gates: [&'a [f32]; 4],
     c_prev: &'a [f32],
     dh: &'a [f32],
     dh_back: &'a [f32],
 }
 
 impl Given<'_> {
-    /// Replaces `kept` [c | σ(o) | σ(f) | σ(i)] by the gates' cotangents, which go to `state` too (reading them back would wait
-    /// for memory), and `dc` by its value before the time step.
+    /// Writes the gates' cotangents to `d_pre`, whose first part holds the cells, and to `state` (reading them back would wait for
+    /// memory); replaces `dc` by its value before the time step.
     #[inline(always)]
-    fn differentiate<const FMA: bool>(&self, dc: &mut [f32], kept: &mut [f32], state: &mut [f32]) {
+    fn differentiate<const FMA: bool>(&self, dc: &mut [f32], d_pre: &mut [f32], state: &mut [f32]) {
+        let (mut d_pre, mut state) = (gates_mut(d_pre), gates_mut(state));
         let n = dc.len();
-        let (kept_c, rest) = kept.split_at_mut(n);
-        let (kept_o, rest) = rest.split_at_mut(n);
-        let (kept_f, kept_i) = rest.split_at_mut(n);
-        for at in (0..n).step_by(LANES) {
-            let (mut c, mut o, mut f, mut i) = (load(kept_c, at), load(kept_o, at), load(kept_f, at), load(kept_i, at));
-            let (g, c_prev, mut cell) = (load(self.g, at), load(self.c_prev, at), load(dc, at));
-            let (dh, dh_back) = (load(self.dh, at), load(self.dh_back, at));
-            for l in 0..LANES {
-                let (dh, tanh_c, g) = (dh[l] + dh_back[l], tanh::<FMA>(c[l]), tanh::<FMA>(g[l]));
-                let d = cell[l] + dh * o[l] * (1.0 - tanh_c * tanh_c);
-                cell[l] = d * f[l];
-                let d_o = dh * tanh_c * o[l] * (1.0 - o[l]);
-                let d_f = d * c_prev[l] * f[l] * (1.0 - f[l]);
-                let d_i = d * g * i[l] * (1.0 - i[l]);
-                (c[l], o[l], f[l], i[l]) = (d_o, d_f, d_i, d * i[l] * (1.0 - g * g));
-            }
-            store(dc, at, cell);
-            store(kept_c, at, c);
-            store(kept_o, at, o);
-            store(kept_f, at, f);
-            store(kept_i, at, i);
-            store(&mut state[..n], at, c);
-            store(&mut state[n..2 * n], at, o);
-            store(&mut state[2 * n..3 * n], at, f);
-            store(&mut state[3 * n..4 * n], at, i);
+        let whole = n - n % LANES;
+        for at in (0..whole).step_by(LANES) {
+            self.lanes::<FMA>(dc, [&mut d_pre, &mut state], at);
+        }
+        if whole < n {
+            self.lanes::<FMA>(dc, [&mut d_pre, &mut state], whole);
+        }
+    }
+
+    /// Hidden units `at..`, as many as there are lanes; rows are cut as in the forward scan.
+    #[inline(always)]
+    fn lanes<const FMA: bool>(&self, dc: &mut [f32], to: [&mut [&mut [f32]; 4]; 2], at: usize) {
+        let n = dc.len();
+        let [o, f, i, g] = self.gates;
+        let (o, f, i, g) = (load(&o[..n], at), load(&f[..n], at), load(&i[..n], at), load(&g[..n], at));
+        let (c, c_prev, mut cell) = (load(&to[0][0][..n], at), load(&self.c_prev[..n], at), load(dc, at));
+        let (dh, dh_back) = (load(&self.dh[..n], at), load(&self.dh_back[..n], at));
+        let (mut d_o, mut d_f, mut d_i, mut d_g) = ([0.0; LANES], [0.0; LANES], [0.0; LANES], [0.0; LANES]);
+        for l in 0..LANES {
+            let (dh, tanh_c) = (dh[l] + dh_back[l], tanh::<FMA>(c[l]));
+            let d = cell[l] + dh * o[l] * (1.0 - tanh_c * tanh_c);
+            cell[l] = d * f[l];
+            d_o[l] = dh * tanh_c * o[l] * (1.0 - o[l]);
+            d_f[l] = d * c_prev[l] * f[l] * (1.0 - f[l]);
+            d_i[l] = d * g[l] * i[l] * (1.0 - i[l]);
+            d_g[l] = d * i[l] * (1.0 - g[l] * g[l]);
+        }
+        store(dc, at, cell);
+        for [to_o, to_f, to_i, to_g] in to {
+            store(&mut to_o[..n], at, d_o);
+            store(&mut to_f[..n], at, d_f);
+            store(&mut to_i[..n], at, d_i);
+            store(&mut to_g[..n], at, d_g);
         }
     }
 }
@@ -236,11 +244,12 @@ multiversion! {
 }
 
 /// As [`plain`]: each thread takes groups of batch rows through all time steps.
-pub fn fast(cx: &Context, d: &LstmDims, pre: &[f32], back: &[f32], c0: &[f32], dh: &[f32], d_pre: &mut [f32]) {
-    let initial = d_pre.len() > pre.len();
+pub fn fast(cx: &Context, d: &LstmDims, kept: &[f32], back: &[f32], c0: &[f32], dh: &[f32], d_pre: &mut [f32]) {
+    let gates = &kept[d.steps * d.rows() * d.hidden..];
+    let initial = d_pre.len() > gates.len();
     let d_pre = Shared(d_pre.as_mut_ptr());
     with_weights(cx, back, d.taps * 4 * d.hidden, d.hidden, |back| {
-        let task = Task { back, pre, c0, dh, d_pre, initial };
+        let task = Task { back, gates, c0, dh, d_pre, initial };
         for_each_group(cx, d, Task::room, |group, scratch| {
             // SAFETY: the level was detected.
             unsafe { run_task(cx.level, cx.level, &task, group, scratch) };

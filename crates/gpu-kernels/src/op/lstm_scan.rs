@@ -31,9 +31,14 @@ pub(crate) fn lstm_scan(step: &Step, op: &LstmScan) -> Result<Vec<Dispatch>, Dev
     let d = op.dims(&step.reads[0].ty);
     match (d.batch, op.scan(&d), step.workspace) {
         (0, _, _) => Ok(Vec::new()),
-        (_, Scan::Steps, Some(cells)) => (0..d.waves()).map(|wave| one_wave(step, &d, wave, cells)).collect(),
-        _ => Ok(vec![whole(step, &d)?]),
+        (_, Scan::Steps, Some(cells)) => (0..d.waves()).map(|wave| one_wave(step, op, wave, cells)).collect(),
+        _ => Ok(vec![whole(step, op)?]),
     }
+}
+
+/// Where the gates lie in what a scan keeps.
+pub(super) fn first_gate(d: &LstmDims) -> usize {
+    d.steps * d.rows() * d.hidden
 }
 
 fn bind(table: &mut Table, step: &Step) {
@@ -43,19 +48,22 @@ fn bind(table: &mut Table, step: &Step) {
     table.write("h", step.writes[0].place, Element::F32);
 }
 
-fn whole(step: &Step, d: &LstmDims) -> Result<Dispatch, DeviceError> {
+fn whole(step: &Step, op: &LstmScan) -> Result<Dispatch, DeviceError> {
+    let d = op.dims(&step.reads[0].ty);
     let mut table = Table::default();
-    table.param("steps", d.steps)?;
-    table.param("batch", d.batch)?;
+    for (name, value) in [("steps", d.steps), ("batch", d.batch), ("kept", first_gate(&d))] {
+        table.param(name, value)?;
+    }
     bind(&mut table, step);
     let source = Source::new("lstm_scan", shader!("lstm_scan")).section("bindings", &table.declarations())?;
-    let source = baked(source, d)?.sizes(&[("WG_SIZE", invocations(d))])?;
+    let source = baked(source, &d)?.sizes(&[("WG_SIZE", invocations(&d))])?.set("KEEP", op.keep)?;
     Ok(table.dispatch("lstm_scan", source.finish(), folded(d.batch as u64)?))
 }
 
-fn one_wave(step: &Step, d: &LstmDims, wave: usize, cells: Place) -> Result<Dispatch, DeviceError> {
+fn one_wave(step: &Step, op: &LstmScan, wave: usize, cells: Place) -> Result<Dispatch, DeviceError> {
+    let d = op.dims(&step.reads[0].ty);
     let mut table = Table::default();
-    for (name, value) in [("steps", d.steps), ("rows", d.rows()), ("wave", wave)] {
+    for (name, value) in [("steps", d.steps), ("rows", d.rows()), ("wave", wave), ("kept", first_gate(&d))] {
         table.param(name, value)?;
     }
     bind(&mut table, step);
@@ -63,6 +71,6 @@ fn one_wave(step: &Step, d: &LstmDims, wave: usize, cells: Place) -> Result<Disp
     let source = Source::new("lstm_scan", shader!("lstm_scan"))
         .section("bindings", &table.declarations())?
         .section("core", shader!("lib/lstm_scan_step"))?;
-    let source = baked(source, d)?.sizes(&[("TILE_M", TILE_M), ("TILE_J", TILE_J)])?;
-    Ok(table.dispatch("lstm_scan", source.finish(), tiles(d, TILE_M, TILE_J)?))
+    let source = baked(source, &d)?.sizes(&[("TILE_M", TILE_M), ("TILE_J", TILE_J)])?.set("KEEP", op.keep)?;
+    Ok(table.dispatch("lstm_scan", source.finish(), tiles(&d, TILE_M, TILE_J)?))
 }

@@ -1,6 +1,6 @@
 //! The recurrence of every LSTM here: states over positions, a convolution of the previous states in the gates.
 
-use super::{Carried, Case, Conv2dWeightGrad, Cotangents, Fill, Given, LstmScanGrad, Operation, Vjp, Window, floats, rank};
+use super::{Carried, Case, Conv2dWeightGrad, Cotangents, Fill, Given, LstmScanGrad, Op, Operation, Vjp, Window, floats, rank};
 use crate::device::{DeviceKind, DeviceProfile};
 use crate::shape::Type;
 use crate::tensor::Tensor;
@@ -24,6 +24,9 @@ pub struct LstmScan {
     pub taps: usize,
     /// From the last time step to the first.
     pub reverse: bool,
+    /// Whether the gates are kept for the way back. The result is then [5T, B, P, H]: h, and after it, as [T, B, P, 4H] lies in
+    /// memory, σ(o), σ(f), σ(i) and tanh(g).
+    pub keep: bool,
 }
 
 /// Sizes of a scan and of its derivative.
@@ -76,6 +79,9 @@ impl LstmDims {
         (self.steps * self.rows() * self.hidden) as u64 * (8 * self.taps * self.hidden + 16) as u64
     }
 }
+
+/// Tensors of h's size in the result of a scan that keeps its gates: h and the four gates.
+pub(super) const KEPT: usize = 5;
 
 /// Words of workgroup memory that every device has.
 const WORKGROUP_WORDS: usize = 4096;
@@ -168,22 +174,26 @@ impl Operation for LstmScan {
         check_operand("w [taps, H, 4H]", &inputs[1], &[d.taps, d.hidden, 4 * d.hidden])?;
         check_operand("h0 [B, P, H]", &inputs[2], &[d.batch, d.positions, d.hidden])?;
         check_operand("c0 [B, P, H]", &inputs[3], &[d.batch, d.positions, d.hidden])?;
-        Ok(Type::f32([d.steps, d.batch, d.positions, d.hidden]))
+        let rows = if self.keep { KEPT * d.steps } else { d.steps };
+        Ok(Type::f32([rows, d.batch, d.positions, d.hidden]))
     }
 
-    /// The gates of all time steps are computed again as one product, [`LstmScanGrad`] walks back over them, and what it
-    /// finds is the cotangent of x_gates; the weights' is one product again.
+    fn wider(&self) -> Option<Op> {
+        (!self.keep).then(|| LstmScan { keep: true, ..*self }.into())
+    }
+
+    /// [`LstmScanGrad`] walks back over the gates that the scan keeps, and what it finds is the cotangent of x_gates; the
+    /// weights' is one product.
     fn vjp(&self, v: &Vjp) -> Option<Cotangents> {
-        let [x, w, h0, c0] = v.inputs else { return None };
+        let ([x, w, h0, c0], false) = (v.inputs, self.keep) else { return None };
         let d = self.dims(&x.ty());
         let (images, gates) = (d.steps * d.batch, 4 * d.hidden);
         let (seen, window, width) = self.seen(v.output, h0);
-        let kernel = w.reshape([1, width, d.taps * d.hidden / width, gates]);
-        let pre = seen.conv2d(&kernel, window).reshape(x.shape()) + x; // [T, B, P, 4H]
+        let kept = Tensor::apply(LstmScan { keep: true, ..*self }, v.inputs); // [5T, B, P, H]
         let initial = v.wanted[2] || v.wanted[3];
         let back = w.flip(0).permute(&[0, 2, 1]); // [taps, 4H, H]
         let op = LstmScanGrad { taps: d.taps, reverse: d.reverse, initial };
-        let all = Tensor::apply(op, &[pre, back, c0.clone(), v.dy.clone()]); // [T (+ 1), B, P, 4H]
+        let all = Tensor::apply(op, &[kept, back, c0.clone(), v.dy.clone()]); // [T (+ 1), B, P, 4H]
         let dx = if initial { all.slice(0, 0, d.steps) } else { all.clone() };
         let state = |n: usize| {
             let part = all.slice(0, d.steps, d.steps + 1).slice(3, n * d.hidden, (n + 1) * d.hidden);
@@ -218,7 +228,7 @@ impl Tensor {
     /// states before the first time step, [B, P, H].
     pub fn lstm_scan(&self, w: &Tensor, h0: &Tensor, c0: &Tensor, reverse: bool) -> Tensor {
         let taps = w.dims().first().copied().unwrap_or(0);
-        Tensor::apply(LstmScan { taps, reverse }, &[self.clone(), w.clone(), h0.clone(), c0.clone()])
+        Tensor::apply(LstmScan { taps, reverse, keep: false }, &[self.clone(), w.clone(), h0.clone(), c0.clone()])
     }
 
     /// One step of an LSTM from all of its gates, this [.., 4H] in the order [o | f | i | g], and the cells c_prev [.., H]:
@@ -282,9 +292,11 @@ pub fn cases() -> Vec<Case> {
     const S: &str = "lstm_scan";
     let mut all = Vec::new();
     for (n, (name, shape, taps)) in sizes().into_iter().enumerate() {
-        let op = LstmScan { taps, reverse: n % 2 == 1 };
+        let op = LstmScan { taps, reverse: n % 2 == 1, keep: false };
         // Gradients sum over all time steps and positions.
         all.push(Case::op(S, name, op, given(shape, taps)).tolerance(5e-5, 2e-5));
+        let kept = Case::op(S, format!("{name}, gates kept"), LstmScan { keep: true, ..op }, given(shape, taps));
+        all.push(kept.without_gradient().tolerance(5e-5, 2e-5));
     }
     for taps in [1, 3] {
         let beside = |t: &[Tensor]| t[0].lstm_scan(&t[1], &t[2], &t[3], false).concat(&cells(t), 0);
@@ -295,6 +307,6 @@ pub fn cases() -> Vec<Case> {
     let far = Fill::Cycle(&[-200.0, 100.0, -88.0, 0.5, 1e30, 3.0, -1e30]);
     let mut saturated = given([3, 2, 3, 4], 2);
     saturated[0] = Given::fixed(Type::f32([3, 2, 3, 16]), far);
-    all.push(Case::op(S, "saturated", LstmScan { taps: 2, reverse: false }, saturated));
+    all.push(Case::op(S, "saturated", LstmScan { taps: 2, reverse: false, keep: false }, saturated));
     all
 }

@@ -152,6 +152,12 @@ pub trait Operation {
         None
     }
 
+    /// An op on the same operands whose result starts, along its first axis, with this one's: where a program has both, this one
+    /// is not carried out.
+    fn wider(&self) -> Option<Op> {
+        None
+    }
+
     /// Two of these are never the same value (random draws are told apart by stream).
     fn is_pure(&self) -> bool {
         true

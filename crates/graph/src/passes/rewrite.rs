@@ -1,12 +1,12 @@
 //! Rebuilds a program from what its outputs and states need: dead code is left behind, composite ops are expanded, equal
-//! nodes are shared, and each node is simplified by [`rules`](super::rules).
+//! nodes are shared, those that a wider op computes too are parts of it, and each node is simplified by [`rules`](super::rules).
 
 use std::collections::HashMap;
 
 use super::rules;
 use crate::error::GraphError;
 use crate::graph::{Graph, NodeId, NodeKind, Program};
-use crate::op::Op;
+use crate::op::{Op, Slice};
 use crate::tensor::Tensor;
 
 /// A graph being rebuilt, with the nodes it has by what they compute.
@@ -61,6 +61,17 @@ fn live(program: &Program) -> Vec<bool> {
     live
 }
 
+/// Nodes whose values wider ops on the same operands hold, with those ops.
+fn held(program: &Program, live: &[bool]) -> HashMap<NodeId, Op> {
+    let ops = || {
+        let nodes = program.nodes.iter().zip(0..).filter(|&(_, id)| live[id as usize]);
+        nodes.filter_map(|(node, id)| if let NodeKind::Op(op) = &node.kind { Some((id, op, &node.operands)) } else { None })
+    };
+    let narrow: Vec<_> = ops().filter_map(|(id, op, operands)| Some((id, op.wider()?, operands))).collect();
+    let there = |wide: &Op, on: &Vec<NodeId>| ops().any(|(_, op, operands)| op == wide && operands == on);
+    narrow.into_iter().filter(|(_, wide, operands)| there(wide, operands)).map(|(id, wide, _)| (id, wide)).collect()
+}
+
 /// The same program, smaller. Inputs stay, used or not; a state that is neither read nor assigned goes.
 pub(crate) fn rewrite(program: &Program, simplify: bool) -> Result<Program, GraphError> {
     // Composite ops expand to nodes that deserve the same treatment: their expansion is built in a scratch graph first.
@@ -68,6 +79,7 @@ pub(crate) fn rewrite(program: &Program, simplify: bool) -> Result<Program, Grap
     let program = expanded.as_ref().unwrap_or(program);
     let mut r = Rewriter { graph: Graph::new(program.name()), known: HashMap::new(), simplify };
     let live = live(program);
+    let held = if simplify { held(program, &live) } else { HashMap::new() };
     let mut new: HashMap<NodeId, Tensor> = HashMap::new();
     for (id, node) in program.nodes.iter().enumerate() {
         let id = id as NodeId;
@@ -78,7 +90,14 @@ pub(crate) fn rewrite(program: &Program, simplify: bool) -> Result<Program, Grap
             NodeKind::Op(op) => {
                 let _label = r.graph.label(&node.name);
                 let operands: Vec<Tensor> = node.operands.iter().map(|o| new[o].clone()).collect();
-                r.apply(op, &operands)
+                match held.get(&id) {
+                    Some(wide) => {
+                        let part = Slice { axis: 0, start: 0, end: node.ty.shape.dims()[0] };
+                        let all = r.apply(wide, &operands);
+                        r.apply(&part.into(), &[all])
+                    }
+                    None => r.apply(op, &operands),
+                }
             }
         };
         new.insert(id, t);
