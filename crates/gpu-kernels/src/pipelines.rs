@@ -42,9 +42,13 @@ pub(crate) struct Pipelines {
 impl Pipelines {
     pub fn new(device: &wgpu::Device, mode: ShaderMode, cache: Option<&[u8]>) -> Self {
         let offered = device.features().contains(wgpu::Features::PIPELINE_CACHE);
-        let descriptor = wgpu::PipelineCacheDescriptor { label: Some("calotype"), data: cache, fallback: true };
-        // SAFETY: the bytes are what `cache_bytes` gave; wgpu and the driver test their header, and fall back to nothing.
-        let cache = offered.then(|| unsafe { device.create_pipeline_cache(&descriptor) });
+        let create = |data| {
+            let descriptor = wgpu::PipelineCacheDescriptor { label: Some("calotype"), data, fallback: true };
+            // SAFETY: the bytes are what `cache_bytes` gave; wgpu and the driver test their header.
+            scoped(device, || unsafe { device.create_pipeline_cache(&descriptor) }).ok()
+        };
+        // An older driver's cache is passed over by wgpu itself, another adapter's is an error to it.
+        let cache = if offered { create(cache).or_else(|| create(None)) } else { None };
         let (kernels, layouts) = (Mutex::default(), Mutex::default());
         Pipelines { device: device.clone(), mode, cache, kernels, layouts }
     }
