@@ -79,6 +79,7 @@ impl Gemm<'_> {
             Core::Dot(_) => s.section("core", &format!("{blocks}{}", shader!("lib/core_dot")))?,
             Core::Direct(_) => s.section("core", &format!("{blocks}{}", shader!("lib/core_direct")))?,
             Core::Named(_) => s.section("core", &format!("{blocks}{}", shader!("lib/core_named")))?,
+            Core::Broad(_) => s.section("core", &format!("{blocks}{}", shader!("lib/core_broad")))?,
             Core::Cooperative { subgroup } => s
                 .section("core", &format!("{blocks}{}", shader!("lib/core_cooperative")))?
                 .sizes(&[("SUBGROUP", subgroup as usize)])?,

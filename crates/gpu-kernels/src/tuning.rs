@@ -3,7 +3,7 @@
 use calotype_graph::{DeviceKind, DeviceProfile};
 
 /// Version of the table below: raised whenever another tile may be chosen, since that may change last bits. A run keeps it.
-pub const TILE_TABLE: u32 = 2;
+pub const TILE_TABLE: u32 = 3;
 
 /// A kernel's tile of the result, its depth, and the part of one invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub(crate) enum Core {
     Direct(Tile),
     /// The same, without arrays: for drivers that do not unroll loops.
     Named(Tile),
+    /// The same for large products, with more results an invocation: slower to compile, faster to run.
+    Broad(Tile),
     /// On matrix units, in mixed precision: four subgroups of this size.
     Cooperative { subgroup: u32 },
 }
@@ -67,7 +69,7 @@ impl Core {
     pub fn tile(&self) -> Tile {
         match *self {
             Core::Cooperative { .. } => UNITS,
-            Core::Tiled(tile) | Core::Dot(tile) | Core::Direct(tile) | Core::Named(tile) => tile,
+            Core::Tiled(tile) | Core::Dot(tile) | Core::Direct(tile) | Core::Named(tile) | Core::Broad(tile) => tile,
         }
     }
 }
@@ -83,10 +85,12 @@ pub(crate) enum Way {
     Dot,
     Direct,
     Named,
+    Broad,
 }
 
 impl Way {
-    pub const ALL: [Way; 8] = [Way::Large, Way::Medium, Way::Small, Way::Tall, Way::Wide, Way::Dot, Way::Direct, Way::Named];
+    pub const ALL: [Way; 9] =
+        [Way::Large, Way::Medium, Way::Small, Way::Tall, Way::Wide, Way::Dot, Way::Direct, Way::Named, Way::Broad];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -98,6 +102,7 @@ impl Way {
             Way::Dot => "dot",
             Way::Direct => "direct",
             Way::Named => "named",
+            Way::Broad => "broad",
         }
     }
 
@@ -112,6 +117,7 @@ impl Way {
             Way::Dot => Core::Dot(DOT),
             Way::Direct => Core::Direct(direct(m, n)),
             Way::Named => Core::Named(direct(m, n)),
+            Way::Broad => Core::Broad(broad(m, n)),
         }
     }
 
@@ -123,6 +129,7 @@ impl Way {
             Way::Tall => n <= 64,
             Way::Wide => m <= 64,
             Way::Dot => z * m.div_ceil(DOT.m) * n.div_ceil(DOT.n) <= 1 << 14,
+            Way::Broad => m > 8 && n > 8,
             Way::Small | Way::Direct | Way::Named => true,
         }
     }
@@ -134,11 +141,17 @@ const DOT: Tile = tile(4, 4, 4, 4, 4);
 /// Sums from which lanes share them.
 const LONG_SUM: usize = 512;
 
+/// Multiplications from which a kernel that takes a second longer to compile is worth it: in some hundred steps.
+const LARGE_PRODUCT: usize = 1 << 24;
+
 /// The core for a result of z products [m, n] over k.
 pub(crate) fn choose(profile: &DeviceProfile, z: usize, m: usize, n: usize, k: usize) -> Core {
     if profile.kind == DeviceKind::SoftwareGpu {
-        let tile = direct(m, n);
-        return if profile.name.contains("SwiftShader") { Core::Named(tile) } else { Core::Direct(tile) };
+        return match profile.name.contains("SwiftShader") {
+            true if z * m * n * k >= LARGE_PRODUCT && Way::Broad.suits(z, m, n) => Core::Broad(broad(m, n)),
+            true => Core::Named(direct(m, n)),
+            false => Core::Direct(direct(m, n)),
+        };
     }
     // With so few tiles most of the device would idle through a long sum.
     if k >= LONG_SUM && 8 * z * m.div_ceil(SMALL.m) * n.div_ceil(SMALL.n) <= profile.parallelism as usize {
@@ -168,6 +181,13 @@ fn direct(m: usize, n: usize) -> Tile {
     let wg_n = n.div_ceil(thread_n).next_power_of_two().min(8);
     let wg_m = m.div_ceil(thread_m).next_power_of_two().min(64 / wg_n);
     tile(wg_m * thread_m, wg_n * thread_n, 4, thread_m, thread_n)
+}
+
+/// 16 x 16 results an invocation, 16 invocations.
+fn broad(m: usize, n: usize) -> Tile {
+    let wg_n = n.div_ceil(16).next_power_of_two().min(4);
+    let wg_m = m.div_ceil(16).next_power_of_two().min(16 / wg_n);
+    tile(wg_m * 16, wg_n * 16, 4, 16, 16)
 }
 
 #[cfg(test)]
@@ -211,6 +231,8 @@ mod tests {
         assert_eq!(choose(&software, 1, 1024, 1024, 1024), Core::Direct(tile(64, 64, 4, 8, 8)));
         assert_eq!(choose(&software, 1, 1024, 3, 64), Core::Direct(tile(512, 4, 4, 8, 4)));
         let second = DeviceProfile { name: "SwiftShader Device (Subzero)".to_owned(), ..software };
-        assert_eq!(choose(&second, 1, 1024, 1024, 1024), Core::Named(tile(64, 64, 4, 8, 8)));
+        assert_eq!(choose(&second, 1, 1024, 1024, 1024), Core::Broad(tile(64, 64, 4, 16, 16)));
+        assert_eq!(choose(&second, 1, 1024, 3, 1 << 20), Core::Named(tile(512, 4, 4, 8, 4)));
+        assert_eq!(choose(&second, 1, 128, 128, 128), Core::Named(tile(64, 64, 4, 8, 8)));
     }
 }

@@ -83,3 +83,33 @@ fn products_in_large_tiles_agree() {
     all.retain(|c| c.kind == CheckKind::Forward);
     hold_checks(ShaderMode::Checked, Some((DeviceKind::DiscreteGpu, 1)), all);
 }
+
+/// The kernel that only large products are worth compiling, with every loader: the first cases of each op that fill a part of it.
+#[test]
+fn products_in_broad_blocks_agree() {
+    const EACH: usize = 2;
+    let Some(mut gpu) = device(ShaderMode::Unchecked) else { return };
+    let mut oracle = Cpu::<f32>::plain();
+    for stem in PRODUCTS {
+        let mut all = checks(op::cases().into_iter().filter(|c| c.stem == stem).collect());
+        all.retain(|c| c.kind == CheckKind::Forward);
+        let mut n = 0;
+        for check in all {
+            let plan = plan(&check.program().expect("a sound case"), gpu.profile(), PlanOptions::default()).expect("a plan");
+            let mut tiles = TileTable::default();
+            for shape in gpu.products(&plan).expect("its products") {
+                if TileTable::candidates(shape).contains(&"broad") {
+                    tiles.set(shape, "broad").expect("a candidate");
+                }
+            }
+            if n == EACH || tiles.is_empty() {
+                continue;
+            }
+            n += 1;
+            gpu.set_tiles(tiles);
+            check.run(&mut *gpu, &mut oracle).unwrap_or_else(|fault| panic!("{}: {fault}", check.name()));
+        }
+        assert!(n > 0, "no case of {stem} fills a part of it");
+    }
+    gpu.set_tiles(TileTable::default());
+}
