@@ -60,7 +60,7 @@ pub struct TableArgs {
     #[arg(long, value_name = "COLUMN")]
     pub weight: Option<String>,
 
-    /// Added to the count of every combination of values: 1 is Laplace's rule
+    /// Added to the count of every combination of the values of all columns: 1 is Laplace's rule
     #[arg(long, value_name = "ALPHA", default_value = "0", value_parser = smoothing, allow_negative_numbers = true)]
     pub smoothing: f64,
 }

@@ -75,7 +75,10 @@ fn a_table_answers() {
     );
     // What is given is a condition already.
     contains(&table(&["--given", "C=x", "--independent", "A,B|C"]), &["A and B given C=x\n", "1 degree of freedom"]);
-    contains(&table(&["--smoothing", "1", "--marginal", "A"]), &["1  0.6000"]);
+    // One joint table is smoothed, whatever is asked of it: 8 observations, 8 cells, 4 of them with A=1.
+    for also in [&[][..], &["--marginal", "A,B"], &["--given", "C=y"]] {
+        contains(&table(&[&["--smoothing", "1", "--marginal", "A"], also].concat()), &["1  0.5625"]);
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The table that a file of observations is.
 
+use std::collections::HashSet;
+
 use anyhow::{Context, Result, anyhow};
 use calotype_data::read_records;
 
@@ -7,7 +9,8 @@ use super::JointTable;
 use crate::args::TableArgs;
 use crate::names::chosen;
 
-/// The joint table of the variables that are asked about, or of all.
+/// The joint table of the variables that are asked about, or of all. Smoothing is that of the table of all: summed out, a
+/// combination of some variables is raised once for every combination of the others.
 pub fn load(args: &TableArgs, asked: &[&str], all: bool) -> Result<JointTable> {
     let records = read_records(&args.file)?;
     let header: Vec<&str> = records.header.iter().map(String::as_str).collect();
@@ -18,7 +21,7 @@ pub fn load(args: &TableArgs, asked: &[&str], all: bool) -> Result<JointTable> {
     let variables: Vec<&str> = header.iter().copied().filter(|&name| Some(name) != weight).collect();
     let asked: Vec<String> = asked.iter().map(|name| (*name).to_owned()).collect();
     let asked = chosen(&asked, &variables, "column")?;
-    let used = if all { variables } else { asked };
+    let used = if all { variables.clone() } else { asked };
     let column = |name: &str| header.iter().position(|h| *h == name);
     let columns: Vec<usize> = used.iter().filter_map(|name| column(name)).collect();
 
@@ -40,5 +43,8 @@ pub fn load(args: &TableArgs, asked: &[&str], all: bool) -> Result<JointTable> {
         fields.map(number).collect::<Result<Vec<f64>>>()
     });
     let weights = weights.transpose()?;
-    JointTable::from_rows(&used, &rows, weights.as_deref(), args.smoothing).with_context(|| origin.to_string())
+    let left_out = variables.iter().filter(|name| !used.contains(name)).filter_map(|name| column(name));
+    let n_values = |c: usize| records.rows.iter().map(|record| record[c].as_str()).collect::<HashSet<_>>().len() as f64;
+    let alpha = if args.smoothing > 0.0 { args.smoothing * left_out.map(n_values).product::<f64>() } else { 0.0 };
+    JointTable::from_rows(&used, &rows, weights.as_deref(), alpha).with_context(|| origin.to_string())
 }
