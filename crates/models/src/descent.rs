@@ -32,7 +32,12 @@ pub fn settings(d: Defaults) -> Vec<Setting> {
         Setting::number("l2", 0.0, (0.0, 10.0), "λ of the penalty λ/2 |w|² that is added to the loss; not of biases"),
         Setting::number("clip", d.clip, (0.0, 1e6), "gradients' elements are clipped to +- this; 0 leaves them"),
         Setting::number("validation", 0.1, (0.0, 0.5), "part of the training rows held out to see when to stop; 0 for none"),
-        Setting::integer("validate_every", 0, (0, 1_000_000_000), "steps from one validation to the next; 0 is an epoch"),
+        Setting::integer(
+            "validate_every",
+            0,
+            (0, 1_000_000_000),
+            "steps from one validation to the next; 0 is an epoch, 10 at least",
+        ),
         Setting::integer("patience", 10, (1, 1_000_000), "validations without a better value after which training ends"),
         Setting::integer("plateau", 4, (1, 1_000_000), "validations without a better value after which lr falls by √10"),
     ]

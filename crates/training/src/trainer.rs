@@ -28,6 +28,10 @@ use crate::{report, wait};
 /// Steps whose losses have not been read yet.
 const IN_FLIGHT: usize = 2;
 
+/// Steps from one look at the held-out rows to the next at least, unless the person says otherwise: a few steps teach too little for
+/// patience to be lost over.
+const SHORTEST_EPOCH: u64 = 10;
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -154,7 +158,7 @@ impl<'a> Trainer<'a> {
         let watch = match (held_out, descent.validation(), model.density(), &plans.scoring) {
             (Some(held_out), Some(rules), Some(density), Some(plan)) => {
                 let scorer = Scorer::load(density, device, plan, loader)?;
-                let every = if rules.every == 0 { batches.steps_per_epoch() } else { rules.every };
+                let every = if rules.every == 0 { batches.steps_per_epoch().max(SHORTEST_EPOCH) } else { rules.every };
                 let record = from.and_then(|c| c.validation);
                 let lr_scales = record.iter().map(|r| (step, r.lr_scale(&rules))).collect();
                 Some(Watch { scorer, held_out, rules, every, record, lr_scales })
