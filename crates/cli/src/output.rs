@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use calotype_training::grouped;
+
 use crate::fault::WrongUse;
 
 /// Text to standard output, with a line end.
@@ -34,28 +36,72 @@ pub fn has_folder(flag: &str, path: Option<&Path>) -> Result<()> {
     }
 }
 
+/// That a file's name ends as what is written to it does; a device or a pipe has no ending.
+///
+/// # Errors
+/// It ends otherwise.
+pub fn ending(flag: &str, path: &Path, wanted: &str) -> Result<()> {
+    let ends = path.extension().is_some_and(|e| e.eq_ignore_ascii_case(wanted));
+    match ends || matches!(Target::of(path), Target::Special) {
+        true => Ok(()),
+        false => {
+            Err(WrongUse(format!("{flag} {}: what is written there is a .{wanted} file; name it so", path.display())).into())
+        }
+    }
+}
+
 /// Before any work: whether a file can be written.
 ///
 /// # Errors
 /// It cannot.
 pub fn writable(out: &Path) -> Result<()> {
-    let temporary = temporary(out);
+    let Target::File(out) = Target::of(out) else { return Ok(()) };
+    let temporary = temporary(&out);
     fs::File::create(&temporary).with_context(|| format!("{} cannot be written", out.display()))?;
     fs::remove_file(&temporary).with_context(|| temporary.display().to_string())
 }
 
-/// Writes a file in one go: `write` gets the path of another one beside it, which is renamed when it is whole.
+/// Where a path leads.
+enum Target {
+    /// To a file, which need not be there; links are followed.
+    File(PathBuf),
+    /// To a device or a pipe, which is written to as it is.
+    Special,
+}
+
+impl Target {
+    fn of(out: &Path) -> Target {
+        match fs::metadata(out) {
+            Ok(m) if !m.is_file() && !m.is_dir() => Target::Special,
+            Ok(_) => Target::File(out.canonicalize().unwrap_or_else(|_| out.to_owned())),
+            Err(_) => Target::File(out.to_owned()),
+        }
+    }
+}
+
+/// Writes a file in one go: `write` gets the path of another one beside it, which is renamed when it is whole. Where `out` is a link,
+/// what it leads to is replaced; a device or a pipe is written to directly.
 ///
 /// # Errors
 /// What `write` or the system says; nothing is left behind then.
 pub fn replace<E: Into<anyhow::Error>>(out: &Path, write: impl FnOnce(&Path) -> Result<(), E>) -> Result<()> {
-    let temporary = temporary(out);
-    let written = write(&temporary).map_err(Into::into).and_then(|()| Ok(fs::rename(&temporary, out)?));
+    let refused = |e: anyhow::Error| e.context(format!("{} cannot be written", out.display()));
+    let Target::File(file) = Target::of(out) else { return write(out).map_err(Into::into).map_err(refused) };
+    let temporary = temporary(&file);
+    let written = write(&temporary).map_err(Into::into).and_then(|()| Ok(fs::rename(&temporary, &file)?));
     written.map_err(|e| {
         // What is half there helps nobody; if it cannot be removed either, the error is told all the same.
         let _ = fs::remove_file(&temporary);
-        e.context(format!("{} cannot be written", out.display()))
+        refused(e)
     })
+}
+
+/// [`replace`] with text.
+///
+/// # Errors
+/// As there.
+pub fn replace_text(out: &Path, text: &str) -> Result<()> {
+    replace(out, |file| fs::write(file, text))
 }
 
 fn temporary(out: &Path) -> PathBuf {
@@ -67,6 +113,23 @@ fn temporary(out: &Path) -> PathBuf {
 /// A line to standard error, for the person. That nobody reads it is no reason to stop.
 pub fn note(text: &str) {
     let _ = writeln!(stderr(), "{text}");
+}
+
+/// A path as it is typed in a shell: quoted where it must be.
+pub fn typed(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+:,@%".contains(c) || (cfg!(windows) && c == '\\');
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text,
+        false if cfg!(windows) => format!("\"{text}\""),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
+}
+
+/// `1 row`, `12,345 rows`.
+pub fn counted(n: u64, what: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", grouped(n))
 }
 
 /// Bytes as a person reads them: `1.5 MB`, powers of ten.
@@ -85,6 +148,33 @@ pub fn bytes(n: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn links_stay_and_lead_to_what_was_written() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (file, link) = (dir.path().join("file"), dir.path().join("link"));
+        fs::write(&file, "before").expect("it is written");
+        std::os::unix::fs::symlink(&file, &link).expect("a link");
+        replace_text(&link, "after").expect("it is written");
+        assert!(fs::symlink_metadata(&link).expect("it is there").is_symlink());
+        assert_eq!(fs::read_to_string(&file).expect("it is there"), "after");
+        assert_eq!(fs::read_dir(dir.path()).expect("a folder").count(), 2, "nothing else is left");
+        // Not /dev/null itself: were it replaced, the machine would miss it.
+        let device = dir.path().join("null");
+        std::os::unix::fs::symlink("/dev/null", &device).expect("a link");
+        assert!(matches!(Target::of(&device), Target::Special));
+        assert!(matches!(Target::of(&dir.path().join("new")), Target::File(_)));
+    }
+
+    #[test]
+    fn paths_are_quoted_where_they_must_be() {
+        assert_eq!(typed(Path::new("runs/rün-001")), "runs/rün-001");
+        if cfg!(unix) {
+            assert_eq!(typed(Path::new("a b/it's")), r"'a b/it'\''s'");
+        }
+        assert_eq!([counted(1, "row"), counted(1_200, "row")], ["1 row", "1,200 rows"]);
+    }
 
     #[test]
     fn numbers_read_well() {

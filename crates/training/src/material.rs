@@ -97,6 +97,11 @@ impl Material {
         })
     }
 
+    /// Whether some rows of the data are never learned from.
+    pub fn has_test_rows(&self) -> bool {
+        self.dataset.has_splits()
+    }
+
     /// The configuration of a new run on this device.
     pub fn config(&self, device: DeviceConfig) -> RunConfig {
         RunConfig::new(self.model.as_ref(), &self.wanted, self.period.clone(), self.data.clone(), device)

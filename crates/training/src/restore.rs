@@ -45,7 +45,10 @@ impl Restored {
     /// What to tell the person of checkpoints that were passed over, a line each.
     pub fn remarks(&self) -> impl Iterator<Item = String> + '_ {
         let step = self.checkpoint.step;
-        self.damaged.iter().map(move |(path, why)| format!("{} is damaged ({why}); step {step} is used instead", path.display()))
+        self.damaged.iter().map(move |(path, why)| {
+            let what = if path.exists() { format!("damaged ({why})") } else { "gone".to_owned() };
+            format!("{} is {what}; step {step} is used instead", path.display())
+        })
     }
 }
 

@@ -50,6 +50,7 @@ impl ModelArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 pub struct TrainArgs {
     /// `calotype models` lists them
     #[arg(required_unless_present = "resume")]

@@ -24,6 +24,7 @@ pub const LADDER_EXAMPLES: &str = "Examples:
   calotype ladder runs/*-fashion-mnist-* --columns 10 --out ladder.png --table ladder.md";
 
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 pub struct SampleArgs {
     /// A run folder
     pub run: PathBuf,
@@ -93,7 +94,8 @@ pub struct ScoreArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
 
-    /// Writes index, log_likelihood_nats, bits_per_dim, bound for every row
+    /// Writes for every row: row (its number among these), index (among all rows of the data), log_likelihood_nats, bits_per_dim,
+    /// bound
     #[arg(long, value_name = "FILE.csv")]
     pub out: Option<PathBuf>,
 
@@ -101,8 +103,9 @@ pub struct ScoreArgs {
     #[arg(long, value_name = "P.npy")]
     pub pixels: Option<PathBuf>,
 
-    /// Prints the chain rule of one row as it runs: each value, its probability given those before, the running sum
-    #[arg(long, value_name = "INDEX")]
+    /// Prints the chain rule of one row as it runs, and nothing else: each value, its probability given those before, the running
+    /// sum. Rows are numbered from 0 among those that are scored
+    #[arg(long, value_name = "ROW", conflicts_with_all = ["count", "out", "pixels", "heatmaps", "against", "background"])]
     pub explain: Option<usize>,
 
     /// Writes for each row a picture of it beside how surprising each pixel is
@@ -121,9 +124,10 @@ pub struct ScoreArgs {
     #[arg(long, value_name = "RUN")]
     pub background: Option<PathBuf>,
 
-    /// An alarm is a row less likely than all but this part of the training rows
-    #[arg(long, value_name = "RATE", default_value = "0.05", value_parser = rate)]
-    pub false_alarms: f64,
+    /// With --against, or for a class that training left out: an alarm is a row less likely than all but this part of the training
+    /// rows [default: 0.05]
+    #[arg(long, value_name = "RATE", value_parser = rate, conflicts_with = "explain")]
+    pub false_alarms: Option<f64>,
 
     /// `last`, `best` or a step; the best where rows were held out, else the last
     #[arg(long, value_name = "WHICH")]

@@ -14,7 +14,6 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
-use calotype_training::write_atomically;
 use serde::{Deserialize, Serialize};
 
 use crate::args::BenchArgs;
@@ -23,7 +22,7 @@ use crate::device::{self, Opened};
 use crate::fault::WrongUse;
 use crate::machine::Machine;
 use crate::names::chosen;
-use crate::output::{has_folder, note, print};
+use crate::output::{has_folder, note, print, replace_text};
 use crate::status::Status;
 use cases::{Kernel, Scale, kernels};
 use compare::{AGAIN, Comparison};
@@ -58,10 +57,10 @@ pub fn run(args: &BenchArgs, threads: usize) -> Result<Ending> {
 
     if let Some(path) = &args.export {
         let text = serde_json::to_string_pretty(&report)?;
-        write_atomically(path, text.as_bytes()).with_context(|| format!("--export {}", path.display()))?;
+        replace_text(path, &text).context("--export")?;
     }
     if let Some(path) = &args.plot {
-        write_atomically(path, plot::svg(&report).as_bytes()).with_context(|| format!("--plot {}", path.display()))?;
+        replace_text(path, &plot::svg(&report)).context("--plot")?;
     }
     if let Some(comparison) = &comparison {
         print(&format!("\n{comparison}"))?;

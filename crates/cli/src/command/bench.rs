@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
 use calotype_training::bench::{Measured, measure};
-use calotype_training::{Loader, Material, planning_profile, plans, write_atomically};
+use calotype_training::{Loader, Material, planning_profile, plans};
 use serde::Serialize;
 
 use super::{Ending, wanted};
 use crate::args::{BenchArgs, BenchCommand, BenchTrainArgs};
 use crate::fault::WrongUse;
-use crate::output::{bytes, print};
+use crate::output::{bytes, print, replace_text};
 use crate::{bench, device};
 
 pub fn run(args: &BenchArgs, threads: usize) -> Result<Ending> {
@@ -47,7 +47,7 @@ fn train(args: &BenchTrainArgs, threads: usize) -> Result<Ending> {
         let (version, driver) = (env!("CARGO_PKG_VERSION"), profile.driver.as_str());
         let export = Export { version, model: &args.model, device: &profile.name, driver, settings, measured: &measured };
         let text = serde_json::to_string_pretty(&export)?;
-        write_atomically(path, text.as_bytes()).with_context(|| format!("--export {}", path.display()))?;
+        replace_text(path, &text).context("--export")?;
     }
     Ok(Ending::Done)
 }

@@ -9,7 +9,7 @@ use calotype_training::{Encoder, Examined, Labelled, SCORE_BATCH, Which, probe};
 use super::Ending;
 use crate::args::EncodeArgs;
 use crate::fault::WrongUse;
-use crate::output::{has_folder, note, print, replace};
+use crate::output::{ending, has_folder, note, print, replace};
 use crate::used::{Bench, Used};
 
 pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
@@ -22,6 +22,7 @@ pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
         return Err(WrongUse("nothing to do: give --out features.npy, --probe, or both".into()).into());
     }
     has_folder("--out", args.out.as_deref())?;
+    args.out.as_deref().map(|path| ending("--out", path, "npy")).transpose()?;
     let open = |split| {
         let which = Which { data: args.data.clone(), split, inner: args.inner.map(usize::from) };
         Examined::open(&used.config, used.model.as_ref(), &which)

@@ -12,7 +12,7 @@ use super::Ending;
 use super::sample::drawing::kept;
 use crate::args::LadderArgs;
 use crate::fault::WrongUse;
-use crate::output::{has_folder, note, print, replace, writable};
+use crate::output::{has_folder, note, print, replace, replace_text, writable};
 use crate::used::Used;
 
 /// Pixels on the screen that the picture is wide, about.
@@ -65,7 +65,7 @@ pub fn run(args: &LadderArgs, threads: usize) -> Result<Ending> {
     let rows = table(&rungs, h * w * c);
     if let Some(path) = &args.table {
         let text = markdown(&title, &rows);
-        replace(path, |file| std::fs::write(file, text))?;
+        replace_text(path, &text)?;
     }
     print(&format!("{}\n{}", plain(&title, &rows), args.out.display()))?;
     Ok(Ending::Done)

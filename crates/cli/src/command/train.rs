@@ -15,7 +15,7 @@ use super::{Ending, settings, wanted};
 use crate::args::{PresetArg, TrainArgs};
 use crate::device::{self, Opened};
 use crate::fault::WrongUse;
-use crate::output::{bytes, note, print};
+use crate::output::{bytes, counted, note, print, typed};
 
 pub fn run(args: &TrainArgs, threads: usize) -> Result<Ending> {
     let mut ready = match &args.resume {
@@ -144,6 +144,20 @@ fn agree(args: &TrainArgs, run: &Path, config: &RunConfig) -> Result<()> {
     Ok(())
 }
 
+/// What the held-out rows cost at last and at best, where there are any.
+fn held_out(lines: &[metrics::Line]) -> Option<String> {
+    let value = |l: &metrics::Line| {
+        let (_, nats) = l.losses.iter().find(|(name, _)| name == metrics::VALIDATION)?;
+        Some((l.step, (*nats)?))
+    };
+    let values: Vec<(u64, f32)> = lines.iter().filter_map(value).collect();
+    let &(last, nats) = values.last()?;
+    let &(best, least) = values.iter().min_by(|a, b| a.1.total_cmp(&b.1))?;
+    let rest =
+        if best == last { ", the best".to_owned() } else { format!("; {least:.3} at step {}, the best, is used", grouped(best)) };
+    Some(format!("held-out rows: {nats:.3} nats at step {}{rest}", grouped(last)))
+}
+
 impl Ready {
     fn train(&mut self, interrupt: &Interrupt, threads: usize) -> Result<Outcome, TrainingError> {
         self.announce();
@@ -164,12 +178,19 @@ impl Ready {
 
     fn announce(&self) {
         let c = &self.config;
-        let rows = grouped(c.data.n_train as u64);
+        let rows = counted(c.data.n_train as u64, "row");
         let amount = match &self.plans.training {
-            Some(_) => format!("{} steps of {} rows at most, {rows} rows", grouped(c.steps), c.batch),
-            None => format!("{rows} rows to count"),
+            Some(_) => format!("{} of {} at most, {rows}", counted(c.steps, "step"), counted(c.batch as u64, "row")),
+            None => format!("{rows} to count"),
         };
-        note(&format!("{} ({}) on {}: {amount}", c.model, c.preset, c.data.name));
+        let sees = c.data.preparation.encoding;
+        note(&format!(
+            "{} ({}) on {}, which it sees as {:?}, {sees}: {amount}",
+            c.model,
+            c.preset,
+            c.data.name,
+            self.material.model.shape()
+        ));
         let total = self.plans.total_bytes;
         match &self.plans.training {
             Some(plan) => note(&format!(
@@ -185,28 +206,43 @@ impl Ready {
     }
 
     fn tell(&self, trained: Result<Outcome, TrainingError>) -> Result<Ending> {
-        let run = self.folder.path().display();
+        let run = typed(self.folder.path());
         let go_on = format!("calotype train --resume {run}");
         match trained {
             Ok(Outcome { ending: ending @ (How::Finished | How::Converged), step, .. }) => {
                 if ending == How::Converged {
-                    note("held-out rows no longer improve: training has ended (--set patience=… waits longer)");
+                    note(
+                        "held-out rows no longer improve: training has ended (a new run with a larger --set patience=… waits longer)",
+                    );
                 }
-                let wall_s = metrics::read(&self.folder.metrics())?.last().map_or(0.0, |l| l.wall_s);
+                let lines = metrics::read(&self.folder.metrics())?;
+                let wall_s = lines.last().map_or(0.0, |l| l.wall_s);
+                held_out(&lines).iter().for_each(|text| note(text));
                 note(&format!(
-                    "done: {} steps in {}; look at {}",
-                    grouped(step),
+                    "done: {} in {}; look at {}",
+                    counted(step, "step"),
                     duration(wall_s),
                     self.folder.report().display()
                 ));
                 note(&format!("rows made by it: calotype sample {run}"));
                 if self.material.model.density().is_some() {
-                    note(&format!("log-likelihoods of test rows: calotype score {run}; is it a density: calotype verify {run}"));
+                    let of = match self.material.has_test_rows() {
+                        true => "of test rows",
+                        false => {
+                            "of rows that it has seen, for want of test rows (--set test_every=5 would keep a fifth for a test)"
+                        }
+                    };
+                    note(&format!("log-likelihoods {of}: calotype score {run}"));
+                    note(&format!("is it a density: calotype verify {run}"));
                 }
                 let info = self.material.model.info();
                 let differ = (info.settings)(Preset::Small) != (info.settings)(Preset::Paper);
                 if self.config.preset == "small" && differ {
-                    note(&format!("the paper's size: calotype train {} --preset paper (for a GPU)", self.config.model));
+                    let data = typed(Path::new(&self.config.data.name));
+                    note(&format!(
+                        "the paper's size: calotype train {} --data {data} --preset paper (for a GPU)",
+                        self.config.model
+                    ));
                 }
                 Ok(Ending::Done)
             }

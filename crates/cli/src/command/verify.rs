@@ -1,19 +1,19 @@
 //! `calotype verify`: whether a trained density is what it claims to be, on the user's own checkpoint and device.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
 use calotype_data::picture;
 use calotype_graph::{HostTensor, StateSpec};
 use calotype_training::verify::{ContextMap, Finding, Subject, Told, context_map, verify};
-use calotype_training::{TrainingError, duration, write_atomically};
+use calotype_training::{TrainingError, duration};
 use serde::Serialize;
 
 use super::Ending;
 use crate::args::VerifyArgs;
 use crate::machine::Machine;
-use crate::output::{has_folder, note, print, replace, writable};
+use crate::output::{ending, has_folder, note, print, replace, replace_text, writable};
 use crate::status::Status;
 use crate::used::{Bench, Used};
 
@@ -21,10 +21,8 @@ pub fn run(args: &VerifyArgs, threads: usize) -> Result<Ending> {
     let used = Used::open(&args.run, args.checkpoint.unwrap_or_default())?;
     let map = context_map(used.density()?, used.config.data.n_train);
     has_folder("--export", args.export.as_deref())?;
-    let picture = args.context.clone().unwrap_or_else(|| used.folder.path().join("context.png"));
-    if map.is_some() {
-        writable(&picture)?;
-    }
+    args.export.as_deref().map(|path| ending("--export", path, "json")).transpose()?;
+    let picture = map.is_some().then(|| place_for_the_map(args, &used)).transpose()?.flatten();
 
     let started = Instant::now();
     let mut bench = used.on(args.device.as_deref(), threads)?;
@@ -42,12 +40,29 @@ pub fn run(args: &VerifyArgs, threads: usize) -> Result<Ending> {
     if let Some(path) = &args.export {
         export(path, &bench, &machine, &findings)?;
     }
-    if let Some(map) = &map {
-        show(map, &picture)?;
+    if let (Some(map), Some(picture)) = (&map, &picture) {
+        show(map, picture)?;
     }
     match n_failed {
         0 => Ok(Ending::Done),
         n => Err(anyhow!("verify: {n} of {} claims failed", findings.len())),
+    }
+}
+
+/// Where the context map goes; none where nobody asked for a place and the run folder cannot be written to.
+fn place_for_the_map(args: &VerifyArgs, used: &Used) -> Result<Option<PathBuf>> {
+    if let Some(path) = &args.context {
+        ending("--context", path, "png")?;
+        writable(path)?;
+        return Ok(Some(path.clone()));
+    }
+    let path = used.folder.path().join("context.png");
+    match writable(&path) {
+        Ok(()) => Ok(Some(path)),
+        Err(e) => {
+            note(&format!("no context map is drawn: {e:#}; --context FILE.png says where else it can go"));
+            Ok(None)
+        }
     }
 }
 
@@ -118,5 +133,5 @@ fn export(path: &Path, bench: &Bench, machine: &Machine, claims: &[Finding]) -> 
     let (model, step) = (bench.used.model.info().name, bench.used.restored.checkpoint.step);
     let passed = claims.iter().all(|f| f.passed);
     let text = serde_json::to_string_pretty(&Export { machine, model, step, passed, claims })?;
-    write_atomically(path, text.as_bytes()).with_context(|| format!("--export {}", path.display()))
+    replace_text(path, &text).context("--export")
 }

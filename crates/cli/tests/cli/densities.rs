@@ -51,16 +51,17 @@ fn every_model_scores_draws_and_completes() {
         assert_eq!(pixels.shape, [5, 8, 8, 1], "{model}");
         let csv = fs::read_to_string(&csv).expect("a table");
         let lines: Vec<Vec<&str>> = csv.lines().map(|l| l.split(',').collect()).collect();
-        assert_eq!(lines[0], ["index", "log_likelihood_nats", "bits_per_dim", "bound"], "{model}");
+        assert_eq!(lines[0], ["row", "index", "log_likelihood_nats", "bits_per_dim", "bound"], "{model}");
+        assert_eq!([lines[1][0], lines[1][1], lines[5][0]], ["0", "4", "4"], "{model}: every fifth of the digits is a test row");
         for (line, row) in lines[1..].iter().zip(pixels.data.chunks_exact(64)) {
-            let log_p: f64 = line[1].parse().expect("a number");
+            let log_p: f64 = line[2].parse().expect("a number");
             let sum: f64 = row.iter().map(|&v| f64::from(v)).sum();
-            assert!((log_p - sum).abs() < 1e-3 && log_p < 0.0 && line[3] == "exact", "{model}: {line:?}, {sum}");
+            assert!((log_p - sum).abs() < 1e-3 && log_p < 0.0 && line[4] == "exact", "{model}: {line:?}, {sum}");
         }
 
         let explained = place.run(&[&["score", run, "--explain", "0"][..], &CPU].concat()).ok().stdout;
         let sums = running_sum(&explained);
-        let first: f64 = lines[1][1].parse().expect("a number");
+        let first: f64 = lines[1][2].parse().expect("a number");
         assert_eq!(sums.len(), 64, "{model}: {explained}");
         assert!((sums[63] - first).abs() < 1e-3, "{model}: {} and {first}", sums[63]);
 
@@ -225,7 +226,7 @@ fn wrong_use_is_refused_with_what_would_be_right() {
     let (gan, run, other) = (text(&gan), text(&run), text(&other));
     let three = place.path("three.npy");
     calotype_data::write_npy(&three, &[1, 8, 8, 1], &[3.0; 64]).expect("it is written");
-    let cases: [(&[&str], &[&str]); 16] = [
+    let cases: [(&[&str], &[&str]); 20] = [
         (&["train", "markov", "--data", "digits", "--steps", "5"], &["markov counts every row once", "no `steps`"]),
         (&["bench", "train", "markov"], &["markov counts its rows"]),
         (&["score", gan], &["dcgan has no density", "generation"]),
@@ -234,6 +235,10 @@ fn wrong_use_is_refused_with_what_would_be_right() {
         (&["score", run, "--background", other], &["Levels(17)", "Levels(2)"]),
         (&["score", run, "--background", gan], &["dcgan has no density"]),
         (&["score", run, "--false-alarms", "1"], &["from 0 to below 1"]),
+        (&["score", run, "--false-alarms", "0.1"], &["--against DATA"]),
+        (&["score", run, "--explain", "1", "--out", "x.csv"], &["--explain", "--out"]),
+        (&["score", run, "--out", "x.npy"], &[".csv file"]),
+        (&["encode", gan, "--out", "x.csv"], &[".npy file"]),
         (&["sample", run, "--interpolate"], &["no latents", "--complete"]),
         (&["sample", run, "--complete", "test:x"], &["test:12"]),
         (&["sample", run, "--complete", "test:9999"], &["no row 9999"]),

@@ -10,6 +10,9 @@ use super::Sets;
 use crate::args::ScoreArgs;
 use crate::used::Used;
 
+/// Part of the training rows that is an alarm unless the person says otherwise.
+const FALSE_ALARMS: f64 = 0.05;
+
 /// Which of the scored rows are of the class that the run was never shown.
 pub(super) struct Novel {
     class: u32,
@@ -25,13 +28,14 @@ pub(super) fn novel(used: &Used, examined: &Examined, rows: &Evaluation) -> Opti
 
 pub(super) fn text(text: &mut String, args: &ScoreArgs, sets: &Sets, novel: Option<&Novel>, against: Option<&Examined>) {
     let Some(training) = &sets.training else { return };
-    let limit = threshold(&training.surprise(), args.false_alarms);
+    let false_alarms = args.false_alarms.unwrap_or(FALSE_ALARMS);
+    let limit = threshold(&training.surprise(), false_alarms);
     let percent = |rate: f64| format!("{:.1} %", 100.0 * rate);
     let what = if sets.scored.background.is_some() { "-log p + log p of the background" } else { "-log p" };
     let _ = writeln!(text, "\nanomalies by {what}");
     let alarms = |scores: &[f64]| limit.map_or_else(String::new, |t| format!("{} alarms", percent(rate_above(scores, t))));
     if let Some(t) = limit {
-        let _ = writeln!(text, "threshold   {t:.3} nats: {} of the training rows lie above", percent(args.false_alarms));
+        let _ = writeln!(text, "threshold   {t:.3} nats: {} of the training rows lie above", percent(false_alarms));
     }
     if let Some(Novel { class, of_row }) = novel {
         let part = |wanted: bool| -> Vec<f64> {

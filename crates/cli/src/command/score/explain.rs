@@ -19,6 +19,9 @@ pub fn text(model: &dyn Density, index: usize, x: &[f32], log_p: &[f32]) -> Stri
     };
     let density = model.values() == Values::Standardised;
     let head = if density { "density" } else { "p" };
+    if density {
+        text += "Values are standardised, and densities are those of standardised values.\n\n";
+    }
     let _ = writeln!(text, "{:>6}  {of:<27} {:>8} {head:>12} {:>10} {:>12}", "step", "value", "log p", "sum");
     let mut sum = 0.0;
     for (step, &d) in model.order().iter().enumerate() {

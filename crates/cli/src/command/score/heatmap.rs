@@ -41,11 +41,11 @@ impl Heatmaps {
         Ok(Heatmaps { folder: folder.to_owned(), shape: [h, w, c], values: model.values() })
     }
 
-    /// Writes `row-NNNNN.png`: x and log p, both [H, W, C].
+    /// Writes `row-NNNNN.png`, by the row's number among those that are scored: x and log p, both [H, W, C].
     ///
     /// # Errors
     /// What the system says.
-    pub fn write(&self, row: u32, x: &[f32], log_p: &[f32]) -> Result<()> {
+    pub fn write(&self, row: usize, x: &[f32], log_p: &[f32]) -> Result<()> {
         let [h, w, c] = self.shape;
         let image = brightness(self.values, x);
         let grey = |p: &[f32]| if c == 3 { [p[0], p[1], p[2]] } else { [p[0]; 3] };

@@ -14,7 +14,7 @@ use calotype_training::{Examined, Scorer, TrainingError, Which, nats};
 use super::Ending;
 use crate::args::ScoreArgs;
 use crate::fault::WrongUse;
-use crate::output::{has_folder, note, print, replace};
+use crate::output::{counted, ending, has_folder, note, print, replace, replace_text};
 use crate::used::{Bench, Used};
 
 /// What was found for every row of a set.
@@ -42,6 +42,8 @@ pub fn run(args: &ScoreArgs, threads: usize) -> Result<Ending> {
     for (flag, path) in [("--out", &args.out), ("--pixels", &args.pixels)] {
         has_folder(flag, path.as_deref())?;
     }
+    args.out.as_deref().map(|path| ending("--out", path, "csv")).transpose()?;
+    args.pixels.as_deref().map(|path| ending("--pixels", path, "npy")).transpose()?;
     let inner = args.inner.map(usize::from);
     let which = Which { data: args.data.clone(), split: args.split, inner: inner.filter(|_| args.data.is_some()) };
     if inner.is_some() && args.data.is_none() && args.against.is_none() {
@@ -60,6 +62,11 @@ pub fn run(args: &ScoreArgs, threads: usize) -> Result<Ending> {
         let log_p = scorer.log_p(bench.opened.device(), &row)?;
         print(&explain::text(bench.used.density()?, index, &row, &log_p))?;
         return Ok(Ending::Done);
+    }
+    let novel = anomaly::novel(&used, &examined, &rows);
+    if args.false_alarms.is_some() && args.against.is_none() && novel.is_none() {
+        let message = "--false-alarms needs rows that should not fit: --against DATA, or a run that was trained without a class";
+        return Err(WrongUse(message.into()).into());
     }
     let background = args.background.as_deref().map(|run| background(run, &used)).transpose()?;
     let against = args.against.clone().map(|data| Which { data: Some(data), split: None, inner });
@@ -80,7 +87,6 @@ pub fn run(args: &ScoreArgs, threads: usize) -> Result<Ending> {
     }
     // What counts as surprising is learned from the rows that the model was trained on.
     let other = against.as_ref().map(|e| &e.rows);
-    let novel = anomaly::novel(&bench.used, &examined, &rows);
     let training = match other.is_some() || novel.is_some() {
         true => Some(training_rows(&bench.used)?),
         false => None,
@@ -100,7 +106,7 @@ pub fn run(args: &ScoreArgs, threads: usize) -> Result<Ending> {
     }
     if let Some(path) = &args.out {
         let csv = csv(rows.rows(), &sets.scored, bench.used.model.shape().iter().product());
-        replace(path, |file| std::fs::write(file, csv))?;
+        replace_text(path, &csv)?;
     }
     let mut text = summary::text(&bench.used, &examined, &sets.scored, seconds);
     anomaly::text(&mut text, args, &sets, novel.as_ref(), against.as_ref());
@@ -140,7 +146,7 @@ fn score(bench: &mut Bench, rows: &Evaluation, keep: Option<&mut Keep>) -> Resul
                 pixels.extend_from_slice(log_p);
             }
             if let Some(heatmaps) = &keep.heatmaps {
-                heatmaps.write(rows.rows()[keep.n], x, log_p)?;
+                heatmaps.write(keep.n, x, log_p)?;
             }
             keep.n += 1;
         }
@@ -181,14 +187,14 @@ fn training_rows(used: &Used) -> Result<Evaluation> {
 fn csv(rows: &[u32], scores: &Scores, n_values: usize) -> String {
     let per_bit = std::f64::consts::LN_2 * n_values as f64;
     let more = if scores.background.is_some() { ",background_log_likelihood_nats,ratio_nats" } else { "" };
-    let mut text = format!("index,log_likelihood_nats,bits_per_dim,bound{more}\n");
-    for (n, (row, nats)) in rows.iter().zip(&scores.nats).enumerate() {
-        let _ = write!(text, "{row},{:.6},{:.6},exact", -nats, nats / per_bit);
+    let mut text = format!("row,index,log_likelihood_nats,bits_per_dim,bound{more}\n");
+    for (n, (index, nats)) in rows.iter().zip(&scores.nats).enumerate() {
+        let _ = write!(text, "{n},{index},{:.6},{:.6},exact", -nats, nats / per_bit);
         if let Some(b) = &scores.background {
             let _ = write!(text, ",{:.6},{:.6}", -b[n], b[n] - nats);
         }
         text.push('\n');
     }
-    note(&format!("{} rows scored", rows.len()));
+    note(&format!("{} scored", counted(rows.len() as u64, "row")));
     text
 }

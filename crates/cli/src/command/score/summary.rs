@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
-use calotype_training::{Examined, grouped, mean_and_error};
+use calotype_data::Split;
+use calotype_training::{Examined, mean_and_error};
 
 use super::Scores;
+use crate::output::counted;
 use crate::used::Used;
 
 const BINS: usize = 12;
@@ -25,12 +27,28 @@ pub fn text(used: &Used, examined: &Examined, scores: &Scores, seconds: f64) -> 
         examined.split,
         used.restored.path.display()
     );
-    let _ = writeln!(
-        text,
-        "\n-log p      {mean:.3} +- {error:.3} nats a row (mean and its standard error over {} rows), exact",
-        grouped(n as u64)
-    );
-    let _ = writeln!(text, "            {:.4} +- {:.4} bits a dimension, of {n_values}", mean / per_bit, error / per_bit);
+    if examined.dataset.content_hash() == used.config.data.sha256 && examined.split != Split::Test {
+        let _ = writeln!(text, "rows that it was trained on are among these");
+    }
+    let one = format!("\n-log p      {mean:.3} nats, exact");
+    let _ = match n {
+        1 => writeln!(text, "{one}"),
+        n => writeln!(
+            text,
+            "\n-log p      {mean:.3} +- {error:.3} nats a row (mean and its standard error over {}), exact",
+            counted(n as u64, "row")
+        ),
+    };
+    let bits_error = if n == 1 { String::new() } else { format!(" +- {:.4}", error / per_bit) };
+    let _ = writeln!(text, "            {:.4}{bits_error} bits a dimension, of {n_values}", mean / per_bit);
+    if let Some(standard) = &used.config.data.standard {
+        let units: f64 = standard.deviation.iter().map(|&d| f64::from(d).ln()).sum();
+        let _ = writeln!(
+            text,
+            "            of standardised columns; in the data's own units it is {:.3} nats ({units:+.3}, Σ ln of the deviations)",
+            mean + units
+        );
+    }
     if let Some(background) = &scores.background {
         let (b, b_error) = mean_and_error(background);
         let (ratio, ratio_error) = mean_and_error(&scores.surprise());
