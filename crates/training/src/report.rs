@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 
+use calotype_models::Learning;
 use plotters::prelude::*;
 
 use crate::config::RunConfig;
@@ -28,9 +29,12 @@ pub(crate) fn write(folder: &RunFolder, config: &RunConfig) -> Result<()> {
     let _ = write!(page, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title>", escape(&title));
     page.push_str(STYLE);
     let _ = write!(page, "</head><body><h1>{}</h1>", escape(&title));
-    numbers(&mut page, config, &lines);
-    page.push_str("<h2>Losses</h2>");
-    page.push_str(&curves(&lines)?);
+    let counted = matches!(config.model()?.learning(), Learning::Counting(_));
+    numbers(&mut page, config, &lines, counted);
+    if !counted {
+        page.push_str("<h2>Losses</h2>");
+        page.push_str(&curves(&lines)?);
+    }
     grids(&mut page, folder)?;
     page.push_str("</body></html>\n");
     write_atomically(&folder.report(), page.as_bytes())
@@ -41,16 +45,20 @@ table{border-collapse:collapse}td{padding:.1em 1em .1em 0;vertical-align:top}td:
 svg{max-width:100%;height:auto}figure{display:inline-block;margin:.5em 1em .5em 0}figure img{image-rendering:pixelated;max-width:100%}\
 figcaption{color:#666}</style>";
 
-fn numbers(page: &mut String, config: &RunConfig, lines: &[Line]) {
+/// What the run is and what came of it; one that only counted has neither batches nor steps.
+fn numbers(page: &mut String, config: &RunConfig, lines: &[Line], counted: bool) {
     let mut rows = vec![
         ("model".to_owned(), format!("{} (preset {})", config.model, config.preset)),
         ("data".to_owned(), format!("{}, {} rows, SHA-256 {}", config.data.name, config.data.n_train, config.data.sha256)),
         ("device".to_owned(), format!("{} ({})", config.device.name, config.device.driver)),
-        ("batch, seed".to_owned(), format!("{}, {}", config.batch, config.seed)),
+        match counted {
+            true => ("seed".to_owned(), config.seed.to_string()),
+            false => ("batch, seed".to_owned(), format!("{}, {}", config.batch, config.seed)),
+        },
     ];
     let settings = config.settings.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", ");
     rows.push(("settings".to_owned(), settings));
-    if let Some(last) = lines.last() {
+    if let Some(last) = lines.last().filter(|_| !counted) {
         let speed = last.step as f64 / last.wall_s.max(1e-9);
         rows.push(("steps".to_owned(), format!("{} of {}", last.step, config.steps)));
         rows.push(("time".to_owned(), format!("{}, {speed:.1} steps/s", duration(last.wall_s))));

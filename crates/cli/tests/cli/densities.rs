@@ -42,6 +42,9 @@ fn every_model_scores_draws_and_completes() {
     let place = Place::new();
     for (model, small) in MODELS {
         let run = train(&place, model, small);
+        let report = fs::read_to_string(run.join("report.html")).expect("a report");
+        let counted = ["independent", "markov", "context"].contains(&model);
+        assert_eq!(report.contains("Losses"), !counted, "{model}: what counts has no curve");
         let run = text(&run);
         let (csv, npy) = (place.path("scores.csv"), place.path("pixels.npy"));
         let args = [&["score", run, "--count", "5", "--out", text(&csv), "--pixels", text(&npy)][..], &CPU].concat();
