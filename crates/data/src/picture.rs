@@ -1,12 +1,13 @@
 //! Pictures out: tiles of images as one PNG, frames as a GIF; and single pictures in.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
 pub use image::RgbImage;
 use image::codecs::gif::{GifEncoder, Repeat};
-use image::{Delay, Frame, ImageFormat, Rgb};
+use image::codecs::png::PngEncoder;
+use image::{Delay, Frame, Rgb};
 
 use crate::error::{DataError, Result};
 use crate::format::{decode_image, read_picture_bytes};
@@ -77,7 +78,10 @@ fn colour(pixel: &[f32]) -> Rgb<u8> {
 
 /// Writes a picture as PNG, whatever the file's name. Errors: what the system says.
 pub fn write_png(path: &Path, picture: &RgbImage) -> Result<()> {
-    picture.save_with_format(path, ImageFormat::Png).map_err(|e| written(path, e))
+    // `save_with_format` does not see what its last flush says: on a full disk it leaves an empty file and no error.
+    let mut bytes = Vec::new();
+    picture.write_with_encoder(PngEncoder::new(&mut bytes)).map_err(|e| written(path, e))?;
+    fs::write(path, bytes).map_err(|e| DataError::io(path, e))
 }
 
 /// Writes frames of equal size as an endless GIF, `frame_ms` milliseconds each. Errors: no frames; unequal sizes; what the system says.

@@ -141,3 +141,14 @@ fn small_images_are_shown_larger() {
     assert_eq!(picture::sheet(&images, [2, 1, 2, 1], Some(2), 13).expect("a sheet"), small);
     assert!(picture::sheet(&images, [3, 1, 2, 1], None, 100).is_err());
 }
+
+/// On a disk that is full, nothing is written and it is said.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_an_error() {
+    let (full, picture) = (std::path::Path::new("/dev/full"), RgbImage::new(8, 8));
+    let said = |written: Result<(), DataError>| assert!(matches!(written, Err(DataError::Io { .. })), "{written:?}");
+    said(picture::write_png(full, &picture));
+    said(picture::write_gif(full, std::slice::from_ref(&picture), 100));
+    said(write_npy(full, &[3], &[0.0; 3]));
+}
