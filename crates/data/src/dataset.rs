@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{DataError, Result};
+use crate::spec::DEFAULT_MAX_BYTES;
 
 /// The values of all rows, row-major. Cloning shares them.
 #[derive(Clone, Debug)]
@@ -98,6 +99,7 @@ pub struct Dataset {
     test: Option<Vec<bool>>,
     /// Rows of equal group are kept on one side of a hold-out; none where each row is its own.
     groups: Option<Vec<u32>>,
+    max_bytes: u64,
     hash: OnceLock<String>,
 }
 
@@ -133,6 +135,7 @@ impl Dataset {
             captions: None,
             test: None,
             groups: None,
+            max_bytes: DEFAULT_MAX_BYTES,
             hash: OnceLock::new(),
         })
     }
@@ -178,6 +181,16 @@ impl Dataset {
         self.check_length(groups.len(), &self.name)?;
         self.groups = Some(groups);
         Ok(self)
+    }
+
+    /// Sets what its rows may take when they are prepared; without it, as much as [`Options`](crate::Options) has by default.
+    pub fn with_max_bytes(self, max_bytes: u64) -> Self {
+        Dataset { max_bytes, ..self }
+    }
+
+    /// What its rows may take when they are prepared.
+    pub(crate) fn max_bytes(&self) -> u64 {
+        self.max_bytes
     }
 
     /// The name it was opened by; for a path, the last part of it.

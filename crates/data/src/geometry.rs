@@ -8,8 +8,6 @@ use crate::dataset::{Dataset, Values};
 use crate::error::{DataError, Result};
 use crate::resample::{Resampler, middle_square};
 
-/// Prepared data never take more than this.
-const MOST_BYTES: u64 = 32 << 30;
 const MOST_SIDE: usize = 4096;
 
 /// What images become: [size, size, channels], the picture itself `inner` pixels wide in a black border.
@@ -40,6 +38,7 @@ pub(crate) fn arrange(
     if (to.outer, to.inner, to.channels) == ([from[0], from[1]], to.outer, from[2]) {
         return Ok(unchanged());
     }
+    check_bytes(dataset, to)?;
     let shape = vec![to.outer[0], to.outer[1], to.channels];
     let resized = to.inner != [from[0], from[1]];
     let values = match dataset.values() {
@@ -99,15 +98,19 @@ fn target(
             return Err(refusal(dataset, &format!("images of {to} channels"), &reason, "use its own number, or 1 <-> 3"));
         }
     };
-    let bytes_per_value = if dataset.levels().is_some() { 1 } else { 4 };
-    let row_bytes = (outer[0] * outer[1]) as u64 * channels as u64 * bytes_per_value;
-    let claimed_bytes = row_bytes.saturating_mul(dataset.n_rows() as u64);
-    if claimed_bytes > MOST_BYTES {
-        let what = format!("{} prepared images of {}x{}x{channels}", dataset.n_rows(), outer[0], outer[1]);
-        let origin = dataset.name().to_owned();
-        return Err(DataError::TooLarge { origin, what, claimed_bytes, limit_bytes: MOST_BYTES });
-    }
     Ok(Target { inner, outer, channels })
+}
+
+/// Before any memory is taken: that all rows fit in what the data set may take.
+fn check_bytes(dataset: &Dataset, to: Target) -> Result<()> {
+    let (n_rows, [h, w], limit_bytes) = (dataset.n_rows(), to.outer, dataset.max_bytes());
+    let bytes_per_value = if dataset.levels().is_some() { 1 } else { 4 };
+    let claimed_bytes = [n_rows, h, w, to.channels].iter().fold(bytes_per_value, |all: u64, &n| all.saturating_mul(n as u64));
+    if claimed_bytes <= limit_bytes {
+        return Ok(());
+    }
+    let what = format!("{n_rows} prepared images of {h}x{w}x{}", to.channels);
+    Err(DataError::TooLarge { origin: dataset.name().to_owned(), what, claimed_bytes, limit_bytes })
 }
 
 /// All rows, in parallel, worked on as f32: `load` reads a value, `store` rounds and clamps it.

@@ -160,7 +160,7 @@ impl Prepared {
     /// Prepares all rows of all splits; memory is shared with the data set where size and channels stay.
     ///
     /// Errors: images asked for of vectors; a change of channels other than 1 <-> 3; an encoding of 0..1 for continuous values
-    /// outside it; levels other than 2 to 256; more memory than 32 GiB.
+    /// outside it; levels other than 2 to 256; more memory than the data's `max_bytes`.
     pub fn new(dataset: &Dataset, preparation: &Preparation) -> Result<Self> {
         let mut prepared = Self::without_standard(dataset, preparation)?;
         if preparation.encoding == Encoding::Standard {

@@ -8,6 +8,9 @@ use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
 use crate::{bundled, emoji, fetch, format, shapes, toy};
 
+/// What a data set may take, as it is read and as it is prepared, where nothing else is said.
+pub(crate) const DEFAULT_MAX_BYTES: u64 = 8 << 30;
+
 /// How to read or make data. Each option says which data it is for; other data ignore it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -24,7 +27,7 @@ pub struct Options {
     pub levels: Option<u32>,
     /// Paths: rows with index % test_every == test_every - 1 are the test split; none leaves the format's own split.
     pub test_every: Option<u32>,
-    /// No data set takes more memory than this, whatever its files claim.
+    /// No data set takes more memory than this, whatever its files claim; nor do its rows when they are prepared.
     pub max_bytes: u64,
     /// Where fetched data lie; none means CALOTYPE_DATA, else the platform's cache folder.
     pub cache: Option<PathBuf>,
@@ -32,7 +35,16 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { size: None, tones: false, rows: None, seed: 0, levels: None, test_every: None, max_bytes: 8 << 30, cache: None }
+        Options {
+            size: None,
+            tones: false,
+            rows: None,
+            seed: 0,
+            levels: None,
+            test_every: None,
+            max_bytes: DEFAULT_MAX_BYTES,
+            cache: None,
+        }
     }
 }
 
@@ -131,10 +143,11 @@ impl DatasetSpec {
 
     /// Reads or makes the data.
     pub fn open(&self, options: &Options) -> Result<Dataset> {
-        match self {
-            DatasetSpec::Named(entry) => (entry.open)(options),
-            DatasetSpec::Path(path) => format::open_path(path, options),
-        }
+        let dataset = match self {
+            DatasetSpec::Named(entry) => (entry.open)(options)?,
+            DatasetSpec::Path(path) => format::open_path(path, options)?,
+        };
+        Ok(dataset.with_max_bytes(options.max_bytes))
     }
 }
 

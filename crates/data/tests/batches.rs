@@ -144,6 +144,23 @@ fn preparations_that_make_no_sense_are_errors_with_a_remedy() {
     assert!(matches!(error(&many, vast), DataError::TooLarge { .. }));
 }
 
+#[test]
+fn prepared_images_are_held_against_the_limit_before_memory_is_taken() {
+    let digits = open("digits", &Options::default()).unwrap();
+    let of_size = |size| Preparation { size: Some(size), ..Preparation::default() };
+    let message = Prepared::new(&digits, &of_size(4096)).unwrap_err().to_string();
+    for part in ["1797 prepared images of 4096x4096x1", "30148657152 bytes", "the limit is 8589934592", "smaller `--set size`"] {
+        assert!(message.contains(part), "`{part}` is not in: {message}");
+    }
+    // The limit is that of the data's own options, and what it just holds is prepared; a value of f32 takes four bytes.
+    let tight = |max_bytes| open("digits", &Options { max_bytes, ..Options::default() }).unwrap();
+    assert!(Prepared::new(&tight(1797 * 256), &of_size(16)).is_ok());
+    assert!(matches!(Prepared::new(&tight(1797 * 256 - 1), &of_size(16)), Err(DataError::TooLarge { .. })));
+    let grey = || floats(&[2, 2, 1], vec![0.5; 8]);
+    assert!(Prepared::new(&grey().with_max_bytes(128), &of_size(4)).is_ok());
+    assert!(matches!(Prepared::new(&grey().with_max_bytes(127), &of_size(4)), Err(DataError::TooLarge { .. })));
+}
+
 // ---- geometry
 
 #[test]
