@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// An error about data. Sources are named by path, or by the data set's name when it is bundled or made. Rows and columns count
-/// from 0; a column of an image is its place in [H, W, C].
+/// from 0, and a column of an image is its place in [H, W, C]; lines of a text and columns of a table count from 1.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
@@ -42,6 +42,17 @@ pub enum DataError {
 
     #[error("{origin}: row {row} has {found} values, the rows before have {expected}")]
     RowLength { origin: String, row: usize, expected: usize, found: usize },
+
+    #[error("{origin}: not UTF-8 text (line {line}); save it as UTF-8")]
+    NotText { origin: String, line: usize },
+
+    #[error(
+        "{origin}: line {line}, {column}: expected {expected}, found {found}; mend the value, or remove its line or its column"
+    )]
+    Cell { origin: String, line: usize, column: String, expected: String, found: String },
+
+    #[error("{origin}: line {line} has {found} values, the first line has {expected}")]
+    LineLength { origin: String, line: usize, expected: usize, found: usize },
 
     #[error("{origin}: no {what} in it")]
     Empty { origin: String, what: String },

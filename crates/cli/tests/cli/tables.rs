@@ -131,11 +131,11 @@ fn bits(field: &str, n: usize) -> String {
 fn bad_tables_are_named() {
     let place = Place::new();
     for (content, args, says) in [
-        ("A,B\n1,2\n1\n", &[][..], "row 1 has 1 values"),
-        ("A,B\n1,2\n3,\n", &[], "row 2: `B` is empty"),
+        ("A,B\n1,2\n1\n", &[][..], "line 3 has 1 values, the first line has 2"),
+        ("A,B\n1,2\n3,\n", &[], "line 3: `B` is empty"),
         ("A,B\n", &[], "no rows"),
         ("A,p\nx,0.5\ny,0.2\n", &["--weight", "p"], "these sum to 0.7"),
-        ("A,p\nx,0.5\ny,half\n", &["--weight", "p"], "row 2: `p` is `half`; expected a number"),
+        ("A,p\n\nx,0.5\ny,half\n", &["--weight", "p"], "line 4: `p` is `half`; expected a number"),
         ("A,p\nx,-1\ny,2\n", &["--weight", "p"], "a number of 0 or more, got -1"),
     ] {
         fs::write(place.path("bad.csv"), content).expect("it is written");

@@ -18,8 +18,7 @@ const MOST_LIST_BYTES: u64 = 256 << 20;
 pub(super) fn open(root: &Path, options: &Options) -> Result<Dataset> {
     let source = Source::file(&root.join("list_attr_celeba.txt"), MOST_LIST_BYTES)?;
     let origin = source.name().to_owned();
-    let bytes = source.all("an attribute list")?;
-    let text = str::from_utf8(&bytes).map_err(|e| DataError::Corrupt { origin: origin.clone(), reason: e.to_string() })?;
+    let text = source.text("an attribute list")?;
     let mut lines = text.lines();
     let claimed = lines.next().unwrap_or_default().trim().to_owned();
     let attributes: Vec<&str> = lines.next().unwrap_or_default().split_whitespace().collect();

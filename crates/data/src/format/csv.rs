@@ -3,54 +3,54 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Source, name_of};
+use super::name_of;
+use super::table::{Line, Table, column, shown};
 use crate::dataset::{Dataset, Values};
 use crate::error::{DataError, Result};
 use crate::spec::Options;
 
-/// Opens a table as vectors `[D]` of continuous values; every column is data. Rows and columns in errors count data rows from 0.
+/// Opens a table as vectors `[D]` of continuous values; every column is data. A number may stand in double quotes.
 ///
-/// Errors: something that is no finite number; rows of unequal length; no rows.
+/// Errors: something that is no finite number; lines of unequal length, the header's too; no rows; no UTF-8.
 pub(super) fn open(path: &Path, options: &Options) -> Result<Dataset> {
-    let source = Source::file(path, options.max_bytes)?;
-    let origin = source.name().to_owned();
-    let bytes = source.all("a table")?;
-    let text = str::from_utf8(&bytes).map_err(|e| DataError::Corrupt { origin: origin.clone(), reason: e.to_string() })?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut lines = text.lines().filter(|line| !line.trim().is_empty()).peekable();
-    let first = lines.peek().copied().unwrap_or_default();
-    let separator = separator(first);
-    if first.split(separator).any(|field| field.trim().parse::<f32>().is_err()) {
-        lines.next();
-    }
-    let (mut data, mut n_columns) = (Vec::new(), 0);
-    for (row, line) in lines.enumerate() {
-        let start = data.len();
-        for (column, field) in line.split(separator).enumerate() {
-            let field = field.trim();
-            let number = field.parse::<f32>().ok().filter(|v| v.is_finite());
-            data.push(number.ok_or_else(|| DataError::Value {
-                origin: origin.clone(),
-                row,
-                column,
-                expected: "a finite number".into(),
-                found: format!("`{}`", field.chars().take(40).collect::<String>()),
-            })?);
+    let table = Table::read(path, options.max_bytes)?;
+    let mut lines = table.lines();
+    let (mut header, mut data, mut n_columns) = (vec![], vec![], 0);
+    while let Some(line) = lines.next()? {
+        let first = n_columns == 0;
+        n_columns = line.fields.len();
+        if first && line.fields.iter().any(|field| field.parse::<f32>().is_err()) {
+            header = line.fields.iter().map(|&name| name.to_owned()).collect();
+            continue;
         }
-        let found = data.len() - start;
-        if row == 0 {
-            n_columns = found;
-        } else if found != n_columns {
-            return Err(DataError::RowLength { origin, row, expected: n_columns, found });
+        if data.is_empty() {
+            every_column_is_numeric(table.origin(), &header, &line)?;
+        }
+        for (at, field) in line.fields.iter().enumerate() {
+            let number = field.parse::<f32>().ok().filter(|v| v.is_finite());
+            data.push(number.ok_or_else(|| DataError::Cell {
+                origin: table.origin().to_owned(),
+                line: line.number,
+                column: column(&header, at),
+                expected: "a finite number".into(),
+                found: if field.is_empty() { "nothing".into() } else { format!("`{}`", shown(field)) },
+            })?);
         }
     }
     if data.is_empty() {
-        return Err(DataError::Empty { origin, what: "rows of numbers".into() });
+        return Err(DataError::Empty { origin: table.origin().to_owned(), what: "rows of numbers".into() });
     }
     Dataset::new(name_of(path), &[n_columns], Values::Continuous(Arc::new(data)))
 }
 
-/// What separates the fields of a table that has this first line.
-pub(super) fn separator(first: &str) -> char {
-    [';', '\t', ','].into_iter().find(|&c| first.contains(c)).unwrap_or(',')
+/// Names every column that holds text, as the first row of data shows it.
+fn every_column_is_numeric(origin: &str, header: &[String], line: &Line) -> Result<()> {
+    let fields = line.fields.iter().enumerate().filter(|(_, field)| !field.is_empty() && field.parse::<f32>().is_err());
+    let text: Vec<String> = fields.map(|(at, field)| format!("{} (`{}`)", column(header, at), shown(field))).collect();
+    if text.is_empty() {
+        return Ok(());
+    }
+    let remedy = if text.len() == 1 { "remove that column" } else { "remove those columns" };
+    let found = format!("text on line {}: {}; {remedy}, or the line if the others are right", line.number, text.join(", "));
+    Err(DataError::format(origin, "numbers in every column", found))
 }

@@ -8,6 +8,7 @@ pub(crate) mod idx;
 pub(crate) mod npy;
 mod records;
 mod source;
+mod table;
 
 use std::fs::{self, File};
 use std::io::Read;

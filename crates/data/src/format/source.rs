@@ -104,6 +104,19 @@ impl Source {
         Ok(bytes)
     }
 
+    /// Reads all of it, up to the limit, as text without a byte order mark.
+    pub(crate) fn text(self, what: &str) -> Result<String> {
+        let origin = self.name.clone();
+        let mut text = String::from_utf8(self.all(what)?).map_err(|e| {
+            let line = 1 + e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|&&b| b == b'\n').count();
+            DataError::NotText { origin, line }
+        })?;
+        if text.starts_with('\u{feff}') {
+            text.drain(..'\u{feff}'.len_utf8());
+        }
+        Ok(text)
+    }
+
     /// Asserts that nothing is left: this reads one byte more, however much a .gz would unpack to, and checks its checksum.
     pub(crate) fn end(mut self) -> Result<()> {
         let mut one = [0];

@@ -27,18 +27,18 @@ pub fn load(args: &TableArgs, asked: &[&str], all: bool) -> Result<JointTable> {
 
     let origin = args.file.display();
     let mut rows: Vec<Vec<&str>> = Vec::new();
-    for (n, record) in records.rows.iter().enumerate() {
+    for (record, line) in records.rows.iter().zip(&records.lines) {
         let row: Vec<&str> = columns.iter().map(|&c| record[c].as_str()).collect();
         if let Some(hole) = row.iter().position(|field| field.is_empty()) {
-            return Err(anyhow!("{origin}: row {}: `{}` is empty; fill it in or leave the row out", n + 1, used[hole]));
+            return Err(anyhow!("{origin}: line {line}: `{}` is empty; fill it in or leave the row out", used[hole]));
         }
         rows.push(row);
     }
     let weights = weight.and_then(column).map(|at| {
-        let fields = records.rows.iter().enumerate();
-        let number = |(n, record): (usize, &Vec<String>)| {
+        let fields = records.rows.iter().zip(&records.lines);
+        let number = |(record, line): (&Vec<String>, &usize)| {
             let (field, name) = (&record[at], header[at]);
-            field.parse::<f64>().map_err(|_| anyhow!("{origin}: row {}: `{name}` is `{field}`; expected a number", n + 1))
+            field.parse::<f64>().map_err(|_| anyhow!("{origin}: line {line}: `{name}` is `{field}`; expected a number"))
         };
         fields.map(number).collect::<Result<Vec<f64>>>()
     });
