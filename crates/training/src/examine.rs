@@ -90,7 +90,7 @@ fn levels(model: &dyn Model, dataset: &Dataset) -> Result<Arc<Prepared>> {
     let shape = dataset.shape();
     let same = shape == model.shape() || shape.iter().product::<usize>() == model.shape().iter().product::<usize>();
     if !same {
-        return Err(unfit(model, dataset, format!("its rows are {shape:?}, and the model's are {:?}", model.shape())));
+        return Err(unlike(model, dataset, shape));
     }
     let prepared = Arc::new(Prepared::new(dataset, &Preparation { encoding: Encoding::Raw, ..Preparation::default() })?);
     let all: Vec<u32> = (0..dataset.n_rows() as u32).collect();
@@ -106,16 +106,38 @@ fn levels(model: &dyn Model, dataset: &Dataset) -> Result<Arc<Prepared>> {
 fn prepared(config: &RunConfig, model: &dyn Model, dataset: &Dataset, inner: Option<usize>) -> Result<Prepared> {
     let mut data = config.data.clone();
     data.preparation.inner = inner;
-    if model.shape().len() == 3 && dataset.image_shape().is_none() {
-        return Err(unfit(model, dataset, format!("its rows are vectors {:?}, and images are needed", dataset.shape())));
+    // Columns cannot be brought to another number, nor to images.
+    if dataset.shape() != model.shape() && (dataset.image_shape().is_none() || model.shape().len() == 1) {
+        return Err(unlike(model, dataset, dataset.shape()));
     }
     let prepared = prepare(dataset, &data)?;
     match prepared.shape() == model.shape() {
         true => Ok(prepared),
-        false => {
-            Err(unfit(model, dataset, format!("its rows are {:?}, and the model's are {:?}", prepared.shape(), model.shape())))
-        }
+        false => Err(unlike(model, dataset, prepared.shape())),
     }
+}
+
+/// What a model's rows are, in words: `13 columns of standardised numbers`, `8x8x1 images of bits`.
+pub fn rows_in_words(model: &dyn Model) -> String {
+    let values = match model.values() {
+        Values::Signed => "numbers from -1 to 1".to_owned(),
+        Values::Levels(2) => "bits".to_owned(),
+        Values::Levels(levels) => format!("{levels} levels"),
+        Values::Standardised => "standardised numbers".to_owned(),
+    };
+    format!("{} of {values}", shape_in_words(model.shape()))
+}
+
+fn shape_in_words(shape: &[usize]) -> String {
+    match shape {
+        [1] => "1 column".to_owned(),
+        [n] => format!("{n} columns"),
+        sides => format!("{} images", sides.iter().map(ToString::to_string).collect::<Vec<_>>().join("x")),
+    }
+}
+
+fn unlike(model: &dyn Model, dataset: &Dataset, shape: &[usize]) -> TrainingError {
+    unfit(model, dataset, format!("it has {}, and the run has {}", shape_in_words(shape), shape_in_words(model.shape())))
 }
 
 fn unfit(model: &dyn Model, dataset: &Dataset, reason: String) -> TrainingError {

@@ -34,7 +34,7 @@ pub use checkpoint::{Checkpoint, Identity};
 pub use config::{DataConfig, DeviceConfig, Period, RunConfig, Scalar, Wanted, all_settings, common_settings};
 
 pub use error::{Result, TrainingError};
-pub use examine::{Examined, Which};
+pub use examine::{Examined, Which, rows_in_words};
 pub use fit::{Plans, host_memory_bytes, largest_batch, planning_profile, plans};
 pub use folder::{Lock, RunFolder, write_atomically};
 pub use interrupt::Interrupt;

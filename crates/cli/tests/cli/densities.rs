@@ -1,7 +1,7 @@
 //! Models with a density, from the command line: trained, scored, explained, completed, encoded, compared.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use calotype_data::read_npy;
 
@@ -235,7 +235,7 @@ fn wrong_use_is_refused_with_what_would_be_right() {
         (&["score", gan], &["dcgan has no density", "generation"]),
         (&["score", run, "--explain", "359"], &["no row 359", "359 rows"]),
         (&["score", run, "--inner", "4"], &["--data or --against"]),
-        (&["score", run, "--background", other], &["Levels(17)", "Levels(2)"]),
+        (&["score", run, "--background", other], &["trained on 8x8x1 images of 17 levels, and", "on 8x8x1 images of bits"]),
         (&["score", run, "--background", gan], &["dcgan has no density"]),
         (&["score", run, "--false-alarms", "1"], &["from 0 to below 1"]),
         (&["score", run, "--false-alarms", "0.1"], &["--against DATA"]),
@@ -259,6 +259,37 @@ fn wrong_use_is_refused_with_what_would_be_right() {
     place.run(&["score", run, "--data", text(&three)]).refused(1, &["it holds 3", "levels from 0 to 1"]);
     place.run(&["score", run, "--checkpoint", "best"]).refused(2, &["no validation value"]);
     same_seed_same_bytes(&place, run);
+}
+
+/// A table of `n` columns of numbers, `constant` of them the same in every row.
+fn table(place: &Place, name: &str, n: usize, constant: &[usize]) -> PathBuf {
+    let header: Vec<String> = (1..=n).map(|c| format!("x{c}")).collect();
+    let mut lines = vec![header.join(",")];
+    for row in 0..40 {
+        let number = |c| if constant.contains(&c) { "0.1".to_owned() } else { format!("{}", (row * 7 + c * 3) % 11) };
+        lines.push((1..=n).map(number).collect::<Vec<_>>().join(","));
+    }
+    fs::write(place.path(name), lines.join("\n")).expect("it is written");
+    place.path(name)
+}
+
+#[test]
+fn columns_that_do_not_match_are_counted_for_both() {
+    let place = Place::new();
+    let rnade = |name: &str, data: &Path| {
+        let path = place.path(name);
+        let args = ["train", "rnade", "--data", text(data), "--steps", "2", "--set", "hidden=4", "--out", text(&path)];
+        place.run(&[&args[..], &CPU].concat()).ok();
+        path
+    };
+    let (thirteen, three) = (table(&place, "thirteen.csv", 13, &[]), table(&place, "three.csv", 3, &[]));
+    let (run, other) = (rnade("run", &thirteen), rnade("other", &three));
+    place.run(&["score", text(&run), "--data", text(&three)]).refused(1, &["three.csv", "it has 3 columns, and the run has 13"]);
+    place.run(&["score", text(&run), "--data", "digits"]).refused(1, &["it has 8x8x1 images, and the run has 13 columns"]);
+    place.run(&["score", text(&run), "--background", text(&other)]).refused(
+        2,
+        &["trained on 3 columns of standardised numbers, and", "on 13 columns of standardised numbers", "the same rows"],
+    );
 }
 
 fn same_seed_same_bytes(place: &Place, run: &str) {

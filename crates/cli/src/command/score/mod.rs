@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 use calotype_data::{Evaluation, write_npy};
-use calotype_training::{Examined, Scorer, TrainingError, Which, nats};
+use calotype_training::{Examined, Scorer, TrainingError, Which, nats, rows_in_words};
 
 use super::Ending;
 use crate::args::ScoreArgs;
@@ -162,12 +162,11 @@ fn background(run: &std::path::Path, used: &Used) -> Result<Used> {
     let (own, other) = (used.model.as_ref(), background.model.as_ref());
     if own.shape() != other.shape() || own.values() != other.values() {
         let message = format!(
-            "--background {}: it was trained on rows {:?} of {:?}, the run on {:?} of {:?}",
+            "--background {}: it was trained on {}, and {} on {}; give a run that takes the same rows",
             run.display(),
-            other.shape(),
-            other.values(),
-            own.shape(),
-            own.values()
+            rows_in_words(other),
+            used.folder.path().display(),
+            rows_in_words(own)
         );
         return Err(WrongUse(message).into());
     }
