@@ -95,6 +95,8 @@ pub struct Dataset {
     /// Which factor is the class, if one is.
     class: Option<usize>,
     captions: Option<Vec<String>>,
+    /// Names of the columns of vectors, from a table's header; else empty.
+    columns: Vec<String>,
     /// For each row, whether it is a test row; none where all of it is training data.
     test: Option<Vec<bool>>,
     /// Rows of equal group are kept on one side of a hold-out; none where each row is its own.
@@ -133,6 +135,7 @@ impl Dataset {
             factors: vec![],
             class: None,
             captions: None,
+            columns: vec![],
             test: None,
             groups: None,
             max_bytes: DEFAULT_MAX_BYTES,
@@ -166,6 +169,16 @@ impl Dataset {
     pub fn with_captions(mut self, captions: Vec<String>) -> Result<Self> {
         self.check_length(captions.len(), &self.name)?;
         self.captions = Some(captions);
+        Ok(self)
+    }
+
+    /// Names the columns of vectors. Errors: another number of names than columns.
+    pub fn with_columns(mut self, columns: Vec<String>) -> Result<Self> {
+        if columns.len() != self.n_values() {
+            let expected = format!("{} names of columns", self.n_values());
+            return Err(DataError::format(&self.name, expected, columns.len().to_string()));
+        }
+        self.columns = columns;
         Ok(self)
     }
 
@@ -254,6 +267,25 @@ impl Dataset {
     /// Each row's caption or name, if there are any.
     pub fn captions(&self) -> Option<&[String]> {
         self.captions.as_deref()
+    }
+
+    /// A column of vectors in messages, counted from 1: `column 3 `x``, or `column 3` where it has no name.
+    pub fn column(&self, at: usize) -> String {
+        column(&self.columns, at)
+    }
+
+    /// Columns, from 0, in which all of `rows` have one value.
+    pub fn constant_columns(&self, rows: &[u32]) -> Vec<usize> {
+        let mut constant: Vec<usize> = (0..self.n_values()).collect();
+        let Some((&first, rest)) = rows.split_first() else { return vec![] };
+        let place = |row: u32, column: usize| row as usize * self.n_values() + column;
+        for &row in rest {
+            constant.retain(|&c| match &self.values {
+                Values::Levels { data, .. } => data[place(row, c)] == data[place(first, c)],
+                Values::Continuous(data) => data[place(row, c)] == data[place(first, c)],
+            });
+        }
+        constant
     }
 
     /// Whether there are test rows apart from training rows.
@@ -349,6 +381,14 @@ impl Dataset {
                 found: factor.of_row[row].to_string(),
             }),
         }
+    }
+}
+
+/// [`Dataset::column`] of a data set that is not made yet.
+pub(crate) fn column(columns: &[String], at: usize) -> String {
+    match columns.get(at).filter(|name| !name.is_empty()) {
+        Some(name) => format!("column {} `{}`", at + 1, name.chars().take(40).collect::<String>()),
+        None => format!("column {}", at + 1),
     }
 }
 

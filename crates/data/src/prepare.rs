@@ -300,8 +300,14 @@ impl Prepared {
         };
         let mean = mean_of(&value);
         let variance = mean_of(&|row, column| (value(row, column) - mean[column]).powi(2));
-        let deviation = |v: f64| if v.sqrt() as f32 > 0.0 { v.sqrt() as f32 } else { 1.0 };
-        Standard { mean: mean.iter().map(|&m| m as f32).collect(), deviation: variance.into_iter().map(deviation).collect() }
+        // The mean of equal values is not always quite their value, and the deviation then not quite 0.
+        let constant = |column: usize| rows.iter().all(|&row| value(row, column) == value(rows[0], column));
+        let deviation = |(column, v): (usize, f64)| match v.sqrt() as f32 {
+            deviation if deviation > 0.0 && !constant(column) => deviation,
+            _ => 1.0,
+        };
+        let deviation = variance.into_iter().enumerate().map(deviation).collect();
+        Standard { mean: mean.iter().map(|&m| m as f32).collect(), deviation }
     }
 }
 

@@ -125,6 +125,25 @@ fn preparations_are_written_as_they_are_typed() {
 }
 
 #[test]
+fn constant_columns_are_found_and_count_as_of_deviation_1() {
+    // The mean of 0.1 over so many rows is not 0.1.
+    for n_rows in 2..40 {
+        let data = (0..n_rows).flat_map(|row| [row as f32, 0.1, 7.0]).collect();
+        let data = floats(&[3], data);
+        assert_eq!(data.constant_columns(&data.rows(Split::Train).unwrap()), [1, 2]);
+        assert_eq!(prepare(&data, encoded(Encoding::Standard)).standard().unwrap().deviation[1..], [1.0, 1.0], "{n_rows} rows");
+    }
+    let data = bytes(&[2], 4, vec![1, 2, 1, 3, 0, 3]);
+    assert_eq!(data.constant_columns(&[0, 1]), [0]);
+    assert_eq!(data.constant_columns(&[1, 2]), [1]);
+    assert!(data.constant_columns(&[0, 1, 2]).is_empty() && data.constant_columns(&[]).is_empty());
+    assert_eq!((data.column(0), data.column(1)), ("column 1".to_owned(), "column 2".to_owned()));
+    let data = data.with_columns(vec!["".into(), "x".into()]).unwrap();
+    assert_eq!((data.column(0), data.column(1)), ("column 1".to_owned(), "column 2 `x`".to_owned()));
+    assert!(matches!(data.with_columns(vec!["x".into()]), Err(DataError::Format { .. })));
+}
+
+#[test]
 fn preparations_that_make_no_sense_are_errors_with_a_remedy() {
     let points = floats(&[2], vec![1.5, -3.0]);
     let image = bytes(&[4, 4, 2], 256, vec![0; 32]);

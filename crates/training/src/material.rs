@@ -102,6 +102,19 @@ impl Material {
         self.dataset.has_splits()
     }
 
+    /// What a person should know about the data before they are learned from.
+    ///
+    /// # Errors
+    /// Data without a training split.
+    pub fn notes(&self) -> Result<Vec<String>> {
+        let standardised = self.data.preparation.encoding == Encoding::Standard;
+        let constant = match standardised {
+            true => self.dataset.constant_columns(&self.dataset.rows(Split::Train)?),
+            false => vec![],
+        };
+        Ok(constant_columns(&self.dataset, &constant).into_iter().collect())
+    }
+
     /// The configuration of a new run on this device.
     pub fn config(&self, device: DeviceConfig) -> RunConfig {
         RunConfig::new(self.model.as_ref(), &self.wanted, self.period.clone(), self.data.clone(), device)
@@ -139,6 +152,26 @@ impl Material {
         };
         let batches = Arc::new(Batches::new(prepared, kept, batch, seed)?);
         Ok(Rows::Steps { batches, held_out })
+    }
+}
+
+/// Names this many columns at most.
+const MOST_NAMED: usize = 8;
+
+/// Says of columns that they are constant; none of none.
+fn constant_columns(dataset: &Dataset, constant: &[usize]) -> Option<String> {
+    let named: Vec<String> = constant.iter().take(MOST_NAMED).map(|&at| dataset.column(at)).collect();
+    let more = match constant.len().saturating_sub(MOST_NAMED) {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    match constant {
+        [] => None,
+        [_] => Some(format!("{} is constant: it says nothing, and its density has no bound; remove it", named[0])),
+        _ => Some(format!(
+            "{}{more} are constant: they say nothing, and their density has no bound; remove them",
+            named.join(", ")
+        )),
     }
 }
 

@@ -49,6 +49,7 @@ fn fresh(args: &TrainArgs, threads: usize) -> Result<Ready> {
     }
     let model = args.model.as_deref().unwrap_or_default();
     let material = Material::open(&wanted(model, &args.with, args.steps, args.seed)?)?;
+    material.notes()?.iter().for_each(|text| note(text));
     let rows = material.rows_to_learn()?;
     let mut opened = device::open_at(args.with.device.as_deref(), args.with.precision(), threads)?;
     let plans = plans(material.model.as_ref(), material.model.batch(), &planning_profile(opened.device().profile()))?;
@@ -76,6 +77,7 @@ fn resume(args: &TrainArgs, run: &Path, threads: usize) -> Result<Ready> {
         return Err(WrongUse(message).into());
     }
     let material = Material::of_run(&config)?;
+    material.notes()?.iter().for_each(|text| note(text));
     let rows = material.rows_to_learn()?;
     let mut opened = device::reopen(args.with.device.as_deref(), &config.device, threads)?;
     let plans = plans(material.model.as_ref(), config.batch, &planning_profile(opened.device().profile()))?;

@@ -292,6 +292,23 @@ fn columns_that_do_not_match_are_counted_for_both() {
     );
 }
 
+#[test]
+fn constant_columns_are_named_when_a_run_starts() {
+    let place = Place::new();
+    let said = |data: &Path, name: &str| {
+        let run = place.path(name);
+        let args = ["train", "rnade", "--data", text(data), "--steps", "2", "--set", "hidden=4", "--out", text(&run)];
+        place.run(&[&args[..], &CPU].concat()).ok().stderr
+    };
+    let one = said(&table(&place, "one.csv", 3, &[3]), "one");
+    assert!(one.contains("column 3 `x3` is constant: it says nothing, and its density has no bound; remove it"), "{one}");
+    let many: Vec<usize> = (2..12).collect();
+    let many = said(&table(&place, "many.csv", 12, &many), "many");
+    assert!(many.contains("column 2 `x2`, column 3 `x3`, ") && many.contains("`x9` and 2 more are constant"), "{many}");
+    let none = said(&table(&place, "none.csv", 3, &[]), "none");
+    assert!(!none.contains("constant"), "{none}");
+}
+
 fn same_seed_same_bytes(place: &Place, run: &str) {
     let draw = |name: &str, seed: &str| {
         let out = place.path(name);

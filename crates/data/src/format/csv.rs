@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::name_of;
-use super::table::{Line, Table, column, shown};
-use crate::dataset::{Dataset, Values};
+use super::table::{Line, Table, shown};
+use crate::dataset::{Dataset, Values, column};
 use crate::error::{DataError, Result};
 use crate::spec::Options;
 
@@ -40,7 +40,8 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Dataset> {
     if data.is_empty() {
         return Err(DataError::Empty { origin: table.origin().to_owned(), what: "rows of numbers".into() });
     }
-    Dataset::new(name_of(path), &[n_columns], Values::Continuous(Arc::new(data)))
+    let dataset = Dataset::new(name_of(path), &[n_columns], Values::Continuous(Arc::new(data)))?;
+    if header.is_empty() { Ok(dataset) } else { dataset.with_columns(header) }
 }
 
 /// Names every column that holds text, as the first row of data shows it.

@@ -95,14 +95,6 @@ fn plain(field: &str) -> Option<&str> {
     }
 }
 
-/// A column in messages: `column 3 \`x\``, or `column 3` where it has no name.
-pub(super) fn column(header: &[String], at: usize) -> String {
-    match header.get(at).filter(|name| !name.is_empty()) {
-        Some(name) => format!("column {} `{}`", at + 1, shown(name)),
-        None => format!("column {}", at + 1),
-    }
-}
-
 /// The beginning of a field, for messages.
 pub(super) fn shown(field: &str) -> String {
     field.chars().take(40).collect()
