@@ -101,6 +101,7 @@ pub struct Dataset {
     test: Option<Vec<bool>>,
     /// Rows of equal group are kept on one side of a hold-out; none where each row is its own.
     groups: Option<Vec<u32>>,
+    notes: Vec<String>,
     max_bytes: u64,
     hash: OnceLock<String>,
 }
@@ -138,6 +139,7 @@ impl Dataset {
             columns: vec![],
             test: None,
             groups: None,
+            notes: vec![],
             max_bytes: DEFAULT_MAX_BYTES,
             hash: OnceLock::new(),
         })
@@ -194,6 +196,17 @@ impl Dataset {
         self.check_length(groups.len(), &self.name)?;
         self.groups = Some(groups);
         Ok(self)
+    }
+
+    /// Adds what a person should know about how it was read.
+    pub(crate) fn with_note(mut self, note: String) -> Self {
+        self.notes.push(note);
+        self
+    }
+
+    /// What a person should know about how it was read: pictures that were resized though no size was asked for.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// Sets what its rows may take when they are prepared; without it, as much as [`Options`](crate::Options) has by default.
@@ -359,6 +372,7 @@ impl Dataset {
             levels: self.levels(),
             factors: self.factors.iter().map(|f| (f.name.clone(), f.values.len())).collect(),
             captions: self.captions.is_some(),
+            notes: self.notes.clone(),
             content_hash: self.content_hash().to_owned(),
         }
     }
@@ -430,6 +444,8 @@ pub struct Summary {
     /// Names of factors, and how many values each has.
     pub factors: Vec<(String, usize)>,
     pub captions: bool,
+    /// As [`Dataset::notes`].
+    pub notes: Vec<String>,
     pub content_hash: String,
 }
 
@@ -446,6 +462,9 @@ impl fmt::Display for Summary {
         }
         if self.captions {
             writeln!(f, "  captions  one a row")?;
+        }
+        for note in &self.notes {
+            writeln!(f, "  note      {note}")?;
         }
         write!(f, "  sha256    {}", self.content_hash)
     }

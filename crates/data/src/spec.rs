@@ -15,7 +15,8 @@ pub(crate) const DEFAULT_MAX_BYTES: u64 = 8 << 30;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// Folders of images, CelebA and `shapes`: side in pixels; none means 64.
+    /// Folders of images, CelebA and `shapes`: side in pixels. None means 64, but that images of a folder that all have one size
+    /// keep it, up to 256 a side.
     pub size: Option<usize>,
     /// Emoji: all 3,786 glyphs of a vendor, not only the 1,911 bases.
     pub tones: bool,

@@ -410,6 +410,39 @@ fn folders_of_pictures_are_classes_of_middle_squares() {
 }
 
 #[test]
+fn pictures_of_one_size_keep_it_and_others_are_said_to_be_resized() {
+    let folder = Folder::new();
+    let save =
+        |name: &str, w, h| RgbImage::from_fn(w, h, |x, y| image::Rgb([x as u8, y as u8, 9])).save(folder.path(name)).unwrap();
+    let opened = || open_path(folder.0.path()).unwrap();
+    let said = |shape: [usize; 3], note: &str| {
+        let data = opened();
+        assert_eq!(data.shape(), shape);
+        assert!(data.notes().len() == 1 && data.notes()[0].starts_with(note), "{:?}", data.notes());
+        assert!(data.summary().to_string().contains(note));
+    };
+    // One size, 3 high and 2 wide.
+    ["a.png", "b.png"].iter().for_each(|name| save(name, 2, 3));
+    let data = opened();
+    assert_eq!((data.shape(), data.notes()), ([3, 2, 3].as_slice(), [].as_slice()));
+    assert_eq!(levels(&data)[..18], [0, 0, 9, 1, 0, 9, 0, 1, 9, 1, 1, 9, 0, 2, 9, 1, 2, 9]);
+    let asked = open(folder.0.path().to_str().unwrap(), &Options { size: Some(4), ..Options::default() }).unwrap();
+    assert_eq!((asked.shape(), asked.notes()), ([4, 4, 3].as_slice(), [].as_slice()));
+    // Where they would take more than they may, they are resized as large ones are.
+    ["a.png", "b.png"].iter().for_each(|name| save(name, 256, 1));
+    assert_eq!(opened().shape(), [1, 256, 3]);
+    ["a.png", "b.png"].iter().for_each(|name| save(name, 200, 256));
+    let tight = Options { max_bytes: 2 * 200 * 256 * 3 - 1, ..Options::default() };
+    assert_eq!(open(folder.0.path().to_str().unwrap(), &tight).unwrap().shape(), [64, 64, 3]);
+    assert_eq!(opened().shape(), [256, 200, 3]);
+    ["a.png", "b.png"].iter().for_each(|name| save(name, 257, 3));
+    said([64, 64, 3], "images of 257x3, brought to 64x64");
+    save("c.png", 300, 200);
+    save("d.png", 1, 1);
+    said([64, 64, 3], "images of 3 sizes, 1x1 to 300x200, brought to 64x64");
+}
+
+#[test]
 fn transparent_pixels_become_white() {
     let folder = Folder::new();
     let path = folder.write("t.png", []);
@@ -469,7 +502,7 @@ fn a_picture_that_claims_too_much_is_refused_before_memory_is_taken() {
     }
     let good = Folder::new();
     (0..8).for_each(|n| drop(good.write(&format!("{n}.png"), picture_bytes(ImageFormat::Png))));
-    let tight = Options { max_bytes: 8 * 64 * 64 * 3 - 1, ..Options::default() };
+    let tight = Options { size: Some(64), max_bytes: 8 * 64 * 64 * 3 - 1, ..Options::default() };
     assert!(matches!(open(good.0.path().to_str().unwrap(), &tight).unwrap_err(), DataError::TooLarge { .. }));
     assert!(LARGEST.load(Relaxed) < MODEST_BYTES);
 }
@@ -494,6 +527,8 @@ fn celeba_attributes_are_factors() {
     folder.write("img_align_celeba/2.jpg", picture_bytes(ImageFormat::Jpeg));
     let list = |text: &str| drop(folder.write("list_attr_celeba.txt", text));
     list("2\nBald Young\n1.jpg -1  1\n2.jpg  1 -1\n");
+    // One size, but never kept: so many of 178x218 are too large.
+    assert_eq!(open_path(folder.0.path()).unwrap().shape(), [64, 64, 3]);
     let data = open(folder.0.path().to_str().unwrap(), &Options { size: Some(8), ..Options::default() }).unwrap();
     assert_eq!(data.factor("Bald").unwrap().of_row, [0, 1]);
     assert_eq!(data.factor("Young").unwrap().of_row, [1, 0]);

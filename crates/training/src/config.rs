@@ -147,9 +147,24 @@ pub struct DataConfig {
 }
 
 impl DataConfig {
+    /// How the run's own data are opened again: a folder's images at the size that they had, whatever becomes of those of no size.
+    pub fn opening(&self) -> calotype_data::Options {
+        let mut options = self.options.clone();
+        options.size = options.size.or(square_side(&self.shape));
+        options
+    }
+
     /// What the model was configured with.
     pub fn data_shape(&self) -> DataShape {
         DataShape { shape: self.shape.clone(), levels: self.levels, n_train: self.n_train }
+    }
+}
+
+/// Pixels a side of images [S, S, C].
+pub(crate) fn square_side(shape: &[usize]) -> Option<usize> {
+    match *shape {
+        [height, width, _] if height == width => Some(height),
+        _ => None,
     }
 }
 

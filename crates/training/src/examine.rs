@@ -8,7 +8,7 @@ use calotype_data::{
 };
 use calotype_models::{Model, Values};
 
-use crate::config::RunConfig;
+use crate::config::{RunConfig, square_side};
 use crate::error::{Result, TrainingError};
 use crate::material::prepare;
 use crate::score::SCORE_BATCH;
@@ -46,12 +46,12 @@ impl Examined {
         let spec = DatasetSpec::parse(name)?;
         let numbers = matches!(&spec, DatasetSpec::Path(p) if is_npy(p)) && matches!(model.values(), Values::Levels(_)) && !own;
         let options = match own {
-            true => config.data.options.clone(),
+            true => config.data.opening(),
             false => Options { levels: None, ..config.data.options.clone() },
         };
         let dataset = match &spec {
             DatasetSpec::Path(path) if is_picture(path) => {
-                let size = model.shape().first().copied();
+                let size = square_side(model.shape());
                 open_images(std::slice::from_ref(path), &Options { size, ..options })?
             }
             _ => spec.open(&options)?,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use calotype_data::{Batches, Dataset, DatasetSpec, Encoding, Evaluation, Options, Preparation, Prepared, Split};
 use calotype_models::{DataShape, Learning, Model, SettingError, Settings, Values, find};
 
-use crate::config::{DataConfig, DeviceConfig, Period, RunConfig, Wanted, all_settings};
+use crate::config::{DataConfig, DeviceConfig, Period, RunConfig, Wanted, all_settings, square_side};
 use crate::error::{Result, TrainingError};
 use crate::score::SCORE_BATCH;
 
@@ -81,7 +81,7 @@ impl Material {
     pub fn of_run(config: &RunConfig) -> Result<Self> {
         let model = config.model()?;
         let spec = DatasetSpec::parse(&config.data.name)?;
-        let dataset = spec.open(&config.data.options)?;
+        let dataset = spec.open(&config.data.opening())?;
         if dataset.content_hash() != config.data.sha256 {
             let reason =
                 format!("their SHA-256 is {}, run.toml says {}: they have changed", dataset.content_hash(), config.data.sha256);
@@ -112,7 +112,7 @@ impl Material {
             true => self.dataset.constant_columns(&self.dataset.rows(Split::Train)?),
             false => vec![],
         };
-        Ok(constant_columns(&self.dataset, &constant).into_iter().collect())
+        Ok(self.dataset.notes().iter().cloned().chain(constant_columns(&self.dataset, &constant)).collect())
     }
 
     /// The configuration of a new run on this device.
@@ -250,9 +250,9 @@ fn preparation(model: &dyn Model) -> Result<Preparation> {
         Values::Levels(2) => Encoding::Bits(model.settings().word("binarise").parse()?),
         Values::Levels(levels) => Encoding::Levels(levels),
     };
-    let picture = match *model.shape() {
-        [height, width, channels] => (Some(height).filter(|&h| h == width), Some(channels)),
-        _ => (None, None),
+    let channels = match *model.shape() {
+        [_, _, channels] => Some(channels),
+        _ => None,
     };
-    Ok(Preparation { size: picture.0, channels: picture.1, encoding, ..Preparation::default() })
+    Ok(Preparation { size: square_side(model.shape()), channels, encoding, ..Preparation::default() })
 }

@@ -309,6 +309,52 @@ fn constant_columns_are_named_when_a_run_starts() {
     assert!(!none.contains("constant"), "{none}");
 }
 
+/// `n` pictures of a size in a folder.
+fn pictures(place: &Place, name: &str, n: usize, [w, h]: [usize; 2]) -> PathBuf {
+    let folder = place.path(name);
+    fs::create_dir_all(&folder).expect("a folder");
+    for nth in 0..n {
+        let values: Vec<f32> = (0..w * h).map(|at| ((at * 7 + nth) % 5) as f32 / 4.0).collect();
+        let picture = calotype_data::picture::grid(&values, [1, h, w, 1], None, 0).expect("a picture");
+        calotype_data::picture::write_png(&folder.join(format!("{w}x{h}-{nth}.png")), &picture).expect("it is written");
+    }
+    folder
+}
+
+#[test]
+fn pictures_of_a_folder_keep_their_size_or_it_is_said() {
+    let place = Place::new();
+    let run = |data: &Path, name: &str, more: &[&str]| {
+        let run = place.path(name);
+        let args = ["train", "independent", "--data", text(data), "--out", text(&run)];
+        let said = place.run(&[&args[..], more, &CPU].concat()).ok().stderr;
+        (fs::read_to_string(run.join("run.toml")).expect("a run"), said)
+    };
+    let scored = |name: &str, more: &[&str]| place.run(&[&["score", name], more, &CPU].concat());
+    let square = pictures(&place, "square", 10, [8, 8]);
+    let (config, said) = run(&square, "kept", &[]);
+    assert!(config.contains("shape = [8, 8, 3]") && !said.contains("brought"), "{config}{said}");
+    scored("kept", &[]).ok();
+    // A picture that is not square is scored by its run, and by no other size's.
+    let wide = pictures(&place, "wide", 10, [6, 4]);
+    assert!(run(&wide, "oblong", &[]).0.contains("shape = [4, 6, 3]"));
+    scored("oblong", &[]).ok();
+    scored("oblong", &["--data", "wide/6x4-3.png"]).ok();
+    scored("oblong", &["--data", "square/8x8-3.png"]).refused(1, &["it has 8x8x3 images, and the run has 4x6x3 images"]);
+    // A run that says no size, from when small pictures were enlarged, opens them as it did.
+    let (config, _) = run(&square, "old", &["--set", "size=64"]);
+    let old = config.replace("[data.options]\nsize = 64\n", "[data.options]\n");
+    assert!(old != config);
+    fs::write(place.path("old/run.toml"), old).expect("it is written");
+    scored("old", &[]).ok();
+    pictures(&place, "square", 1, [20, 30]);
+    let (config, said) = run(&square, "mixed", &[]);
+    let note = "images of 2 sizes, 8x8 to 20x30, brought to 64x64";
+    assert!(config.contains("shape = [64, 64, 3]") && said.contains(note), "{config}{said}");
+    let said = place.run(&["data", text(&square)]).ok().stdout;
+    assert!(said.contains(&format!("note      {note}")), "{said}");
+}
+
 fn same_seed_same_bytes(place: &Place, run: &str) {
     let draw = |name: &str, seed: &str| {
         let out = place.path(name);

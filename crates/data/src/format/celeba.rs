@@ -56,7 +56,7 @@ pub(super) fn open(root: &Path, options: &Options) -> Result<Dataset> {
     if files.is_empty() {
         return Err(DataError::Empty { origin, what: "images".into() });
     }
-    let mut dataset = folder::load(&name_of(root), &files, options)?;
+    let mut dataset = folder::squares(&name_of(root), &files, options)?;
     for (name, of_row) in attributes.iter().zip(columns) {
         let values = vec!["no".into(), "yes".into()];
         dataset = dataset.with_factor(Factor { name: (*name).to_owned(), values, of_row })?;

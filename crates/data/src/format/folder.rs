@@ -1,5 +1,6 @@
-//! A folder of images: decoded in parallel, cropped to their middle square, resized. Sub-folders are classes.
+//! A folder of images, decoded in parallel: as they are, or their middle squares resized. Sub-folders are classes.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -19,9 +20,12 @@ pub(super) const EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "gif", "webp", "
 const MOST_FILE_BYTES: u64 = 256 << 20;
 const MOST_DECODED_BYTES: u64 = 512 << 20;
 const MOST_SIDE: u32 = 1 << 15;
+/// Where no size is asked for, images of one size keep it if no side is longer.
+const MOST_KEPT_SIDE: u32 = 256;
 
-/// Opens a folder as images [S, S, 3] of 256 levels, S = `options.size` or 64, in the order of their paths. With sub-folders that
-/// hold images, each is a class; images beside them are then an error.
+/// Opens a folder as images [H, W, 3] of 256 levels, in the order of their paths. H = W = `options.size` if there is one. If there
+/// is none, images that all have one size, of at most 256 a side, keep it; others become 64x64, and a note says so. With sub-folders
+/// that hold images, each is a class; images beside them are then an error.
 ///
 /// Errors: no image in it; an image that cannot be decoded, by path; more bytes in all than `options.max_bytes`.
 pub(super) fn open(folder: &Path, options: &Options) -> Result<Dataset> {
@@ -51,18 +55,70 @@ pub(super) fn open(folder: &Path, options: &Options) -> Result<Dataset> {
     if names.is_empty() { Ok(dataset) } else { dataset.with_labels(labels, names, &folder.display().to_string()) }
 }
 
-/// Decodes `files`, in order, to squares of `options.size` (default 64).
+/// Decodes `files`, in order, as [`open`] does.
 pub(super) fn load(name: &str, files: &[PathBuf], options: &Options) -> Result<Dataset> {
+    let kept = if options.size.is_none() { as_they_are(name, files, options)? } else { None };
+    kept.map_or_else(|| squares(name, files, options), Ok)
+}
+
+/// Images of one size in that size; `None` where they have several, or where it is too large to be kept.
+fn as_they_are(name: &str, files: &[PathBuf], options: &Options) -> Result<Option<Dataset>> {
+    let Some(first) = files.first() else { return Ok(None) };
+    let first = decode_file(first)?;
+    let (w, h) = (first.width(), first.height());
+    let row_bytes = h as usize * w as usize * 3;
+    if w.max(h) > MOST_KEPT_SIDE || check_total(name, files.len(), row_bytes, options).is_err() {
+        return Ok(None);
+    }
+    let mut data = vec![0; files.len() * row_bytes];
+    let kept = data.par_chunks_exact_mut(row_bytes).zip(files).try_for_each(|(row, path)| {
+        let picture = decode_file(path).map_err(Some)?;
+        if (picture.width(), picture.height()) != (w, h) {
+            return Err(None);
+        }
+        row.copy_from_slice(on_white(&picture).as_raw());
+        Ok(())
+    });
+    match kept {
+        Err(Some(error)) => Err(error),
+        Err(None) => Ok(None),
+        Ok(()) => {
+            let values = Values::Levels { data: Arc::new(data), levels: 256 };
+            Dataset::new(name, &[h as usize, w as usize, 3], values).map(Some)
+        }
+    }
+}
+
+/// Decodes `files`, in order, to squares of `options.size`; without one to squares of 64, with a note.
+pub(super) fn squares(name: &str, files: &[PathBuf], options: &Options) -> Result<Dataset> {
     let side = options.image_size()?;
     let row_bytes = side * side * 3;
     check_total(name, files.len(), row_bytes, options)?;
     let mut data = vec![0; files.len() * row_bytes];
-    data.par_chunks_exact_mut(row_bytes).zip(files).try_for_each(|(row, path)| {
-        let picture = decode_image(&path.display().to_string(), &read_picture_bytes(path)?)?;
+    let rows = data.par_chunks_exact_mut(row_bytes).zip(files).map(|(row, path)| {
+        let picture = decode_file(path)?;
         row.copy_from_slice(&to_square_rgb(&picture, side));
-        Ok(())
-    })?;
-    Dataset::new(name, &[side, side, 3], Values::Levels { data: Arc::new(data), levels: 256 })
+        Ok((picture.width(), picture.height()))
+    });
+    let sizes = rows.collect::<Result<BTreeSet<_>>>()?;
+    let dataset = Dataset::new(name, &[side, side, 3], Values::Levels { data: Arc::new(data), levels: 256 })?;
+    Ok(if options.size.is_none() { dataset.with_note(resized(&sizes, side)) } else { dataset })
+}
+
+/// `images of 3 sizes, 1x1 to 300x200, brought to 64x64`
+fn resized(sizes: &BTreeSet<(u32, u32)>, side: usize) -> String {
+    let area = |&(w, h): &(u32, u32)| u64::from(w) * u64::from(h);
+    let shown = |size: Option<(u32, u32)>| size.map_or_else(String::new, |(w, h)| format!("{w}x{h}"));
+    let (least, most) = (sizes.iter().copied().min_by_key(area), sizes.iter().copied().max_by_key(area));
+    let from = match sizes.len() {
+        1 => shown(least),
+        n => format!("{n} sizes, {} to {}", shown(least), shown(most)),
+    };
+    format!("images of {from}, brought to {side}x{side}: the middle square of each; `--set size=…` asks for another size")
+}
+
+fn decode_file(path: &Path) -> Result<DynamicImage> {
+    decode_image(&path.display().to_string(), &read_picture_bytes(path)?)
 }
 
 /// The bytes of one picture's file, of at most 256 MiB.

@@ -68,8 +68,8 @@ fn open_file(path: &Path, options: &Options) -> Result<Dataset> {
     }
 }
 
-/// Opens single images, in order, as one data set [N, S, S, 3], prepared like a folder of images: the middle square, resized to
-/// `options.size` (default 64). Errors: no image; one that cannot be read.
+/// Opens single images, in order, as one data set [N, H, W, 3], as a folder of images is: the middle squares resized to
+/// `options.size`; without one as they are if they have one size of at most 256 a side, else 64x64. Errors: no image; one that cannot be read.
 pub fn open_images(files: &[PathBuf], options: &Options) -> Result<Dataset> {
     folder::load("images", files, options)
 }
