@@ -36,16 +36,18 @@ mod random;
 mod resample;
 mod shapes;
 mod spec;
+mod summary;
 pub mod toy;
 
 pub use batches::{Batch, Batches, Evaluation, EvaluationBatch};
-pub use dataset::{Dataset, Factor, Split, Summary, Values};
+pub use dataset::{Dataset, Factor, Split, Values};
 pub use error::{DataError, Result};
 pub use format::npy::{Npy, read_npy, write_npy};
 pub use format::{Records, is_picture, open_images, read_records};
 pub use prefetch::Prefetch;
 pub use prepare::{Binarise, Encoding, Preparation, Prepared, Standard};
 pub use spec::{CATALOGUE, DatasetSpec, Entry, Options, open};
+pub use summary::Summary;
 
 /// Bytes in hexadecimal, lower case.
 pub(crate) fn hex(bytes: &[u8]) -> String {

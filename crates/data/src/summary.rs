@@ -1,0 +1,45 @@
+//! What `calotype data` prints of a data set.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// A data set in a few lines; [`fmt::Display`] prints them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    pub name: String,
+    pub n_rows: usize,
+    pub n_train: usize,
+    pub n_test: usize,
+    /// [H, W, C] or `[D]`.
+    pub shape: Vec<usize>,
+    /// None for continuous values.
+    pub levels: Option<u32>,
+    /// Names of factors, and how many values each has.
+    pub factors: Vec<(String, usize)>,
+    pub captions: bool,
+    /// As [`Dataset::notes`].
+    pub notes: Vec<String>,
+    pub content_hash: String,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        writeln!(f, "{}: {} rows ({} train, {} test)", self.name, self.n_rows, self.n_train, self.n_test)?;
+        let shape = self.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
+        match self.levels {
+            Some(levels) => writeln!(f, "  values    {shape}, {levels} levels")?,
+            None => writeln!(f, "  values    {shape}, continuous")?,
+        }
+        for (name, n) in &self.factors {
+            writeln!(f, "  {name:<9} {n} values")?;
+        }
+        if self.captions {
+            writeln!(f, "  captions  one a row")?;
+        }
+        for note in &self.notes {
+            writeln!(f, "  note      {note}")?;
+        }
+        write!(f, "  sha256    {}", self.content_hash)
+    }
+}
