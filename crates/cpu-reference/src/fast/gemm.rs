@@ -204,6 +204,22 @@ struct Block<'a, A, C> {
     c_len: usize,
 }
 
+/// Rows of each of about `wanted` tasks, or of as many as [`MAX_ROWS`] asks for, so that no thread is left to work alone for long: few
+/// tasks are equal, of many the longest part of a thread is shortest.
+fn rows_of_a_task(m: usize, wanted: usize, threads: usize, mr: usize) -> usize {
+    let most = MAX_ROWS.next_multiple_of(mr);
+    let step = m.div_ceil(wanted).next_multiple_of(mr).clamp(mr, most);
+    let tasks = m.div_ceil(step);
+    if wanted == 1 || threads == 1 {
+        return step;
+    }
+    if tasks <= wanted {
+        return m.div_ceil(if tasks > threads { tasks.next_multiple_of(threads) } else { tasks });
+    }
+    let longest = |step: usize| m.div_ceil(step).div_ceil(threads) * step;
+    (1..=most / mr).rev().map(|tiles| tiles * mr).take(most / mr / 2).min_by_key(|&step| longest(step)).unwrap_or(step)
+}
+
 impl<A: SourceA, C: Rows> Block<'_, A, C> {
     fn run(&self, epilogue: Option<&Epilogue>) {
         let mr = mr(self.x.cx.level);
@@ -212,7 +228,7 @@ impl<A: SourceA, C: Rows> Block<'_, A, C> {
         // Tasks: enough for the threads to share evenly, not so small that B is streamed for nothing. A thread that works alone
         // takes all columns at once: the epilogue's runs are longer.
         let wanted = if self.x.shares(work) { 4 * self.x.threads } else { 1 };
-        let m_step = self.s.m.div_ceil(wanted).next_multiple_of(mr).clamp(mr, MAX_ROWS.next_multiple_of(mr));
+        let m_step = rows_of_a_task(self.s.m, wanted, self.x.threads, mr);
         let m_tasks = self.s.m.div_ceil(m_step);
         let n_tasks = if m_tasks >= wanted { 1 } else { (wanted / m_tasks).clamp(1, panels) };
         let p_step = panels.div_ceil(n_tasks);
@@ -344,4 +360,25 @@ multiversion! {
     /// # Safety
     /// As there, and the CPU has the level.
     unsafe fn pack_wide[B: SourceB](b: &B, ks: Range<usize>, cols: Range<usize>, to: *mut f32) by pack_body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_have_about_as_much_to_do() {
+        for threads in [1, 2, 3, 8] {
+            for m in [1, 13, 100, 1024, 4096, 12_544, 65_537] {
+                let step = rows_of_a_task(m, 4 * threads, threads, 14);
+                assert!((1..=MAX_ROWS).contains(&step), "{m} rows, {threads} threads: {step}");
+                let longest = m.div_ceil(step).div_ceil(threads) * step;
+                let fair = m.div_ceil(threads).max(step);
+                assert!(longest <= fair + fair / 8 + 14, "{m} rows, {threads} threads: {step} a task");
+            }
+        }
+        assert_eq!(rows_of_a_task(1024, 8, 2, 14), 128);
+        assert_eq!(rows_of_a_task(4096, 8, 2, 14), 210);
+        assert_eq!(rows_of_a_task(12_544, 8, 2, 14), 224);
+    }
 }
