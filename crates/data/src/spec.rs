@@ -77,6 +77,8 @@ pub struct Entry {
     pub about: &'static str,
     /// Whether `calotype data fetch` must have brought it.
     pub fetched: bool,
+    /// Whether it is made when it is opened, of as many rows as [`Options::rows`] says.
+    pub made: bool,
     open: fn(&Options) -> Result<Dataset>,
 }
 
@@ -88,15 +90,19 @@ pub static CATALOGUE: [Entry; 11] = [
     entry("emoji", "Noto and Twemoji together, 64x64 RGB, with names", emoji::both),
     entry("emoji-noto", "1,911 Noto emoji, 64x64 RGB, with names; 3,786 with tones=true", emoji::noto),
     entry("emoji-twemoji", "the same emoji as drawn for Twemoji, row for row", emoji::twemoji),
-    entry("shapes", "drawn shapes with factors and captions: \"a small red circle, top left\"", shapes::open),
-    entry("ring", "2-D: 8 Gaussians on a ring, radius 2, deviation 0.02", toy::ring),
-    entry("grid", "2-D: 25 Gaussians on a grid, spacing 1, deviation 0.05", toy::grid),
-    entry("swiss-roll", "2-D: a spiral, noise 0.05", toy::swiss_roll),
-    entry("mixture-1d", "1-D: three Gaussians", toy::mixture_1d),
+    made("shapes", "drawn shapes with factors and captions: \"a small red circle, top left\"", shapes::open),
+    made("ring", "2-D: 8 Gaussians on a ring, radius 2, deviation 0.02", toy::ring),
+    made("grid", "2-D: 25 Gaussians on a grid, spacing 1, deviation 0.05", toy::grid),
+    made("swiss-roll", "2-D: a spiral, noise 0.05", toy::swiss_roll),
+    made("mixture-1d", "1-D: three Gaussians", toy::mixture_1d),
 ];
 
 const fn entry(name: &'static str, about: &'static str, open: fn(&Options) -> Result<Dataset>) -> Entry {
-    Entry { name, about, fetched: false, open }
+    Entry { name, about, fetched: false, made: false, open }
+}
+
+const fn made(name: &'static str, about: &'static str, open: fn(&Options) -> Result<Dataset>) -> Entry {
+    Entry { made: true, ..entry(name, about, open) }
 }
 
 /// What `--data` names.

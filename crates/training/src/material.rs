@@ -40,6 +40,7 @@ impl Material {
         let given: BTreeMap<String, String> = given.map(|(k, v)| (k.clone(), v.clone())).collect();
         let name = wanted.data.clone().unwrap_or_else(|| (info.default_data)(wanted.preset).to_owned());
         let spec = DatasetSpec::parse(&name)?;
+        heeded(&spec, &all)?;
         let mut options = options(&all);
         let dataset = spec.open(&options)?;
         if let DatasetSpec::Path(_) = spec {
@@ -212,6 +213,22 @@ pub fn prepare(dataset: &Dataset, data: &DataConfig) -> Result<Prepared> {
         Some(standard) => Prepared::with_standard(dataset, &data.preparation, standard.clone())?,
         None => Prepared::new(dataset, &data.preparation)?,
     })
+}
+
+/// That no setting of the data is one which these data would not heed.
+fn heeded(spec: &DatasetSpec, all: &Settings) -> Result<()> {
+    let (name, is_path, made) = match spec {
+        DatasetSpec::Named(entry) => (entry.name.to_owned(), false, entry.made),
+        DatasetSpec::Path(path) => (path.display().to_string(), true, false),
+    };
+    let idle = [
+        ("test_every", !is_path, "makes test rows of a file's or a folder's data"),
+        ("rows", !made, "says how many rows are made of data such as `shapes`"),
+    ];
+    match idle.into_iter().find(|(key, is_idle, _)| *is_idle && all.integer(key) > 0) {
+        Some((key, _, what)) => Err(TrainingError::Contradiction(format!("`{key}` {what}: {name} does not heed it"))),
+        None => Ok(()),
+    }
 }
 
 fn options(all: &Settings) -> Options {

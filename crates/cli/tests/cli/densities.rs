@@ -229,7 +229,7 @@ fn wrong_use_is_refused_with_what_would_be_right() {
     let (gan, run, other) = (text(&gan), text(&run), text(&other));
     let three = place.path("three.npy");
     calotype_data::write_npy(&three, &[1, 8, 8, 1], &[3.0; 64]).expect("it is written");
-    let cases: [(&[&str], &[&str]); 20] = [
+    let cases: [(&[&str], &[&str]); 22] = [
         (&["train", "markov", "--data", "digits", "--steps", "5"], &["markov counts every row once", "no `steps`"]),
         (&["bench", "train", "markov"], &["markov counts its rows"]),
         (&["score", gan], &["dcgan has no density", "generation"]),
@@ -249,6 +249,8 @@ fn wrong_use_is_refused_with_what_would_be_right() {
         (&["sample", run, "--out", "x.jpg"], &[".png, .npy or .gif"]),
         (&["ladder", run, other], &["cannot be compared", "levels:17"]),
         (&["encode", run], &["nothing"]),
+        (&["train", "independent", "--data", "digits", "--set", "test_every=5"], &["`test_every`", "digits does not heed it"]),
+        (&["train", "independent", "--data", "digits", "--set", "rows=5"], &["`rows`", "digits does not heed it"]),
         (&["train", "independent", "--data", "digits", "--set", "exclude=10"], &["exclude=10", "10 classes"]),
     ];
     for (args, says) in cases {
