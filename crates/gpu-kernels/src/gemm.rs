@@ -74,12 +74,13 @@ impl Gemm<'_> {
             s = s.section("address", address)?;
         }
         let blocks = shader!("lib/blocks");
+        let put = shader!("lib/put_blocks");
         s = match core {
             Core::Tiled(_) => s,
             Core::Dot(_) => s.section("core", &format!("{blocks}{}", shader!("lib/core_dot")))?,
             Core::Direct(_) => s.section("core", &format!("{blocks}{}", shader!("lib/core_direct")))?,
-            Core::Named(_) => s.section("core", &format!("{blocks}{}", shader!("lib/core_named")))?,
-            Core::Broad(_) => s.section("core", &format!("{blocks}{}", shader!("lib/core_broad")))?,
+            Core::Named(_) => s.section("core", &format!("{blocks}{put}{}", shader!("lib/core_named")))?,
+            Core::Broad(_) => s.section("core", &format!("{blocks}{put}{}", shader!("lib/core_broad")))?,
             Core::Cooperative { subgroup } => s
                 .section("core", &format!("{blocks}{}", shader!("lib/core_cooperative")))?
                 .sizes(&[("SUBGROUP", subgroup as usize)])?,
