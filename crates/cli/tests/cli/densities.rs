@@ -286,6 +286,10 @@ fn columns_that_do_not_match_are_counted_for_both() {
     };
     let (thirteen, three) = (table(&place, "thirteen.csv", 13, &[]), table(&place, "three.csv", 3, &[]));
     let (run, other) = (rnade("run", &thirteen), rnade("other", &three));
+    let explained = place.run(&["score", text(&run), "--explain", "1"]).ok().stdout;
+    assert!(explained.contains("column 13 `x13`") && explained.contains("densities are those of standardised"), "{explained}");
+    let scored = place.run(&["score", text(&run)]).ok().stdout;
+    assert!(scored.contains("in the data's own units") && scored.contains("trained on are among these"), "{scored}");
     place.run(&["score", text(&run), "--data", text(&three)]).refused(1, &["three.csv", "it has 3 columns, and the run has 13"]);
     place.run(&["score", text(&run), "--data", "digits"]).refused(1, &["it has 8x8x1 images, and the run has 13 columns"]);
     place.run(&["score", text(&run), "--background", text(&other)]).refused(

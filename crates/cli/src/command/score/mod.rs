@@ -60,7 +60,7 @@ pub fn run(args: &ScoreArgs, threads: usize) -> Result<Ending> {
         let mut bench = used.on(args.device.as_deref(), threads)?;
         let scorer = bench.scorer()?;
         let log_p = scorer.log_p(bench.opened.device(), &row)?;
-        print(&explain::text(bench.used.density()?, index, &row, &log_p))?;
+        print(&explain::text(bench.used.density()?, &examined.dataset, index, &row, &log_p))?;
         return Ok(Ending::Done);
     }
     let novel = anomaly::novel(&used, &examined, &rows);
