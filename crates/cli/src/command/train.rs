@@ -240,11 +240,12 @@ impl Ready {
                 let info = self.material.model.info();
                 let differ = (info.settings)(Preset::Small) != (info.settings)(Preset::Paper);
                 if self.config.preset == "small" && differ {
-                    let data = typed(Path::new(&self.config.data.name));
-                    note(&format!(
-                        "the paper's size: calotype train {} --data {data} --preset paper (for a GPU)",
-                        self.config.model
-                    ));
+                    let (model, name) = (&self.config.model, &self.config.data.name);
+                    let data = match name == (info.default_data)(Preset::Small) {
+                        true => String::new(),
+                        false => format!(" --data {}", typed(Path::new(name))),
+                    };
+                    note(&format!("the paper's size: calotype train {model}{data} --preset paper (for a GPU)"));
                 }
                 Ok(Ending::Done)
             }
