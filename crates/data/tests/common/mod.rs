@@ -1,0 +1,43 @@
+//! Files in a folder, and what they hold when they are opened.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use calotype_data::{DataError, Dataset, Options, Result, Values, open};
+use tempfile::TempDir;
+
+/// A folder that is gone after the test.
+pub struct Folder(pub TempDir);
+
+impl Folder {
+    pub fn new() -> Self {
+        Folder(tempfile::tempdir().unwrap())
+    }
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+}
+
+pub fn open_path(path: &Path) -> Result<Dataset> {
+    open(path.to_str().unwrap(), &Options::default())
+}
+
+pub fn fails(path: &Path) -> DataError {
+    match open_path(path) {
+        Ok(data) => panic!("{} opened: {}", path.display(), data.summary()),
+        Err(e) => e,
+    }
+}
+
+pub fn continuous(data: &Dataset) -> &[f32] {
+    match data.values() {
+        Values::Continuous(data) => data,
+        Values::Levels { .. } => panic!("levels"),
+    }
+}
