@@ -20,7 +20,7 @@ fn matmul(
     let k_stop = select(p.size_k, min(k_begin + p.k_part, p.size_k), SPLIT_K);
     let k_end = select(0u, k_stop, z < p.size_z);
 
-    let a0 = a_row(z, m0 + 0u);
+    let a0 = a_row(z, m0);
     let a1 = a_row(z, m0 + 1u);
     let a2 = a_row(z, m0 + 2u);
     let a3 = a_row(z, m0 + 3u);
@@ -36,7 +36,7 @@ fn matmul(
     let a13 = a_row(z, m0 + 13u);
     let a14 = a_row(z, m0 + 14u);
     let a15 = a_row(z, m0 + 15u);
-    let b0 = b_row(z, n0 + 0u);
+    let b0 = b_row(z, n0);
     let b1 = b_row(z, n0 + 1u);
     let b2 = b_row(z, n0 + 2u);
     let b3 = b_row(z, n0 + 3u);

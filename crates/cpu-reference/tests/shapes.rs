@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use calotype_cpu_reference::{Cpu, Level};
 use calotype_graph::op::case::{Case, Given, Tolerance};
+use calotype_graph::op::lstm_scan::KEPT;
 use calotype_graph::op::{
     BatchNormStats, BatchNormSums, Conv2d, Conv2dTranspose, Conv2dWeightGrad, LstmScan, LstmScanGrad, MatMul, Reduce, ReduceKind,
     Softmax, Window,
@@ -94,7 +95,7 @@ fn scans() -> Vec<Case> {
         let name = |what: &str| format!("lstm {what} {t}x{b}x{p}x{n}, taps {taps}");
         let scan = Case::op("large", name("scan"), LstmScan { taps, reverse: taps == 2, keep: taps > 1 }, forward);
         let backward = vec![
-            Given::uniform([5 * t, b, p, n], 0.0, 1.0),
+            Given::uniform([KEPT * t, b, p, n], 0.0, 1.0),
             weights([taps, 4 * n, n]),
             Given::normal(state),
             Given::normal([t, b, p, n]),

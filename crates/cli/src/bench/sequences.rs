@@ -1,6 +1,7 @@
 //! Kernels that go through a sequence: NADE's pixels, the time steps of an LSTM.
 
 use calotype_graph::Type;
+use calotype_graph::op::lstm_scan::KEPT;
 use calotype_graph::op::{Case, Conditional, Fill, Given, LstmScan, LstmScanGrad, Nade, NadeActivation, NadeGrad, NadeSample};
 
 use super::cases::{Kernel, Scale, of_sum};
@@ -54,7 +55,7 @@ pub fn recurrences(scale: Scale) -> Vec<Kernel> {
         let back = move |b| {
             let op = LstmScanGrad { taps, reverse: false, initial: false };
             let (weights, dh) = (Given::uniform([taps, 4 * n, n], -bound, bound), Given::normal([steps, b, positions, n]));
-            let kept = Given::uniform([5 * steps, b, positions, n], 0.0, 1.0);
+            let kept = Given::uniform([KEPT * steps, b, positions, n], 0.0, 1.0);
             Case::op("lstm_scan_grad", name(b), op, vec![kept, weights, state(b), dh]).tolerance(5e-4, 5e-5)
         };
         let batch = scale.batch(batch);

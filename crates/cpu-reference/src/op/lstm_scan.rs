@@ -25,7 +25,7 @@ pub fn plain<T: Float>(d: &LstmDims, x_gates: &[T], w: &[T], h0: &[T], c0: &[T],
     let (n, states) = (d.hidden, d.rows() * d.hidden);
     let (mut h_prev, mut c) = (h0.to_vec(), c0.to_vec());
     let mut pre = vec![T::ZERO; 4 * n];
-    let (h, kept) = h.split_at_mut(d.steps * states);
+    let (h, kept) = h.split_at_mut(d.states());
     for t in (0..d.steps).map(|s| d.time(s)) {
         let h = &mut h[t * states..][..states];
         for row in 0..d.rows() {
@@ -169,7 +169,7 @@ multiversion! {
 
 /// As [`plain`]: each thread takes groups of batch rows through all time steps.
 pub fn fast(cx: &Context, d: &LstmDims, x_gates: &[f32], w: &[f32], h0: &[f32], c0: &[f32], h: &mut [f32]) {
-    let (h, kept) = h.split_at_mut(d.steps * d.rows() * d.hidden);
+    let (h, kept) = h.split_at_mut(d.states());
     let kept = (!kept.is_empty()).then_some(Shared(kept.as_mut_ptr()));
     let h = Shared(h.as_mut_ptr());
     with_weights(cx, w, d.taps * d.hidden, 4 * d.hidden, |w| {

@@ -17,7 +17,7 @@ use crate::float::Float;
 /// the second of two, at the same time.
 pub fn plain<T: Float>(d: &LstmDims, kept: &[T], back: &[T], c0: &[T], dh: &[T], d_pre: &mut [T]) {
     let (n, states) = (d.hidden, d.rows() * d.hidden);
-    let gates = &kept[d.steps * states..];
+    let gates = &kept[d.states()..];
     let initial = d_pre.len() > gates.len();
     let gate = |row: usize, k: usize, j: usize| (row * 4 + k) * n + j;
     // c[s]: the cells before turn s of the forward scan.
@@ -245,7 +245,7 @@ multiversion! {
 
 /// As [`plain`]: each thread takes groups of batch rows through all time steps.
 pub fn fast(cx: &Context, d: &LstmDims, kept: &[f32], back: &[f32], c0: &[f32], dh: &[f32], d_pre: &mut [f32]) {
-    let gates = &kept[d.steps * d.rows() * d.hidden..];
+    let gates = &kept[d.states()..];
     let initial = d_pre.len() > gates.len();
     let d_pre = Shared(d_pre.as_mut_ptr());
     with_weights(cx, back, d.taps * 4 * d.hidden, d.hidden, |back| {

@@ -36,11 +36,6 @@ pub(crate) fn lstm_scan(step: &Step, op: &LstmScan) -> Result<Vec<Dispatch>, Dev
     }
 }
 
-/// Where the gates lie in what a scan keeps.
-pub(super) fn first_gate(d: &LstmDims) -> usize {
-    d.steps * d.rows() * d.hidden
-}
-
 fn bind(table: &mut Table, step: &Step) {
     for (name, read) in ["x_gates", "w", "h0", "c0"].into_iter().zip(&step.reads) {
         table.read(name, read.place, Element::F32);
@@ -51,7 +46,7 @@ fn bind(table: &mut Table, step: &Step) {
 fn whole(step: &Step, op: &LstmScan) -> Result<Dispatch, DeviceError> {
     let d = op.dims(&step.reads[0].ty);
     let mut table = Table::default();
-    for (name, value) in [("steps", d.steps), ("batch", d.batch), ("kept", first_gate(&d))] {
+    for (name, value) in [("steps", d.steps), ("batch", d.batch), ("kept", d.states())] {
         table.param(name, value)?;
     }
     bind(&mut table, step);
@@ -63,7 +58,7 @@ fn whole(step: &Step, op: &LstmScan) -> Result<Dispatch, DeviceError> {
 fn one_wave(step: &Step, op: &LstmScan, wave: usize, cells: Place) -> Result<Dispatch, DeviceError> {
     let d = op.dims(&step.reads[0].ty);
     let mut table = Table::default();
-    for (name, value) in [("steps", d.steps), ("rows", d.rows()), ("wave", wave), ("kept", first_gate(&d))] {
+    for (name, value) in [("steps", d.steps), ("rows", d.rows()), ("wave", wave), ("kept", d.states())] {
         table.param(name, value)?;
     }
     bind(&mut table, step);

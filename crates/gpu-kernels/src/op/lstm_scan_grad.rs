@@ -4,7 +4,7 @@ use calotype_graph::op::LstmScanGrad;
 use calotype_graph::op::lstm_scan::{LstmDims, Scan};
 use calotype_graph::{DeviceError, Place, Step};
 
-use super::lstm_scan::{baked, first_gate, invocations, tiles};
+use super::lstm_scan::{baked, invocations, tiles};
 use crate::dispatch::{Dispatch, Element, Table, folded};
 use crate::source::{Source, shader};
 
@@ -37,7 +37,7 @@ pub(crate) fn lstm_scan_grad(step: &Step, op: &LstmScanGrad) -> Result<Vec<Dispa
 /// The shader with these parameters, all operands bound, and `cells` where there is one.
 fn start(step: &Step, d: &LstmDims, params: &[(&str, usize)], cells: Option<Place>) -> Result<(Table, Source), DeviceError> {
     let mut table = Table::default();
-    for (name, value) in params.iter().chain(&[("gates", first_gate(d))]) {
+    for (name, value) in params.iter().chain(&[("gates", d.states())]) {
         table.param(*name, *value)?;
     }
     for (name, read) in ["kept", "back", "c0", "dh"].into_iter().zip(&step.reads) {

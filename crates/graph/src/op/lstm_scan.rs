@@ -53,6 +53,11 @@ impl LstmDims {
         self.batch * self.positions
     }
 
+    /// Elements of h [T, B, P, H]; where a scan keeps its gates, they begin behind them.
+    pub fn states(&self) -> usize {
+        self.steps * self.rows() * self.hidden
+    }
+
     /// Whether the first tap sees the position ahead at the same time.
     pub fn diagonal(&self) -> bool {
         self.taps == 2
@@ -76,12 +81,12 @@ impl LstmDims {
 
     /// Floating-point operations: the products, and about 16 for a hidden unit's functions.
     pub fn flops(&self) -> u64 {
-        (self.steps * self.rows() * self.hidden) as u64 * (8 * self.taps * self.hidden + 16) as u64
+        self.states() as u64 * (8 * self.taps * self.hidden + 16) as u64
     }
 }
 
 /// Tensors of h's size in the result of a scan that keeps its gates: h and the four gates.
-pub(super) const KEPT: usize = 5;
+pub const KEPT: usize = 5;
 
 /// Words of workgroup memory that every device has.
 const WORKGROUP_WORDS: usize = 4096;

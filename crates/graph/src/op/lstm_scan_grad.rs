@@ -69,7 +69,7 @@ impl Operation for LstmScanGrad {
 
     fn flops(&self, inputs: &[Type], _output: &Type) -> u64 {
         let d = self.dims(&inputs[0]);
-        d.flops() + 24 * (d.steps * d.rows() * d.hidden) as u64
+        d.flops() + 24 * d.states() as u64
     }
 
     /// The cells' cotangents of one wave.
