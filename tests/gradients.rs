@@ -190,3 +190,21 @@ fn a_second_derivative_of_batch_norm_is_an_error_that_names_it() {
     assert!(matches!(&error, GraphError::NotDifferentiable { op, .. } if op.starts_with("batch_norm")), "{error}");
     assert!(error.to_string().contains("critic.norm"), "{error}");
 }
+
+#[test]
+fn a_gradient_that_does_not_arrive_is_told_from_one_that_is_zero() {
+    let g = Graph::new("missing");
+    let input = |name: &str| g.input(name, Type::f32([3]));
+    let (x, cut, unused, stepped) = (input("x"), input("cut"), input("unused"), input("stepped"));
+    let loss = (&x * 0.0 + cut.detach() + stepped.greater(0.5)).sum_all();
+    let wrt = [&x, &cut, &unused, &stepped];
+    let found: Vec<bool> = g.grad_or_none(&loss, &wrt).iter().map(Option::is_some).collect();
+    assert_eq!(found, [true, false, false, false]);
+    let dy = x.full_like(1.0);
+    assert!(g.vjp_or_none(&[(&x, &dy)], &wrt)[0].is_some());
+    assert!(g.vjp_or_none(&[], &wrt).iter().all(Option::is_none));
+    assert!(g.grad(&loss, &wrt).iter().all(|dw| dw.dims() == [3]), "zeros stand for what does not arrive");
+    assert!(g.finish().is_ok());
+    assert!(g.grad_or_none(&x, &wrt).iter().all(Option::is_none));
+    assert!(matches!(g.finish(), Err(GraphError::NotScalar { .. })));
+}

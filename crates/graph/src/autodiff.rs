@@ -13,17 +13,30 @@ impl Graph {
     /// Nothing is built for what does not lead to `wrt`: a discriminator's gradients do not reach into the generator.
     /// Errors are kept in the graph: loss is not a scalar; an op on the way is not differentiable (again).
     pub fn grad(&self, loss: &Tensor, wrt: &[&Tensor]) -> Vec<Tensor> {
+        or_zeros(self.grad_or_none(loss, wrt), wrt)
+    }
+
+    /// As [`Graph::grad`], with `None` where no gradient arrives: no path leads from w to loss, or every path passes a
+    /// [`detach`](Tensor::detach) or a function without slope, such as a comparison. `None` is not zero: a parameter without
+    /// a gradient is usually a mistake (an older version of it, another scope), and an optimiser can refuse it by name.
+    /// After an error (see [`Graph::grad`]) gradients may be missing because of it.
+    pub fn grad_or_none(&self, loss: &Tensor, wrt: &[&Tensor]) -> Vec<Option<Tensor>> {
         if loss.shape().numel() != 1 {
             let name = self.node(loss.id).name.to_string();
             self.fail(GraphError::NotScalar { name, shape: loss.shape().clone() });
-            return wrt.iter().map(|w| w.full_like(0.0)).collect();
+            return vec![None; wrt.len()];
         }
-        self.vjp(&[(loss, &loss.full_like(1.0))], wrt)
+        self.vjp_or_none(&[(loss, &loss.full_like(1.0))], wrt)
     }
 
-    /// Σ ∂y/∂w · dy for each w: the product of cotangents with the Jacobian.
+    /// Σ ∂y/∂w · dy for each w: the product of cotangents with the Jacobian; zeros where no y depends on w.
     pub fn vjp(&self, from: &[(&Tensor, &Tensor)], wrt: &[&Tensor]) -> Vec<Tensor> {
-        let Some(last) = from.iter().map(|(y, _)| y.id).max() else { return wrt.iter().map(|w| w.full_like(0.0)).collect() };
+        or_zeros(self.vjp_or_none(from, wrt), wrt)
+    }
+
+    /// As [`Graph::vjp`], with `None` where no gradient arrives.
+    pub fn vjp_or_none(&self, from: &[(&Tensor, &Tensor)], wrt: &[&Tensor]) -> Vec<Option<Tensor>> {
+        let Some(last) = from.iter().map(|(y, _)| y.id).max() else { return vec![None; wrt.len()] };
         let leads = self.leads_to(wrt, last);
         let mut cotangents: HashMap<NodeId, Tensor> = HashMap::new();
         for (y, dy) in from {
@@ -40,7 +53,7 @@ impl Graph {
             }
             self.node_vjp(id, &dy, &leads, &mut cotangents);
         }
-        wrt.iter().map(|w| found.get(&w.id).cloned().unwrap_or_else(|| w.full_like(0.0))).collect()
+        wrt.iter().map(|w| found.get(&w.id).cloned()).collect()
     }
 
     /// For each node up to `last`: is it one of `wrt`, or computed from one?
@@ -73,6 +86,10 @@ impl Graph {
             }
         }
     }
+}
+
+fn or_zeros(found: Vec<Option<Tensor>>, wrt: &[&Tensor]) -> Vec<Tensor> {
+    found.into_iter().zip(wrt).map(|(dw, w)| dw.unwrap_or_else(|| w.full_like(0.0))).collect()
 }
 
 fn accumulate(cotangents: &mut HashMap<NodeId, Tensor>, id: NodeId, part: Tensor) {
