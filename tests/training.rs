@@ -64,10 +64,10 @@ fn losses(device: &mut dyn Device) -> Vec<Vec<f32>> {
         let images: Vec<f32> = (0..BATCH * SIZE * SIZE).map(|_| 2.0 * pixels.uniform() - 1.0).collect();
         let images = HostTensor::f32([BATCH, SIZE, SIZE, 1], images);
         let (seed, count) = (HostTensor::u32([2], [SEED as u32, 0]), HostTensor::u32([1], [step as u32]));
-        let scalars: Vec<(&str, HostTensor)> =
+        let scalars: Vec<(String, HostTensor)> =
             descent(model.as_ref()).step_inputs(step, 1.0).into_iter().map(|(n, v)| (n, HostTensor::scalar(v))).collect();
         let fixed = [("x", &images), ("seed", &seed), ("step", &count)];
-        let inputs: Vec<(&str, &HostTensor)> = scalars.iter().map(|(n, t)| (*n, t)).chain(fixed).collect();
+        let inputs: Vec<(&str, &HostTensor)> = scalars.iter().map(|(n, t)| (n.as_str(), t)).chain(fixed).collect();
         let losses = run_step(device, id, &inputs).expect("it runs");
         losses.iter().map(|l| l.item().expect("a scalar")).collect()
     });

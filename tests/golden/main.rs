@@ -14,7 +14,7 @@ use std::sync::Arc;
 use calotype_graph::op::{Conv2dTranspose, Tolerance};
 use calotype_graph::{Device, Graph, HostTensor, Init, Layout, Mode, PlanOptions, Program, Scope, Tensor, Window, plan};
 use calotype_models::layers::Layers;
-use calotype_models::optimisers::{Adam, AdamInputs, RmsProp, Sgd};
+use calotype_models::optimisers::{Optimiser, Rule};
 use calotype_models::{DataShape, Preset, init};
 use calotype_parity::{compare, read_states, run_once, run_step};
 use calotype_tests::{Golden, Suite, permuted};
@@ -194,36 +194,28 @@ fn softmax(device: &mut dyn Device) {
     }
 }
 
-/// Adam's inputs of the test.
-const ADAM: AdamInputs = AdamInputs { step_size: "step_size", root_correction: "root_correction" };
-
-/// Five steps of one optimiser on the golden gradients. `build` writes the update of the state `w` by `g`; `scalars` gives a
-/// step's other inputs; `moments`: names of the optimiser's states, and PyTorch's.
-fn optimiser(
-    device: &mut dyn Device,
-    name: &str,
-    build: impl Fn(&Graph, &[(calotype_graph::StateSpec, Tensor)], &[Tensor]),
-    scalars: impl Fn(u64) -> Vec<(&'static str, f32)>,
-    moments: &[&str],
-) {
+/// Five steps of an optimiser on the golden gradients, by the loss w . g. `moments`: what the optimiser and PyTorch call its states.
+fn optimiser(device: &mut dyn Device, name: &str, optimiser: Optimiser, moments: &[&str]) {
     let golden = Golden::open("optimisers");
-    let state = format!("{name}.w");
     let w = golden.get("w");
     let graph = Graph::new(name);
+    let s = Scope::new(&graph, Mode::Train).sub(name);
     let g = graph.input("g", w.ty());
-    graph.state(&state, w.ty(), Init::Zeros, Layout::Plain, true);
-    build(&graph, &graph.parameters(""), &[g]);
+    let loss = (s.param("w", w.shape.clone(), Init::Zeros, Layout::Plain) * &g).sum_all();
+    optimiser.update(&[&s], &loss);
     let program = graph.finish().expect("an update");
     for spec in program.states() {
         device.write_state(&spec.name, &init::initial(spec, 0)).expect("a new state");
     }
+    let state = s.path("w");
     device.write_state(&state, &w).expect("the parameter");
     let plan = Arc::new(plan(&program, device.profile(), PlanOptions::default()).expect("it fits"));
     let id = device.load(&plan).expect("it loads");
     for step in 0..5 {
-        let scalars: Vec<(&str, HostTensor)> = scalars(step).into_iter().map(|(n, v)| (n, HostTensor::scalar(v))).collect();
+        let scalars = optimiser.scalars(step, 1.0).into_iter().map(|(n, v)| (n, HostTensor::scalar(v)));
+        let scalars: Vec<(String, HostTensor)> = scalars.collect();
         let g = golden.get(&format!("g{step}"));
-        let inputs: Vec<(&str, &HostTensor)> = scalars.iter().map(|(n, t)| (*n, t)).chain([("g", &g)]).collect();
+        let inputs: Vec<(&str, &HostTensor)> = scalars.iter().map(|(n, t)| (n.as_str(), t)).chain([("g", &g)]).collect();
         run_step(device, id, &inputs).expect("it runs");
         let w = read_states(device, &[&state]).expect("it is there").remove(0);
         check(&format!("{name}, step {step}"), &w, &golden.get(&format!("{name}/w{step}")), Tolerance { atol: 1e-7, rtol: 5e-7 });
@@ -237,18 +229,13 @@ fn optimiser(
 }
 
 fn optimisers(device: &mut dyn Device) {
-    let adam = Adam { lr: 2e-4, beta1: 0.5, beta2: 0.999, eps: 1e-8 };
-    let defaults = Adam { lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8 };
-    for (name, adam) in [("adam", adam), ("adam_defaults", defaults)] {
-        let update = |g: &Graph, p: &[_], d: &[Tensor]| adam.update(g, ADAM, p, d);
-        optimiser(device, name, update, |step| adam.inputs(ADAM, step), &["exp_avg", "exp_avg_sq"]);
+    for (name, lr, beta1) in [("adam", 2e-4, 0.5), ("adam_defaults", 1e-3, 0.9)] {
+        let adam = Optimiser::new("", Rule::Adam { beta1, beta2: 0.999, eps: 1e-8 }, lr);
+        optimiser(device, name, adam, &["exp_avg", "exp_avg_sq"]);
     }
-    let rms_prop = RmsProp { alpha: 0.9, eps: 1e-6 };
-    let update = |g: &Graph, p: &[_], d: &[Tensor]| rms_prop.update(g, &g.scalar_input("lr"), p, d);
-    optimiser(device, "rmsprop", update, |_| vec![("lr", 1e-3)], &["square_avg"]);
-    let sgd = Sgd { momentum: 0.9 };
-    let update = |g: &Graph, p: &[_], d: &[Tensor]| sgd.update(g, &g.scalar_input("lr"), p, d);
-    optimiser(device, "sgd", update, |_| vec![("lr", 0.1)], &["momentum_buffer"]);
+    let rms_prop = Optimiser::new("", Rule::RmsProp { alpha: 0.9, eps: 1e-6 }, 1e-3);
+    optimiser(device, "rmsprop", rms_prop, &["square_avg"]);
+    optimiser(device, "sgd", Optimiser::new("", Rule::Sgd { momentum: 0.9 }, 0.1), &["momentum_buffer"]);
 }
 
 fn gradient_penalty(device: &mut dyn Device) {
@@ -304,7 +291,7 @@ fn dcgan(device: &mut dyn Device) {
     let images = permuted(&golden.get("images"), &[0, 1, 3, 4, 2]); // [10, 4, 32, 32, 1]
     let (loss_d, loss_g) = (golden.get("loss_d"), golden.get("loss_g"));
     for step in 0..DCGAN_STEPS {
-        let scalars: Vec<(&str, HostTensor)> = model
+        let scalars: Vec<(String, HostTensor)> = model
             .learning()
             .descent()
             .expect("steps")
@@ -315,7 +302,7 @@ fn dcgan(device: &mut dyn Device) {
         let batch = part(&images, step as usize);
         let (seed, count) = (HostTensor::u32([2], [7, 0]), HostTensor::u32([1], [step]));
         let fixed = [("x", &batch), ("seed", &seed), ("step", &count)];
-        let inputs: Vec<(&str, &HostTensor)> = scalars.iter().map(|(n, t)| (*n, t)).chain(fixed).collect();
+        let inputs: Vec<(&str, &HostTensor)> = scalars.iter().map(|(n, t)| (n.as_str(), t)).chain(fixed).collect();
         let losses = run_step(device, id, &inputs).expect("it runs");
         let tolerance = Tolerance { atol: 1e-6 * (step + 5) as f32, rtol: 1e-6 };
         check(&format!("loss_d, step {step}"), &losses[0], &part(&loss_d, step as usize), tolerance);

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use calotype_graph::{Device, Graph, HostTensor, Mode, Scope};
-use calotype_models::optimisers::gradients;
 use calotype_models::{DataShape, Preset, density, find};
 use calotype_tests::Golden;
 
@@ -37,7 +36,8 @@ fn model(device: &mut dyn Device, golden: &Golden, case: &str, name: &str, level
     let nats = density::nats(&density::log_p(model, &s, &x_in));
     g.output("conditionals", &model.conditionals(&s, &x_in));
     g.output("nats", &nats);
-    let (parameters, found) = gradients(&nats, &s);
+    let parameters = s.parameters();
+    let found = g.grad(&nats, &parameters.iter().map(|(_, t)| t).collect::<Vec<_>>());
     parameters.iter().zip(&found).for_each(|((spec, _), d)| g.output(&spec.name, d));
     let program = g.finish().expect("first derivatives");
 

@@ -109,8 +109,9 @@ fn learn(model: &dyn Model, device: &mut dyn Device, options: PlanOptions) -> Ve
         let x = rows(model, BATCH, &format!("step {step}"));
         let (seed, count) = (HostTensor::u32([2], [SEED as u32, 0]), HostTensor::u32([1], [step as u32]));
         let scalars = descent.step_inputs(step, 1.0).into_iter().map(|(n, v)| (n, HostTensor::scalar(v)));
-        let inputs: Vec<(&str, HostTensor)> = scalars.chain([("x", x), ("seed", seed), ("step", count)]).collect();
-        let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(n, t)| (*n, t)).collect();
+        let scalars: Vec<(String, HostTensor)> = scalars.collect();
+        let fixed = [("x", &x), ("seed", &seed), ("step", &count)];
+        let inputs: Vec<(&str, &HostTensor)> = scalars.iter().map(|(n, t)| (n.as_str(), t)).chain(fixed).collect();
         run_step(device, id, &inputs).expect("it runs")
     });
     let losses = losses.collect();

@@ -12,13 +12,16 @@ use calotype_cpu_reference::op::nade::{self, Weights};
 use calotype_cpu_reference::op::nade_grad;
 use calotype_graph::op::{Conditional, NadeActivation, NadeDims, NadeGrad, NadeWeights};
 use calotype_graph::philox::{Domain, Stream};
-use calotype_graph::{Device, Graph, HostTensor, Init, Layout, PlanOptions, Program, Type, plan};
-use calotype_models::optimisers::{Adam, AdamInputs};
+use calotype_graph::{Device, Graph, HostTensor, Init, Layout, Mode, PlanOptions, Program, Scope, Type, plan};
+use calotype_models::optimisers::{Optimiser, Rule};
 
 const D: usize = 784;
 const H: usize = 500;
-const ADAM: Adam = Adam { lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8 };
-const NAMES: AdamInputs = AdamInputs { step_size: "step_size", root_correction: "root_correction" };
+const ADAM: Rule = Rule::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 };
+
+fn adam() -> Optimiser {
+    Optimiser::new("", ADAM, 1e-3)
+}
 
 /// Milliseconds: the median of some runs, and the fastest.
 fn time(mut f: impl FnMut()) -> (f64, f64) {
@@ -52,9 +55,7 @@ fn training(batch: usize) -> Program {
     let x = g.input("x", Type::f32([batch, D]));
     let logits = (x.nade(&n.w, &n.c, &n.v) + &n.b).reshape([batch, D]);
     let loss = (logits.softplus() - &logits * &x).sum_all() * (1.0 / batch as f32);
-    let parameters = g.parameters("");
-    let gradients = g.grad(&loss, &parameters.iter().map(|(_, t)| t).collect::<Vec<_>>());
-    ADAM.update(&g, NAMES, &parameters, &gradients);
+    adam().update(&[&Scope::new(&g, Mode::Train)], &loss);
     g.output("loss", &loss);
     g.finish().expect("a training step")
 }
@@ -111,9 +112,9 @@ fn main() {
     for spec in program.states() {
         device.write_state(&spec.name, &calotype_models::init::initial(spec, 0)).expect("a new state");
     }
-    let scalars: Vec<(&str, HostTensor)> = ADAM.inputs(NAMES, 0).into_iter().map(|(n, v)| (n, HostTensor::scalar(v))).collect();
+    let scalars = adam().scalars(0, 1.0).into_iter().map(|(n, v)| (n, HostTensor::scalar(v))).collect::<Vec<_>>();
     let x = HostTensor::f32([batch, D], x);
-    let inputs: Vec<(&str, &HostTensor)> = scalars.iter().map(|(n, t)| (*n, t)).chain([("x", &x)]).collect();
+    let inputs: Vec<(&str, &HostTensor)> = scalars.iter().map(|(n, t)| (n.as_str(), t)).chain([("x", &x)]).collect();
     run("training step", &mut device, &program, &inputs);
     let u = HostTensor::f32([images, D, 1], uniform(images * D));
     run("sampling", &mut device, &sampling(images), &[("u", &u)]);

@@ -24,12 +24,22 @@ pub enum GraphError {
     #[error("assigning to `{name}`, which is not a state of this graph")]
     UnknownState { name: String },
 
+    #[error("optimiser `{optimiser}`: its loss does not depend on {}", quoted(.parameters))]
+    NoGradient { optimiser: String, parameters: Vec<String> },
+
+    #[error("optimiser `{optimiser}` is given no parameters: no scope of its has any")]
+    NoParameters { optimiser: String },
+
     #[error("a tensor of another graph was used in `{name}`")]
     ForeignTensor { name: String },
 }
 
 fn list(types: &[Type]) -> String {
     types.iter().map(Type::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// Why a graph cannot be carried out on a device.

@@ -40,8 +40,15 @@ pub(crate) struct State {
     pub initial: NodeId,
     /// What the state holds after the step.
     pub current: NodeId,
-    /// The latest version as later uses see it: `current`, detached.
-    pub latest: NodeId,
+    /// Every version as uses of its time see it: the initial one, then each value that was assigned, detached.
+    pub versions: Vec<NodeId>,
+}
+
+impl State {
+    /// The version that a use from now on sees.
+    pub fn latest(&self) -> NodeId {
+        self.versions.last().copied().unwrap_or(self.initial)
+    }
 }
 
 /// A finished graph: what a step computes. Turn it into a plan with [`plan`](crate::plan()).
@@ -84,7 +91,7 @@ impl Program {
 struct Building {
     program: Program,
     state_index: BTreeMap<String, usize>,
-    random_names: HashSet<String>,
+    declared: HashSet<(&'static str, String)>,
     label: Rc<str>,
     error: Option<GraphError>,
 }
@@ -174,6 +181,18 @@ impl Graph {
         self.apply(crate::op::Iota { n }, &[])
     }
 
+    /// Claims a name for something of a kind, such as an optimiser: claiming it again is an error.
+    pub fn declare(&self, what: &'static str, name: &str) {
+        if !self.0.borrow_mut().declared.insert((what, name.to_owned())) {
+            self.fail(GraphError::Duplicate { what, name: name.to_owned() });
+        }
+    }
+
+    /// Keeps a mistake that only the caller can see, to be returned by [`Graph::finish`]: the first one counts.
+    pub fn refuse(&self, error: GraphError) {
+        self.fail(error);
+    }
+
     /// A named input, uploaded each step. The same name gives the same tensor; another type is an error.
     pub fn input(&self, name: &str, ty: Type) -> Tensor {
         let known = {
@@ -204,7 +223,7 @@ impl Graph {
             let b = self.0.borrow();
             b.state_index.get(name).map(|&n| {
                 let s = &b.program.states[n];
-                (s.latest, s.spec.ty.clone())
+                (s.latest(), s.spec.ty.clone())
             })
         };
         if let Some((id, known)) = known {
@@ -218,15 +237,23 @@ impl Graph {
         let mut b = self.0.borrow_mut();
         b.state_index.insert(name.to_owned(), index);
         let spec = StateSpec { name: name.to_owned(), ty, init, layout };
-        b.program.states.push(State { spec, trainable, initial: t.id, current: t.id, latest: t.id });
+        b.program.states.push(State { spec, trainable, initial: t.id, current: t.id, versions: vec![t.id] });
         t
+    }
+
+    /// Every version of a state so far, the initial one first; none of a name that is no state. What was computed before an
+    /// [`assign`](Graph::assign) depends on an earlier version than what is computed after it.
+    pub fn versions(&self, name: &str) -> Vec<Tensor> {
+        let b = self.0.borrow();
+        let state = b.state_index.get(name).map(|&n| &b.program.states[n]);
+        state.map_or_else(Vec::new, |s| s.versions.iter().map(|&id| Tensor::new(self.clone(), id, s.spec.ty.clone())).collect())
     }
 
     /// Latest versions of the parameters whose names start with `prefix`, in the order they were made.
     pub fn parameters(&self, prefix: &str) -> Vec<(StateSpec, Tensor)> {
         let b = self.0.borrow();
         let chosen = b.program.states.iter().filter(|s| s.trainable && s.spec.name.starts_with(prefix));
-        chosen.map(|s| (s.spec.clone(), Tensor::new(self.clone(), s.latest, s.spec.ty.clone()))).collect()
+        chosen.map(|s| (s.spec.clone(), Tensor::new(self.clone(), s.latest(), s.spec.ty.clone()))).collect()
     }
 
     /// Makes `value` the latest version of a state: later uses see it, earlier ones keep theirs, and the state holds it
@@ -244,7 +271,8 @@ impl Graph {
             Some((n, _)) => {
                 let latest = value.detach().id;
                 let state = &mut self.0.borrow_mut().program.states[n];
-                (state.current, state.latest) = (value.id, latest);
+                state.current = value.id;
+                state.versions.push(latest);
             }
         }
     }
@@ -260,9 +288,7 @@ impl Graph {
     /// Random numbers of this step. `name` chooses the stream and must be new; seed and step are the inputs `seed`
     /// (u32 [2]) and `step` (u32 [1]).
     pub fn random(&self, name: &str, distribution: Distribution, shape: impl Into<Shape>) -> Tensor {
-        if !self.0.borrow_mut().random_names.insert(name.to_owned()) {
-            self.fail(GraphError::Duplicate { what: "random stream", name: name.to_owned() });
-        }
+        self.declare("random stream", name);
         let seed = self.input("seed", Type { shape: [2].into(), dtype: Dtype::U32 });
         let step = self.input("step", Type { shape: [1].into(), dtype: Dtype::U32 });
         let _label = self.label(name);

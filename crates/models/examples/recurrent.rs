@@ -60,7 +60,7 @@ fn lstm() -> Result<Program, Box<dyn Error>> {
 }
 
 /// A training step of a pixel model, its inputs of step 0 but for x, and the shape of x.
-type Step = (Program, Vec<(&'static str, HostTensor)>);
+type Step = (Program, Vec<(String, HostTensor)>);
 
 fn training(name: &str, given: &[String]) -> Outcome<Step> {
     let model = model(name, given)?;
@@ -69,8 +69,8 @@ fn training(name: &str, given: &[String]) -> Outcome<Step> {
     let n = shape.iter().product();
     let images = (0..n).map(|k| if (k * 7 + k / 5 * 3) % 10 < 3 { 1.0 } else { 0.0 }).collect::<Vec<f32>>();
     let scalars = descent.step_inputs(0, 1.0).into_iter().map(|(name, v)| (name, HostTensor::scalar(v)));
-    let words = [("seed", HostTensor::u32([2], [0, 0])), ("step", HostTensor::u32([1], [0]))];
-    let inputs = scalars.chain(words).chain([("x", HostTensor::f32(shape, images))]).collect();
+    let words = [("seed".to_owned(), HostTensor::u32([2], [0, 0])), ("step".to_owned(), HostTensor::u32([1], [0]))];
+    let inputs = scalars.chain(words).chain([("x".to_owned(), HostTensor::f32(shape, images))]).collect();
     Ok((descent.training(model.batch())?, inputs))
 }
 
@@ -81,7 +81,7 @@ fn measure(name: &str, (program, inputs): &Step, repetitions: usize, threads: us
     for spec in &plan.states {
         cpu.write_state(&spec.name, &init::initial(spec, 0))?;
     }
-    let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, t)| (*name, t)).collect();
+    let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, t)| (name.as_str(), t)).collect();
     let mut seconds = Vec::new();
     for _ in 0..repetitions + 3 {
         let start = Instant::now();

@@ -11,7 +11,7 @@ use crate::latent::Latent;
 use crate::layers::{Kernel, Layers};
 use crate::losses::{bce_fake, bce_real};
 use crate::model::{DataShape, Descent, Learning, Model, ModelInfo, Values};
-use crate::optimisers::{Adam, AdamInputs, gradients};
+use crate::optimisers::{Optimiser, Rule};
 use crate::settings::{Preset, Setting, SettingError, Settings};
 
 pub static INFO: ModelInfo = ModelInfo {
@@ -35,9 +35,6 @@ const LEAK: f32 = 0.2;
 const HALVE: Kernel = Kernel { size: 4, stride: 2, pad: 1 };
 /// 1 -> 4, and 4 -> 1.
 const WHOLE: Kernel = Kernel { size: 4, stride: 1, pad: 0 };
-
-const ADAM_D: AdamInputs = AdamInputs { step_size: "discriminator.step_size", root_correction: "discriminator.root_correction" };
-const ADAM_G: AdamInputs = AdamInputs { step_size: "generator.step_size", root_correction: "generator.root_correction" };
 
 fn settings(preset: Preset) -> Vec<Setting> {
     let (size, width, steps) = match preset {
@@ -67,7 +64,8 @@ pub struct Dcgan {
     /// f: filters of the layer nearest to the image.
     f: usize,
     nz: usize,
-    adam: Adam,
+    adam_d: Optimiser,
+    adam_g: Optimiser,
 }
 
 impl Dcgan {
@@ -79,11 +77,11 @@ impl Dcgan {
             let expected = "32, 64 or 128".to_owned();
             return Err(SettingError::Value { key: "size".into(), text: size.to_string(), expected });
         }
-        let adam =
-            Adam { lr: settings.number("lr"), beta1: settings.number("beta1"), beta2: settings.number("beta2"), eps: 1e-8 };
+        let rule = Rule::Adam { beta1: settings.number("beta1"), beta2: settings.number("beta2"), eps: 1e-8 };
+        let [adam_d, adam_g] = ["discriminator", "generator"].map(|name| Optimiser::new(name, rule, settings.number("lr")));
         let (f, nz) = (settings.size("width"), settings.size("latents"));
         let [_, _, channels] = data.picture()?;
-        Ok(Dcgan { shape: [size, size, channels], size, channels, f, nz, adam, settings })
+        Ok(Dcgan { shape: [size, size, channels], size, channels, f, nz, adam_d, adam_g, settings })
     }
 
     /// 2x stages between 4x4 and the layer nearest to the image.
@@ -179,20 +177,18 @@ impl Descent for Dcgan {
         let fake = self.generator(&g, &z);
 
         let loss_d = bce_real(&self.discriminator(&d, &real)) + bce_fake(&self.discriminator(&d, &fake));
-        let (parameters, grads) = gradients(&loss_d, &d);
-        self.adam.update(&graph, ADAM_D, &parameters, &grads);
+        self.adam_d.update(&[&d], &loss_d);
 
         let loss_g = bce_real(&self.discriminator(&d, &fake)); // by the updated D
-        let (parameters, grads) = gradients(&loss_g, &g);
-        self.adam.update(&graph, ADAM_G, &parameters, &grads);
+        self.adam_g.update(&[&g], &loss_g);
 
         graph.output("loss_d", &loss_d);
         graph.output("loss_g", &loss_g);
         graph.finish()
     }
 
-    fn step_inputs(&self, step: u64, _lr_scale: f64) -> Vec<(&'static str, f32)> {
-        [self.adam.inputs(ADAM_D, step), self.adam.inputs(ADAM_G, step)].concat()
+    fn step_inputs(&self, step: u64, _lr_scale: f64) -> Vec<(String, f32)> {
+        [self.adam_d.scalars(step, 1.0), self.adam_g.scalars(step, 1.0)].concat()
     }
 }
 

@@ -1,12 +1,8 @@
 //! How models with one loss are trained: the optimiser and what validation does to it, by settings that all of them share.
 
-use calotype_graph::{Scope, StateSpec, Tensor};
-
 use crate::model::Validation;
-use crate::optimisers::{Adam, AdamInputs, RmsProp, gradients};
+use crate::optimisers::{Clip, Optimiser, Rule};
 use crate::settings::{Setting, Settings, Value};
-
-const ADAM: AdamInputs = AdamInputs { step_size: "step_size", root_correction: "root_correction" };
 
 /// Defaults of the settings that [`settings`] lists.
 #[derive(Clone, Copy, Debug)]
@@ -54,74 +50,15 @@ pub fn settings_with(d: Defaults, others: &[(&str, f64)]) -> Vec<Setting> {
     all
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Method {
-    Adam(Adam),
-    RmsProp(RmsProp),
-}
-
-/// A configured optimiser.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Optimiser {
-    method: Method,
-    lr: f64,
-    decay: f64,
-    l2: f64,
-    clip: f64,
-}
-
-impl Optimiser {
-    /// From the settings of [`settings`].
-    pub fn new(s: &Settings) -> Self {
-        let lr = s.number("lr");
-        let method = match s.word("optimiser") {
-            "rmsprop" => Method::RmsProp(RmsProp { alpha: 0.99, eps: 1e-8 }),
-            _ => Method::Adam(Adam { lr, beta1: 0.9, beta2: 0.999, eps: 1e-8 }),
-        };
-        Optimiser { method, lr, decay: s.number("decay"), l2: s.number("l2"), clip: s.number("clip") }
-    }
-
-    /// With the penalty times `part`.
-    #[must_use]
-    pub fn with_l2_times(self, part: f64) -> Self {
-        Optimiser { l2: self.l2 * part, ..self }
-    }
-
-    /// Moves every parameter of a scope against the gradient of a scalar loss. Weight decay (Loshchilov and Hutter 2019,
-    /// arXiv:1711.05101, algorithm 2) and the penalty shrink what has two axes or more.
-    pub fn update(&self, s: &Scope, loss: &Tensor) {
-        let graph = s.graph();
-        let (mut parameters, mut grads) = gradients(loss, s);
-        if self.clip > 0.0 {
-            let (low, high) = (graph.scalar(-self.clip as f32), graph.scalar(self.clip as f32));
-            grads = grads.iter().map(|g| g.max(&low).min(&high)).collect();
-        }
-        let is_matrix = |spec: &StateSpec| spec.ty.shape.rank() >= 2;
-        if self.l2 > 0.0 {
-            let matrices = parameters.iter().zip(&mut grads).filter(|((spec, _), _)| is_matrix(spec));
-            matrices.for_each(|((_, w), g)| *g = &*g + w * self.l2 as f32);
-        }
-        if self.decay > 0.0 {
-            let keep = graph.scalar_input("keep");
-            let matrices = parameters.iter_mut().filter(|(spec, _)| is_matrix(spec));
-            matrices.for_each(|(_, w)| *w = &*w * &keep);
-        }
-        match self.method {
-            Method::Adam(adam) => adam.update(graph, ADAM, &parameters, &grads),
-            Method::RmsProp(rms_prop) => rms_prop.update(graph, &graph.scalar_input("lr"), &parameters, &grads),
-        }
-    }
-
-    /// The scalars of step `step`, from 0.
-    pub fn inputs(&self, step: u64, lr_scale: f64) -> Vec<(&'static str, f32)> {
-        let lr = self.lr * lr_scale;
-        let mut all = match self.method {
-            Method::Adam(adam) => Adam { lr, ..adam }.inputs(ADAM, step),
-            Method::RmsProp(_) => vec![("lr", lr as f32)],
-        };
-        all.push(("keep", (1.0 - lr * self.decay) as f32));
-        all
-    }
+/// The optimiser that the settings of [`settings`] describe.
+pub fn optimiser(s: &Settings) -> Optimiser {
+    let rule = match s.word("optimiser") {
+        "rmsprop" => Rule::RmsProp { alpha: 0.99, eps: 1e-8 },
+        _ => Rule::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 },
+    };
+    let clip = s.number("clip");
+    let clip = if clip > 0.0 { Clip::Element(clip) } else { Clip::Off };
+    Optimiser::new("", rule, s.number("lr")).with_clip(clip).with_decay(s.number("decay")).with_l2(s.number("l2"))
 }
 
 /// What the settings of [`settings`] say of validation; none where no rows are held out.

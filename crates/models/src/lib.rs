@@ -19,6 +19,8 @@ pub mod optimisers;
 pub mod pixel;
 pub mod rnade;
 mod settings;
+#[cfg(test)]
+mod testing;
 
 pub use density::{Density, Drawing};
 pub use latent::Latent;

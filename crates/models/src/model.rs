@@ -126,7 +126,7 @@ pub trait Descent {
 
     /// The scalars that change by step, computed in f64: learning rates, bias corrections. `step` counts from 0; `lr_scale` is what
     /// validation has made of the learning rate, 1 at first.
-    fn step_inputs(&self, step: u64, lr_scale: f64) -> Vec<(&'static str, f32)>;
+    fn step_inputs(&self, step: u64, lr_scale: f64) -> Vec<(String, f32)>;
 
     /// Rows that are kept from training to see when it has learned enough.
     fn validation(&self) -> Option<Validation> {

@@ -11,10 +11,11 @@ use calotype_graph::op::{self, Distribution, NadeWeights};
 use calotype_graph::{Graph, GraphError, HostTensor, Init, Layout, Mode, Program, Scope, Tensor, philox};
 
 use crate::density::{Density, Drawing, input, nats};
-use crate::descent::{self, Defaults, Optimiser};
+use crate::descent::{self, Defaults};
 use crate::distributions::Conditional;
 use crate::model::{DataShape, Descent, Learning, Model, ModelInfo, Validation, Values};
 use crate::nade::{Drawn, OF_VECTORS, Order};
+use crate::optimisers::Optimiser;
 use crate::settings::{Preset, Setting, SettingError, Settings};
 
 pub static INFO: ModelInfo = ModelInfo {
@@ -91,7 +92,8 @@ impl Rnade {
         let (hidden, components) = (settings.size("hidden"), settings.size("components"));
         let part = (FEW_ROWS / data.n_train as f64).min(1.0);
         let (floor, noise) = (settings.number("floor") as f32, settings.number("noise") * part);
-        let optimiser = Optimiser::new(&settings).with_l2_times(part);
+        let optimiser = descent::optimiser(&settings);
+        let optimiser = optimiser.with_l2(optimiser.l2() * part);
         Ok(Rnade { shape: [dims], hidden, components, floor, noise, order, optimiser, settings })
     }
 
@@ -185,14 +187,14 @@ impl Descent for Rnade {
             mixtures = self.with_scaled_means(&mixtures);
         }
         let loss = nats(&self.conditional().log_p(&mixtures, &x));
-        self.optimiser.update(&s, &loss);
+        self.optimiser.update(&[&s], &loss);
         graph.output("nats", &loss);
         graph.finish()
     }
 
-    fn step_inputs(&self, step: u64, lr_scale: f64) -> Vec<(&'static str, f32)> {
-        let noise = ("noise", (self.noise * lr_scale) as f32);
-        [self.optimiser.inputs(step, lr_scale), vec![noise]].concat()
+    fn step_inputs(&self, step: u64, lr_scale: f64) -> Vec<(String, f32)> {
+        let noise = ("noise".to_owned(), (self.noise * lr_scale) as f32);
+        [self.optimiser.scalars(step, lr_scale), vec![noise]].concat()
     }
 
     fn validation(&self) -> Option<Validation> {

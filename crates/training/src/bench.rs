@@ -63,7 +63,7 @@ pub fn measure(model: &dyn Model, device: &mut dyn Device, plan: &Arc<Plan>, loa
     }
     let submit = |device: &mut dyn Device, step: usize| -> Result<Ticket> {
         let inputs = step_inputs(model, descent, plan, rows.clone(), SEED, Moment { step: step as u64, lr_scale: 1.0 });
-        let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, value)| (*name, value)).collect();
+        let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, value)| (name.as_str(), value)).collect();
         Ok(device.submit(id, &inputs)?)
     };
     let first = submit(device, 0)?;

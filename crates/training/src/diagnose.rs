@@ -53,7 +53,7 @@ impl Trainer<'_> {
                 continue;
             }
             let inputs = self.inputs(s, batch);
-            let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, value)| (*name, value)).collect();
+            let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, value)| (name.as_str(), value)).collect();
             if let Some(bad) = self.device.find_non_finite(self.id, &inputs)? {
                 return Ok(self.describe(s + 1, &bad));
             }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use calotype_graph::{Device, Graph, HostTensor, Init, Layout, PlanOptions, Scope, Type, plan};
-use calotype_models::optimisers::{Adam, AdamInputs, gradients};
+use calotype_models::optimisers::{Optimiser, Rule, Schedule};
 use calotype_models::{init, losses};
 
 use crate::error::Result;
@@ -16,8 +16,7 @@ const STEPS: u64 = 400;
 const LR: f64 = 0.02;
 /// Of half the squared weights.
 const L2: f32 = 1e-3;
-const INPUTS: AdamInputs = AdamInputs { step_size: "step_size", root_correction: "root_correction" };
-const ADAM: Adam = Adam { lr: LR, beta1: 0.9, beta2: 0.999, eps: 1e-8 };
+const ADAM: Rule = Rule::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 };
 
 /// Rows of numbers with their classes.
 #[derive(Clone, Debug)]
@@ -58,8 +57,8 @@ pub fn probe(device: &mut dyn Device, loader: Loader, train: &Labelled, test: &L
     let b = s.param("bias", [n_classes], Init::Zeros, Layout::Plain);
     let logits = &x.matmul(&w) + &b;
     let loss = losses::cross_entropy(&logits, &labels).mean_all() + w.square().sum_all() * (0.5 * L2);
-    let (parameters, grads) = gradients(&loss, &s);
-    ADAM.update(&graph, INPUTS, &parameters, &grads);
+    let adam = Optimiser::new("", ADAM, LR).with_schedule(Schedule::LinearToZero { from: 0, until: STEPS });
+    adam.update(&[&s], &loss);
     graph.output("loss", &loss);
     let plan = Arc::new(plan(&graph.finish()?, &planning_profile(device.profile()), PlanOptions::default())?);
     let id = loader.load(device, &plan)?;
@@ -69,10 +68,9 @@ pub fn probe(device: &mut dyn Device, loader: Loader, train: &Labelled, test: &L
     device.write_state("rows.x", &HostTensor::f32([n, f], scale.apply(&train.x)))?;
     device.write_state("rows.labels", &HostTensor::u32([n], train.labels.clone()))?;
     for step in 0..STEPS {
-        let lr = LR * (1.0 - step as f64 / STEPS as f64);
-        let scalars: Vec<(&str, HostTensor)> =
-            Adam { lr, ..ADAM }.inputs(INPUTS, step).into_iter().map(|(name, value)| (name, HostTensor::scalar(value))).collect();
-        let inputs: Vec<(&str, &HostTensor)> = scalars.iter().map(|(name, value)| (*name, value)).collect();
+        let scalars = adam.scalars(step, 1.0).into_iter().map(|(name, value)| (name, HostTensor::scalar(value)));
+        let scalars: Vec<(String, HostTensor)> = scalars.collect();
+        let inputs: Vec<(&str, &HostTensor)> = scalars.iter().map(|(name, value)| (name.as_str(), value)).collect();
         let ticket = device.submit(id, &inputs)?;
         wait::outputs(device, ticket)?;
     }

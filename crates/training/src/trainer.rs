@@ -271,12 +271,12 @@ impl<'a> Trainer<'a> {
     /// Starts step `step`, counted from 0.
     pub(crate) fn submit(&mut self, step: u64, batch: Batch) -> Result<Ticket> {
         let inputs = self.inputs(step, batch);
-        let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, value)| (*name, value)).collect();
+        let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, value)| (name.as_str(), value)).collect();
         Ok(self.device.submit(self.id, &inputs)?)
     }
 
     /// All inputs of a step that the plan has.
-    pub(crate) fn inputs(&self, step: u64, batch: Batch) -> Vec<(&'static str, HostTensor)> {
+    pub(crate) fn inputs(&self, step: u64, batch: Batch) -> Vec<(String, HostTensor)> {
         let lr_scale = self.watch.as_ref().map_or(1.0, |w| w.lr_scale(step));
         step_inputs(self.model, self.descent, &self.plan, batch.images, self.config.seed, Moment { step, lr_scale })
     }
@@ -360,13 +360,13 @@ pub(crate) fn step_inputs(
     x: Vec<f32>,
     seed: u64,
     at: Moment,
-) -> Vec<(&'static str, HostTensor)> {
+) -> Vec<(String, HostTensor)> {
     let n_values: usize = model.shape().iter().product();
     let batch = x.len() / n_values.max(1);
     let mut inputs = vec![
-        ("x", HostTensor::f32([&[batch], model.shape()].concat(), x)),
-        ("seed", HostTensor::u32([2], philox::key(seed))),
-        ("step", HostTensor::u32([1], [at.step as u32])),
+        ("x".to_owned(), HostTensor::f32([&[batch], model.shape()].concat(), x)),
+        ("seed".to_owned(), HostTensor::u32([2], philox::key(seed))),
+        ("step".to_owned(), HostTensor::u32([1], [at.step as u32])),
     ];
     let scalars = descent.step_inputs(at.step, at.lr_scale);
     inputs.extend(scalars.into_iter().map(|(name, value)| (name, HostTensor::scalar(value))));

@@ -13,9 +13,10 @@ pub use drawing::Drawn;
 pub use order::{OF_VECTORS, Order};
 
 use crate::density::{Density, Drawing, input, nats, pixel_settings, pixels};
-use crate::descent::{self, Defaults, Optimiser};
+use crate::descent::{self, Defaults};
 use crate::distributions::Conditional;
 use crate::model::{DataShape, Descent, Learning, Model, ModelInfo, Validation, Values};
+use crate::optimisers::Optimiser;
 use crate::settings::{Preset, Setting, SettingError, Settings};
 
 pub static INFO: ModelInfo = ModelInfo {
@@ -68,7 +69,7 @@ impl Nade {
             return Err(SettingError::Unfit(reason));
         }
         let order = Order::new(settings.word("order"), &shape);
-        Ok(Nade { shape, hidden: settings.size("hidden"), order, optimiser: Optimiser::new(&settings), settings })
+        Ok(Nade { shape, hidden: settings.size("hidden"), order, optimiser: descent::optimiser(&settings), settings })
     }
 
     /// D
@@ -134,13 +135,13 @@ impl Descent for Nade {
         let s = Scope::new(&graph, Mode::Train);
         let x = self.arranged(&s, &input(&graph, self, batch)); // [B, D]
         let loss = nats(&self.conditional().log_p(&self.logits(&s, &x), &x));
-        self.optimiser.update(&s, &loss);
+        self.optimiser.update(&[&s], &loss);
         graph.output("nats", &loss);
         graph.finish()
     }
 
-    fn step_inputs(&self, step: u64, lr_scale: f64) -> Vec<(&'static str, f32)> {
-        self.optimiser.inputs(step, lr_scale)
+    fn step_inputs(&self, step: u64, lr_scale: f64) -> Vec<(String, f32)> {
+        self.optimiser.scalars(step, lr_scale)
     }
 
     fn validation(&self) -> Option<Validation> {

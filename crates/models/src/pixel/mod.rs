@@ -13,9 +13,10 @@ mod tests;
 use calotype_graph::{Graph, GraphError, Mode, Program, Scope, Tensor};
 
 use crate::density::{self, Density, Drawing};
-use crate::descent::{self, Defaults, Optimiser};
+use crate::descent::{self, Defaults};
 use crate::distributions::Conditional;
 use crate::model::{DataShape, Descent, Learning, Model, ModelInfo, Validation, Values};
+use crate::optimisers::Optimiser;
 use crate::settings::{Setting, SettingError, Settings};
 use drawing::{At, Tables};
 
@@ -109,7 +110,7 @@ impl<N: Network> PixelModel<N> {
                 return Err(SettingError::Value { key: key.into(), text: n.to_string(), expected });
             }
         }
-        Ok(Box::new(PixelModel { sizes, network: N::new(&settings), optimiser: Optimiser::new(&settings), settings }))
+        Ok(Box::new(PixelModel { sizes, network: N::new(&settings), optimiser: descent::optimiser(&settings), settings }))
     }
 
     /// x [B, H, W, C] -> the last layer's features, in the order [`Network::AXES`].
@@ -158,13 +159,13 @@ impl<N: Network> Descent for PixelModel<N> {
         let x = density::input(&graph, self, batch);
         let nats = density::nats(&density::log_p(self, &s, &x));
         let dims: usize = self.sizes.shape.iter().product();
-        self.optimiser.update(&s, &(&nats * (1.0 / dims as f32)));
+        self.optimiser.update(&[&s], &(&nats * (1.0 / dims as f32)));
         graph.output("nats", &nats);
         graph.finish()
     }
 
-    fn step_inputs(&self, step: u64, lr_scale: f64) -> Vec<(&'static str, f32)> {
-        self.optimiser.inputs(step, lr_scale)
+    fn step_inputs(&self, step: u64, lr_scale: f64) -> Vec<(String, f32)> {
+        self.optimiser.scalars(step, lr_scale)
     }
 
     fn validation(&self) -> Option<Validation> {

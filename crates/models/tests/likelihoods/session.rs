@@ -141,9 +141,9 @@ pub fn train(device: &mut dyn Device, descent: &dyn Descent, x: &HostTensor, n_s
     let id = load(device, &program);
     let mut step = |step| {
         let scalars = descent.step_inputs(step, 1.0).into_iter().map(|(name, v)| (name, HostTensor::scalar(v)));
-        let all: Vec<(&str, HostTensor)> = scalars.chain([("x", x.clone())]).collect();
+        let all: Vec<(String, HostTensor)> = scalars.chain([("x".to_owned(), x.clone())]).collect();
         let asked = |name: &str| program.inputs().any(|(n, _)| n == name);
-        let inputs: Vec<(&str, &HostTensor)> = all.iter().filter(|(n, _)| asked(n)).map(|(n, t)| (*n, t)).collect();
+        let inputs: Vec<(&str, &HostTensor)> = all.iter().filter(|(n, _)| asked(n)).map(|(n, t)| (n.as_str(), t)).collect();
         run_step(device, id, &inputs).expect("it runs")[0].item().expect("a loss")
     };
     (0..n_steps).map(&mut step).collect()

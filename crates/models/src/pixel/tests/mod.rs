@@ -52,7 +52,7 @@ impl Of {
         let settings = settings.expect("defaults");
         assert_eq!(density::pixels(&settings, &data).expect("pictures"), (shape, levels));
         let sizes = super::Sizes { shape, levels, layers: self.layers, h, head };
-        let optimiser = super::Optimiser::new(&settings);
+        let optimiser = super::descent::optimiser(&settings);
         PixelModel { settings, sizes, network: DiagonalBiLstm { shifted: false }, optimiser }
     }
 }
@@ -145,10 +145,12 @@ impl Bench {
         let id = self.load(&program);
         let mut losses = Vec::new();
         for step in 0..steps {
-            let mut inputs: Vec<(&str, HostTensor)> =
-                vec![("x", x.clone()), ("seed", HostTensor::u32([2], [7, 0])), ("step", HostTensor::u32([1], [step as u32]))];
-            inputs.extend(descent.step_inputs(step, 1.0).into_iter().map(|(name, v)| (name, HostTensor::scalar(v))));
-            let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, t)| (*name, t)).collect();
+            let words = [("seed", HostTensor::u32([2], [7, 0])), ("step", HostTensor::u32([1], [step as u32]))];
+            let scalars: Vec<(String, HostTensor)> =
+                descent.step_inputs(step, 1.0).into_iter().map(|(name, v)| (name, HostTensor::scalar(v))).collect();
+            let scalars = scalars.iter().map(|(name, t)| (name.as_str(), t));
+            let inputs: Vec<(&str, &HostTensor)> =
+                scalars.chain(words.iter().map(|(name, t)| (*name, t))).chain([("x", &x)]).collect();
             losses.push(run_step(&mut *self.0, id, &inputs).expect("it runs")[0].as_f32().expect("floats")[0]);
         }
         losses
