@@ -6,7 +6,8 @@ use std::sync::Arc;
 use calotype_gpu_kernels::ShaderMode;
 use calotype_graph::philox::{Domain, Stream};
 use calotype_graph::{Device, HostTensor, PlanOptions, plan};
-use calotype_models::{DataShape, Descent, Model, Preset, init};
+use calotype_models::feeds::borrowed;
+use calotype_models::{DataShape, Descent, Model, Preset, Stages, init};
 use calotype_parity::{read_states, run_step};
 use calotype_tests::{On, Suite, with};
 
@@ -39,9 +40,9 @@ fn main() -> std::process::ExitCode {
     suite.run()
 }
 
-fn model() -> Box<dyn Model> {
+fn model() -> Arc<dyn Model> {
     let info = calotype_models::find("dcgan").expect("a model of that name");
-    let data = DataShape { shape: vec![SIZE, SIZE, 1], levels: Some(256), n_train: 1000 };
+    let data = DataShape { shape: vec![SIZE, SIZE, 1], levels: Some(256), n_train: 1000, n_classes: 0 };
     let set = [("width".to_owned(), "8".to_owned())].into();
     info.build(Preset::Small, &set, &data).expect("valid settings")
 }
@@ -53,22 +54,19 @@ fn descent(model: &dyn Model) -> &dyn Descent {
 /// [loss_d, loss_g] of ten steps from the initial values.
 fn losses(device: &mut dyn Device) -> Vec<Vec<f32>> {
     let model = model();
-    let program = descent(model.as_ref()).training(BATCH).expect("it builds");
+    let stages = Stages::new(descent(model.as_ref()), BATCH).expect("it builds");
+    let program = stages.program(0);
     for spec in program.states() {
         device.write_state(&spec.name, &init::initial(spec, SEED)).expect("a state");
     }
-    let plan = Arc::new(plan(&program, device.profile(), PlanOptions::default()).expect("it fits"));
+    let plan = Arc::new(plan(program, device.profile(), PlanOptions::default()).expect("it fits"));
     let id = device.load(&plan).expect("it loads");
     let mut pixels = Stream::new(SEED, Domain::Test, "images", 0);
     let all = (0..STEPS).map(|step| {
         let images: Vec<f32> = (0..BATCH * SIZE * SIZE).map(|_| 2.0 * pixels.uniform() - 1.0).collect();
         let images = HostTensor::f32([BATCH, SIZE, SIZE, 1], images);
-        let (seed, count) = (HostTensor::u32([2], [SEED as u32, 0]), HostTensor::u32([1], [step as u32]));
-        let scalars: Vec<(String, HostTensor)> =
-            descent(model.as_ref()).step_inputs(step, 1.0).into_iter().map(|(n, v)| (n, HostTensor::scalar(v))).collect();
-        let fixed = [("x", &images), ("seed", &seed), ("step", &count)];
-        let inputs: Vec<(&str, &HostTensor)> = scalars.iter().map(|(n, t)| (n.as_str(), t)).chain(fixed).collect();
-        let losses = run_step(device, id, &inputs).expect("it runs");
+        let inputs = stages.inputs(&descent(model.as_ref()).at(step, 1.0), vec![("x".to_owned(), images)], SEED, step);
+        let losses = run_step(device, id, &borrowed(&inputs)).expect("it runs");
         losses.iter().map(|l| l.item().expect("a scalar")).collect()
     });
     let all = all.collect();

@@ -13,9 +13,10 @@ use std::sync::Arc;
 
 use calotype_graph::op::{Conv2dTranspose, Tolerance};
 use calotype_graph::{Device, Graph, HostTensor, Init, Layout, Mode, PlanOptions, Program, Scope, Tensor, Window, plan};
+use calotype_models::feeds::borrowed;
 use calotype_models::layers::Layers;
 use calotype_models::optimisers::{Optimiser, Rule};
-use calotype_models::{DataShape, Preset, init};
+use calotype_models::{DataShape, Preset, Stages, init};
 use calotype_parity::{compare, read_states, run_once, run_step};
 use calotype_tests::{Golden, Suite, permuted};
 
@@ -271,10 +272,12 @@ const DCGAN_BATCH: usize = 4;
 fn dcgan(device: &mut dyn Device) {
     let golden = Golden::open("dcgan");
     let settings = [("size".to_owned(), "32".to_owned()), ("width".to_owned(), "4".to_owned())].into();
-    let data = DataShape { shape: vec![32, 32, 1], levels: Some(256), n_train: 40 };
+    let data = DataShape { shape: vec![32, 32, 1], levels: Some(256), n_train: 40, n_classes: 0 };
     let info = calotype_models::find("dcgan").expect("a model of that name");
     let model = info.build(Preset::Small, &settings, &data).expect("valid settings");
-    let program = model.learning().descent().expect("steps").training(DCGAN_BATCH).expect("it builds");
+    let descent = model.learning().descent().expect("steps");
+    let stages = Stages::new(descent, DCGAN_BATCH).expect("it builds");
+    let program = stages.program(0);
     same_latents(device, &golden);
 
     let networks: Vec<_> = program.states().filter(|s| !s.name.starts_with("optimizer.")).cloned().collect();
@@ -286,29 +289,19 @@ fn dcgan(device: &mut dyn Device) {
         let value = weights(&golden, &format!("initial/{}", spec.name), spec.layout);
         device.write_state(&spec.name, &value).expect("the model's shape is PyTorch's");
     }
-    let plan = Arc::new(plan(&program, device.profile(), PlanOptions::default()).expect("it fits"));
+    let plan = Arc::new(plan(program, device.profile(), PlanOptions::default()).expect("it fits"));
     let id = device.load(&plan).expect("it loads");
     let images = permuted(&golden.get("images"), &[0, 1, 3, 4, 2]); // [10, 4, 32, 32, 1]
     let (loss_d, loss_g) = (golden.get("loss_d"), golden.get("loss_g"));
     for step in 0..DCGAN_STEPS {
-        let scalars: Vec<(String, HostTensor)> = model
-            .learning()
-            .descent()
-            .expect("steps")
-            .step_inputs(step.into(), 1.0)
-            .into_iter()
-            .map(|(n, v)| (n, HostTensor::scalar(v)))
-            .collect();
-        let batch = part(&images, step as usize);
-        let (seed, count) = (HostTensor::u32([2], [7, 0]), HostTensor::u32([1], [step]));
-        let fixed = [("x", &batch), ("seed", &seed), ("step", &count)];
-        let inputs: Vec<(&str, &HostTensor)> = scalars.iter().map(|(n, t)| (n.as_str(), t)).chain(fixed).collect();
-        let losses = run_step(device, id, &inputs).expect("it runs");
+        let fed = vec![("x".to_owned(), part(&images, step as usize))];
+        let inputs = stages.inputs(&descent.at(step.into(), 1.0), fed, 7, step.into());
+        let losses = run_step(device, id, &borrowed(&inputs)).expect("it runs");
         let tolerance = Tolerance { atol: 1e-6 * (step + 5) as f32, rtol: 1e-6 };
         check(&format!("loss_d, step {step}"), &losses[0], &part(&loss_d, step as usize), tolerance);
         check(&format!("loss_g, step {step}"), &losses[1], &part(&loss_g, step as usize), tolerance);
         if step == 0 {
-            first_gradients(device, &golden, &program);
+            first_gradients(device, &golden, program);
         }
     }
     final_states(device, &golden, &networks);

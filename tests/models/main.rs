@@ -7,7 +7,8 @@ use std::sync::Arc;
 use calotype_gpu_kernels::ShaderMode;
 use calotype_graph::op::{Fill, Tolerance};
 use calotype_graph::{Device, HostTensor, Plan, PlanOptions, Program, plan};
-use calotype_models::{DataShape, Density, Learning, Model, Preset, Values, all, density, find, init};
+use calotype_models::feeds::borrowed;
+use calotype_models::{DataShape, Density, Learning, Model, Preset, Stages, Values, all, density, find, init};
 use calotype_parity::{compare, drive, fill, run_step};
 use calotype_tests::{On, Suite, with};
 
@@ -51,7 +52,7 @@ fn main() -> std::process::ExitCode {
 const SHAPE: [usize; 3] = [5, 4, 1];
 
 /// Settings that make a model small, for data of this shape.
-fn small(name: &str, shape: [usize; 3], levels: u32) -> Box<dyn Model> {
+fn small(name: &str, shape: [usize; 3], levels: u32) -> Arc<dyn Model> {
     let settings: &[(&str, &str)] = match name {
         "dcgan" => &[("size", "32"), ("width", "2"), ("latents", "4")],
         "context" => &[("neighbours", "4"), ("shared", "true")],
@@ -62,8 +63,8 @@ fn small(name: &str, shape: [usize; 3], levels: u32) -> Box<dyn Model> {
         _ => &[],
     };
     let set: BTreeMap<String, String> = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    let images = DataShape { shape: shape.to_vec(), levels: Some(levels), n_train: 40 };
-    let vectors = DataShape { shape: vec![6], levels: None, n_train: 40 };
+    let images = DataShape { shape: shape.to_vec(), levels: Some(levels), n_train: 40, n_classes: 0 };
+    let vectors = DataShape { shape: vec![6], levels: None, n_train: 40, n_classes: 0 };
     let data = if name == "rnade" { vectors } else { images };
     find(name).expect(name).build(Preset::Small, &set, &data).unwrap_or_else(|e| panic!("{name}: {e}"))
 }
@@ -101,21 +102,20 @@ fn learn(model: &dyn Model, device: &mut dyn Device, options: PlanOptions) -> Ve
             return vec![];
         }
     };
-    let program = descent.training(BATCH).expect("it builds");
-    let plan = Arc::new(plan(&program, device.profile(), options).expect("it fits"));
-    write_initial(device, &plan);
-    let id = device.load(&plan).expect("it loads");
+    let stages = Stages::new(descent, BATCH).expect("it builds");
+    let plans: Vec<_> =
+        stages.iter().map(|(_, program)| Arc::new(plan(program, device.profile(), options).expect("it fits"))).collect();
+    plans.iter().for_each(|plan| write_initial(device, plan));
+    let ids: Vec<_> = plans.iter().map(|plan| device.load(plan).expect("it loads")).collect();
     let losses = (0..STEPS).map(|step| {
-        let x = rows(model, BATCH, &format!("step {step}"));
-        let (seed, count) = (HostTensor::u32([2], [SEED as u32, 0]), HostTensor::u32([1], [step as u32]));
-        let scalars = descent.step_inputs(step, 1.0).into_iter().map(|(n, v)| (n, HostTensor::scalar(v)));
-        let scalars: Vec<(String, HostTensor)> = scalars.collect();
-        let fixed = [("x", &x), ("seed", &seed), ("step", &count)];
-        let inputs: Vec<(&str, &HostTensor)> = scalars.iter().map(|(n, t)| (n.as_str(), t)).chain(fixed).collect();
-        run_step(device, id, &inputs).expect("it runs")
+        let turn = descent.at(step, 1.0);
+        let feeds = stages.get(turn.stage).feeds.iter();
+        let fed = feeds.map(|feed| (feed.name.to_owned(), feed.made_up(model, BATCH, SEED, step))).collect();
+        let inputs = stages.inputs(&turn, fed, SEED, step);
+        run_step(device, ids[turn.stage], &borrowed(&inputs)).expect("it runs")
     });
     let losses = losses.collect();
-    device.unload(id);
+    ids.into_iter().for_each(|id| device.unload(id));
     losses
 }
 
@@ -171,7 +171,11 @@ fn fused_is_unfused(name: &str, device: &mut dyn Device) {
 /// Every program of a model.
 fn programs(model: &dyn Model) -> Vec<Program> {
     let mut all = Vec::new();
-    all.extend(model.learning().descent().map(|d| d.training(BATCH).expect("it builds")));
+    if let Some(descent) = model.learning().descent() {
+        let stages = Stages::new(descent, BATCH).expect("it builds");
+        all.extend(stages.iter().map(|(_, program)| program.clone()));
+    }
+    all.extend(model.held_out(BATCH).map(|p| p.expect("it builds")));
     all.extend(model.features(BATCH).map(|p| p.expect("it builds")));
     all.extend(model.latent().map(|l| l.sampling(BATCH).expect("it builds")));
     if let Some(d) = model.density() {

@@ -11,7 +11,7 @@ use calotype_graph::{
     Device, DeviceKind, DeviceProfile, Dtype, Graph, HostTensor, Init, Layout, Plan, PlanError, PlanOptions, Program, Tensor,
     Type, is_sound, memory_bytes, philox, plan,
 };
-use calotype_models::{DataShape, Preset, init};
+use calotype_models::{DataShape, Preset, Stages, init};
 use calotype_parity::{compare, forward, gradient, read_states, run_once, run_step};
 use calotype_tests::Suite;
 
@@ -254,9 +254,11 @@ fn words(device: &mut dyn Device) {
 /// A small model's training step.
 fn dcgan() -> Program {
     let settings = [("size", "32"), ("width", "4")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-    let data = DataShape { shape: vec![32, 32, 1], levels: Some(256), n_train: 40 };
+    let data = DataShape { shape: vec![32, 32, 1], levels: Some(256), n_train: 40, n_classes: 0 };
     let model = calotype_models::find("dcgan").expect("it is there").build(Preset::Small, &settings, &data);
-    model.expect("valid settings").learning().descent().expect("steps").training(4).expect("it builds")
+    let model = model.expect("valid settings");
+    let stages = Stages::new(model.learning().descent().expect("steps"), 4).expect("it builds");
+    stages.program(0).clone()
 }
 
 fn planned_is_allocated(device: &mut dyn Device) {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use calotype_graph::{Plan, PlanOptions, Program, plan};
-use calotype_models::{Density, Model, density};
+use calotype_models::{Density, Model, abilities, density, in_words};
 use calotype_training::{
     Choice, Drawer, Loader, Restored, RunConfig, RunFolder, SCORE_BATCH, SamplingPlans, Scorer, TrainingError, choose,
-    planning_profile,
+    planning_profile, state_of_run,
 };
 
 use crate::device::{self, Opened};
@@ -19,7 +19,7 @@ use crate::output::note;
 pub struct Used {
     pub folder: RunFolder,
     pub config: RunConfig,
-    pub model: Box<dyn Model>,
+    pub model: Arc<dyn Model>,
     pub restored: Restored,
 }
 
@@ -39,10 +39,9 @@ impl Used {
     /// # Errors
     /// It is none: says what it can do instead.
     pub fn density(&self) -> Result<&dyn Density> {
-        let info = self.model.info();
         self.model.density().ok_or_else(|| {
-            let able = info.abilities.join(", ");
-            WrongUse(format!("{} has no density, so nothing can be scored by it; it is for: {able}", info.name)).into()
+            let (name, able) = (self.model.info().name, in_words(&abilities(self.model.as_ref())));
+            WrongUse(format!("{name} has no density, so nothing can be scored by it; it is for: {able}")).into()
         })
     }
 
@@ -78,8 +77,9 @@ impl Bench {
     /// A state that the checkpoint lacks.
     pub fn write_states(&mut self, plan: &Plan) -> Result<()> {
         for spec in plan.states.iter().filter(|s| !s.name.starts_with(density::SAMPLER_PREFIX)) {
-            let path = self.used.restored.path.clone();
-            let value = self.used.restored.checkpoint.state(spec).map_err(|reason| TrainingError::Damaged { path, reason })?;
+            let Used { model, config, restored, .. } = &self.used;
+            let value = state_of_run(model.as_ref(), config, &restored.checkpoint, spec)
+                .map_err(|reason| TrainingError::Damaged { path: restored.path.clone(), reason })?;
             self.opened.device().write_state(&spec.name, &value)?;
         }
         Ok(())
@@ -107,7 +107,7 @@ impl Bench {
     pub fn scorer(&mut self) -> Result<Scorer> {
         let program = density::scoring(self.used.density()?, SCORE_BATCH)?;
         let plan = self.plan(&program)?;
-        let scorer = Scorer::load(self.used.density()?, self.opened.device(), &plan, self.loader)?;
+        let scorer = Scorer::load(self.opened.device(), &plan, self.loader, self.used.config.seed)?;
         self.write_states(&plan)?;
         Ok(scorer)
     }

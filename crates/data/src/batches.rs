@@ -79,6 +79,11 @@ impl Batches {
         order[nth * self.batch..][..self.batch].iter().map(|&place| self.rows[place as usize]).collect()
     }
 
+    /// The places of a batch in another order, drawn for this step: whose classes, say, each row is shown beside its own.
+    pub fn other_order(&self, step: u64) -> Vec<u32> {
+        Draws::new(self.seed, Stream::OtherOrder, step).permutation(self.batch as u32)
+    }
+
     fn order(&self, epoch: u64) -> Arc<Vec<u32>> {
         let mut last = self.last_order.lock().unwrap_or_else(PoisonError::into_inner);
         match last.as_ref() {

@@ -13,6 +13,7 @@ pub(crate) enum Stream {
     BinariseDynamic = 4,
     Toy = 5,
     Shapes = 6,
+    OtherOrder = 7,
 }
 
 /// The words of one (seed, stream, step); `step` counts steps or epochs and is below 2^48.

@@ -24,6 +24,12 @@ pub enum GraphError {
     #[error("assigning to `{name}`, which is not a state of this graph")]
     UnknownState { name: String },
 
+    #[error("{program}: {}", input_names(.missing, .unread))]
+    Inputs { program: String, missing: Vec<String>, unread: Vec<String> },
+
+    #[error("the schedule of training contradicts itself: {why}")]
+    Schedule { why: String },
+
     #[error("optimiser `{optimiser}`: its loss does not depend on {}", quoted(.parameters))]
     NoGradient { optimiser: String, parameters: Vec<String> },
 
@@ -36,6 +42,12 @@ pub enum GraphError {
 
 fn list(types: &[Type]) -> String {
     types.iter().map(Type::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn input_names(missing: &[String], unread: &[String]) -> String {
+    let part = |what: &str, names: &[String]| (!names.is_empty()).then(|| format!("{what} {}", quoted(names)));
+    let parts = [part("it reads the inputs, which it is not given:", missing), part("it is given, and does not read:", unread)];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 fn quoted(names: &[String]) -> String {

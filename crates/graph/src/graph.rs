@@ -81,6 +81,23 @@ impl Program {
         self.inputs.iter().map(|(name, id)| (name.as_str(), &self.nodes[*id as usize].ty))
     }
 
+    /// That `given` names every input once, `optional` ones left out or not, and nothing else.
+    ///
+    /// # Errors
+    /// Names what is missing and what is not read.
+    pub fn check_inputs(&self, given: &[&str], optional: &[&str]) -> Result<(), GraphError> {
+        let reads = |name: &str| self.inputs().any(|(n, _)| n == name);
+        let missing = self.inputs().map(|(n, _)| n).filter(|n| !given.contains(n) && !optional.contains(n));
+        let twice = |at: usize| given[..at].contains(&given[at]);
+        let unread = (0..given.len()).filter(|&at| !reads(given[at]) || twice(at)).map(|at| given[at]);
+        let (missing, unread): (Vec<String>, Vec<String>) =
+            (missing.map(str::to_owned).collect(), unread.map(str::to_owned).collect());
+        match missing.is_empty() && unread.is_empty() {
+            true => Ok(()),
+            false => Err(GraphError::Inputs { program: self.name.clone(), missing, unread }),
+        }
+    }
+
     /// Names and types of the outputs, in the order they were made.
     pub fn outputs(&self) -> impl Iterator<Item = (&str, &Type)> {
         self.outputs.iter().map(|(name, id)| (name.as_str(), &self.nodes[*id as usize].ty))

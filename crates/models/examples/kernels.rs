@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use calotype_graph::{DeviceKind, DeviceProfile, PlanOptions, plan};
-use calotype_models::{DataShape, Preset, find};
+use calotype_models::{DataShape, Preset, Stages, find};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let profile = DeviceProfile {
@@ -22,11 +22,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         guard_bands: false,
         precision: calotype_graph::Precision::Full,
     };
-    let data = DataShape { shape: vec![64, 64, 3], levels: Some(256), n_train: 1000 };
+    let data = DataShape { shape: vec![64, 64, 3], levels: Some(256), n_train: 1000, n_classes: 0 };
     let model = find("dcgan")?.build(Preset::Paper, &BTreeMap::new(), &data)?;
-    let program = model.learning().descent().ok_or("it learns by steps")?.training(64)?;
+    let stages = Stages::new(model.learning().descent().ok_or("it learns by steps")?, 64)?;
+    let program = stages.program(0);
     let start = std::time::Instant::now();
-    let plan = plan(&program, &profile, PlanOptions::default())?;
+    let plan = plan(program, &profile, PlanOptions::default())?;
     println!("planned in {:?}: {} ops, {} kernels", start.elapsed(), program.n_ops(), plan.steps.len());
     for step in &plan.steps {
         let reads: Vec<String> = step.reads.iter().map(|r| format!("{}{}", r.ty.shape, short(&r.index))).collect();

@@ -13,7 +13,8 @@ use std::time::Instant;
 
 use calotype_cpu_reference::Cpu;
 use calotype_graph::{Device, Graph, HostTensor, Init, Layout, Mode, PlanOptions, Program, Scope, Tensor, Type, plan};
-use calotype_models::{Learning, init};
+use calotype_models::feeds::borrowed;
+use calotype_models::{Learning, Named, Stages, init};
 
 mod timing;
 
@@ -59,8 +60,8 @@ fn lstm() -> Result<Program, Box<dyn Error>> {
     Ok(g.finish()?)
 }
 
-/// A training step of a pixel model, its inputs of step 0 but for x, and the shape of x.
-type Step = (Program, Vec<(String, HostTensor)>);
+/// A training step of a pixel model, and its inputs of step 0.
+type Step = (Program, Vec<Named>);
 
 fn training(name: &str, given: &[String]) -> Outcome<Step> {
     let model = model(name, given)?;
@@ -68,10 +69,9 @@ fn training(name: &str, given: &[String]) -> Outcome<Step> {
     let shape = [&[model.batch()], model.shape()].concat();
     let n = shape.iter().product();
     let images = (0..n).map(|k| if (k * 7 + k / 5 * 3) % 10 < 3 { 1.0 } else { 0.0 }).collect::<Vec<f32>>();
-    let scalars = descent.step_inputs(0, 1.0).into_iter().map(|(name, v)| (name, HostTensor::scalar(v)));
-    let words = [("seed".to_owned(), HostTensor::u32([2], [0, 0])), ("step".to_owned(), HostTensor::u32([1], [0]))];
-    let inputs = scalars.chain(words).chain([("x".to_owned(), HostTensor::f32(shape, images))]).collect();
-    Ok((descent.training(model.batch())?, inputs))
+    let stages = Stages::new(descent, model.batch())?;
+    let inputs = stages.inputs(&descent.at(0, 1.0), vec![("x".to_owned(), HostTensor::f32(shape, images))], 0, 0);
+    Ok((stages.program(0).clone(), inputs))
 }
 
 fn measure(name: &str, (program, inputs): &Step, repetitions: usize, threads: usize) -> Outcome<()> {
@@ -81,7 +81,7 @@ fn measure(name: &str, (program, inputs): &Step, repetitions: usize, threads: us
     for spec in &plan.states {
         cpu.write_state(&spec.name, &init::initial(spec, 0))?;
     }
-    let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, t)| (name.as_str(), t)).collect();
+    let inputs: Vec<(&str, &HostTensor)> = borrowed(inputs);
     let mut seconds = Vec::new();
     for _ in 0..repetitions + 3 {
         let start = Instant::now();

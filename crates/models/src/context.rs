@@ -5,6 +5,8 @@
 //! Departures: add-one smoothing where coders adapt; a table over all places or one a place; a colour sees its neighbours' values of
 //! that colour and the colours before it in its own pixel.
 
+use std::sync::Arc;
+
 use crate::counting::{self, Context, Table};
 use crate::model::ModelInfo;
 use crate::settings::{Setting, Settings};
@@ -13,7 +15,6 @@ pub static INFO: ModelInfo = ModelInfo {
     name: "context",
     title: "Table over causal neighbours, by counting",
     paper: "Langdon and Rissanen 1981; maximum likelihood with add-one smoothing",
-    abilities: &["generation", "density"],
     default_data: |_| "fashion-mnist",
     settings: |_| {
         counting::settings(vec![
@@ -26,7 +27,7 @@ pub static INFO: ModelInfo = ModelInfo {
             Setting::flag("shared", true, "one table for all places, else one a place"),
         ])
     },
-    configure: |settings, data| Ok(Box::new(Table::new(&INFO, settings, data, context)?)),
+    configure: |settings, data| Ok(Arc::new(Table::new(&INFO, settings, data, context)?)),
 };
 
 fn context(settings: &Settings, levels: u32) -> (Context, bool) {

@@ -4,27 +4,29 @@
 //! Departures: z ~ N(0, 1), the figure says uniform; no convolution biases, and batch-norm scales start at N(1, 0.02), as in
 //! the code that followed the paper; 32 and 128 pixels take one 2x stage less or more than the paper's 64.
 
+use std::sync::Arc;
+
 use calotype_graph::op::{Distribution, PoolWindow};
 use calotype_graph::{Graph, GraphError, Init, Mode, Program, Scope, Tensor, Type};
 
-use crate::latent::Latent;
+use crate::latent::{Latent, LatentKind, LatentPart};
 use crate::layers::{Kernel, Layers};
 use crate::losses::{bce_fake, bce_real};
 use crate::model::{DataShape, Descent, Learning, Model, ModelInfo, Values};
 use crate::optimisers::{Optimiser, Rule};
 use crate::settings::{Preset, Setting, SettingError, Settings};
+use crate::stages::{Stage, Turn};
 
 pub static INFO: ModelInfo = ModelInfo {
     name: "dcgan",
     title: "Deep convolutional GAN",
     paper: "Radford, Metz, Chintala 2016, arXiv:1511.06434",
-    abilities: &["generation", "representation"],
     default_data: |preset| match preset {
         Preset::Small => "fashion-mnist",
         Preset::Paper => "emoji",
     },
     settings,
-    configure: |settings, data| Ok(Box::new(Dcgan::new(settings, data)?)),
+    configure: |settings, data| Ok(Arc::new(Dcgan::new(settings, data)?)),
 };
 
 const WEIGHT: Init = Init::Normal { mean: 0.0, deviation: 0.02 };
@@ -168,7 +170,8 @@ impl Model for Dcgan {
 
 impl Descent for Dcgan {
     /// D on real, D on fake, update D; G through the updated D, update G. The fakes and G's activations are computed once.
-    fn training(&self, batch: usize) -> Result<Program, GraphError> {
+    fn program(&self, stage: &Stage) -> Result<Program, GraphError> {
+        let batch = stage.batch;
         let graph = Graph::new("dcgan training");
         let scope = Scope::new(&graph, Mode::Train);
         let (g, d) = (scope.sub("generator"), scope.sub("discriminator"));
@@ -187,14 +190,14 @@ impl Descent for Dcgan {
         graph.finish()
     }
 
-    fn step_inputs(&self, step: u64, _lr_scale: f64) -> Vec<(String, f32)> {
-        [self.adam_d.scalars(step, 1.0), self.adam_g.scalars(step, 1.0)].concat()
+    fn at(&self, step: u64, _lr_scale: f64) -> Turn {
+        Turn::only([self.adam_d.scalars(step, 1.0), self.adam_g.scalars(step, 1.0)].concat())
     }
 }
 
 impl Latent for Dcgan {
-    fn latents(&self) -> usize {
-        self.nz
+    fn parts(&self) -> Vec<LatentPart> {
+        vec![LatentPart { name: "z", kind: LatentKind::Normal, size: self.nz }]
     }
 
     fn sampling(&self, batch: usize) -> Result<Program, GraphError> {
@@ -202,7 +205,7 @@ impl Latent for Dcgan {
         let scope = Scope::new(&graph, Mode::Eval);
         let z = graph.input("z", Type::f32([batch, self.nz]));
         let x = self.generator(&scope.sub("generator"), &z);
-        graph.output("images", &(x * 0.5 + 0.5));
+        graph.output("rows", &(x * 0.5 + 0.5));
         graph.finish()
     }
 }
@@ -210,16 +213,18 @@ impl Latent for Dcgan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stages::Stages;
     use std::collections::BTreeMap;
 
-    fn build(preset: Preset, given: &[(&str, &str)], channels: usize) -> Result<Box<dyn Model>, SettingError> {
-        let data = DataShape { shape: vec![64, 64, channels], levels: Some(256), n_train: 1000 };
+    fn build(preset: Preset, given: &[(&str, &str)], channels: usize) -> Result<Arc<dyn Model>, SettingError> {
+        let data = DataShape { shape: vec![64, 64, channels], levels: Some(256), n_train: 1000, n_classes: 0 };
         let given: BTreeMap<String, String> = given.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         INFO.build(preset, &given, &data)
     }
 
     fn training(model: &dyn Model, batch: usize) -> Program {
-        model.learning().descent().expect("it learns by steps").training(batch).expect("it builds")
+        let stages = Stages::new(model.learning().descent().expect("it learns by steps"), batch).expect("it builds");
+        stages.program(0).clone()
     }
 
     /// Parameters of the canonical 64x64 networks with three channels.

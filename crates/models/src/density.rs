@@ -82,6 +82,14 @@ pub fn scoring(model: &dyn Density, batch: usize) -> Result<Program, GraphError>
     graph.finish()
 }
 
+/// Input `x`; output `loss` f32 [B, D], -log p(x_d | x_<d) in nats.
+pub fn losses(model: &dyn Density, batch: usize) -> Result<Program, GraphError> {
+    let graph = Graph::new(&format!("{} held-out loss", model.info().name));
+    let x = input(&graph, model, batch);
+    graph.output("loss", &log_p(model, &Scope::new(&graph, Mode::Eval), &x).neg());
+    graph.finish()
+}
+
 /// Input `x`; output `parameters` f32 [B, D, K].
 pub fn conditionals(model: &dyn Density, batch: usize) -> Result<Program, GraphError> {
     let graph = Graph::new(&format!("{} conditionals", model.info().name));

@@ -2,6 +2,8 @@
 //!
 //! Departures: add-one smoothing (Laplace 1814), where maximum likelihood would give what was never seen no probability.
 
+use std::sync::Arc;
+
 use crate::counting::{self, Context, Table};
 use crate::model::ModelInfo;
 
@@ -9,8 +11,7 @@ pub static INFO: ModelInfo = ModelInfo {
     name: "independent",
     title: "Independent pixels, by counting",
     paper: "maximum likelihood with add-one smoothing",
-    abilities: &["generation", "density"],
     default_data: |_| "fashion-mnist",
     settings: |_| counting::settings(vec![]),
-    configure: |settings, data| Ok(Box::new(Table::new(&INFO, settings, data, |_, _| (Context::Previous(0), false))?)),
+    configure: |settings, data| Ok(Arc::new(Table::new(&INFO, settings, data, |_, _| (Context::Previous(0), false))?)),
 };

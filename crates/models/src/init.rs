@@ -23,15 +23,6 @@ pub fn initial(spec: &StateSpec, seed: u64) -> HostTensor {
     }
 }
 
-/// Standard normal latents [count, size]; row `i` depends on the seed and `i` alone.
-pub fn latents(count: usize, size: usize, seed: u64) -> HostTensor {
-    let rows = (0..count).flat_map(|row| {
-        let mut random = Stream::new(seed, Domain::Latent, "z", row as u32);
-        (0..size).map(move |_| random.normal()).collect::<Vec<_>>()
-    });
-    HostTensor::f32([count, size], rows.collect::<Vec<_>>())
-}
-
 /// Random numbers [count, D, R] that rows are drawn by, for [`Drawing`](crate::Drawing): of each dimension a uniform in (0, 1)
 /// and, where R is 2, a standard normal. Row `i` depends on the seed and `i` alone.
 pub fn noise(count: usize, n_values: usize, n_noise: usize, seed: u64) -> HostTensor {

@@ -1,12 +1,152 @@
-//! Models that make images from latent vectors.
+//! Models that make rows from latent vectors, whose parts may be of different kinds.
 
-use calotype_graph::{GraphError, Program};
+use calotype_graph::philox::{Domain, Stream};
+use calotype_graph::{GraphError, HostTensor, Program};
 
-/// Images from latents.
+/// What the numbers of a part are, and how they are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LatentKind {
+    /// Independent N(0, 1).
+    Normal,
+    /// Independent, uniform in (-1, 1).
+    Uniform,
+    /// One category of as many as the part is long, each as likely: 1 in its place, else 0.
+    Category,
+}
+
+/// Some consecutive numbers of a latent vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LatentPart {
+    /// As a person names it: `z`, `category`. Part of what it is drawn by.
+    pub name: &'static str,
+    pub kind: LatentKind,
+    /// Numbers.
+    pub size: usize,
+}
+
+/// Rows from latents.
 pub trait Latent {
-    /// Length of a latent vector: standard normal for `sample`.
-    fn latents(&self) -> usize;
+    /// The parts of a latent vector, in order.
+    fn parts(&self) -> Vec<LatentPart>;
 
-    /// Images from latents, with running statistics. Input `z` f32 [B, latents]; output `images` f32 [B, H, W, C] in [0, 1].
+    /// Rows from latents, with running statistics or averages. Input `z` f32 [B, Z], Z the length of all parts; output `rows` f32
+    /// [B, ..shape]: images in [0, 1], vectors as [`Model::values`](crate::Model::values) says.
     fn sampling(&self, batch: usize) -> Result<Program, GraphError>;
+}
+
+/// Z: the length of a vector of these parts.
+pub fn n_latents(parts: &[LatentPart]) -> usize {
+    parts.iter().map(|p| p.size).sum()
+}
+
+/// Latent vectors [count, Z]. Row `i` depends on the seed and `i` alone, and each part on its own name beside them.
+pub fn latents(parts: &[LatentPart], count: usize, seed: u64) -> HostTensor {
+    let mut all = Vec::with_capacity(count * n_latents(parts));
+    for row in 0..count {
+        for part in parts {
+            let mut random = Stream::new(seed, Domain::Latent, part.name, row as u32);
+            match part.kind {
+                LatentKind::Normal => all.extend((0..part.size).map(|_| random.normal())),
+                LatentKind::Uniform => all.extend((0..part.size).map(|_| 2.0 * random.uniform() - 1.0)),
+                LatentKind::Category => {
+                    let chosen = random.below(part.size.max(1) as u32) as usize;
+                    all.extend((0..part.size).map(|n| f32::from(u8::from(n == chosen))));
+                }
+            }
+        }
+    }
+    HostTensor::f32([count, n_latents(parts)], all)
+}
+
+/// The latent vector at `t` in [0, 1] of a walk from `a` to `b`: on a great circle for normal parts, whose length is thereby kept,
+/// along a line for uniform ones; a category changes half-way.
+pub fn between(parts: &[LatentPart], a: &[f32], b: &[f32], t: f64) -> Vec<f32> {
+    let mut all = Vec::with_capacity(a.len());
+    for part in parts {
+        let here = all.len()..all.len() + part.size;
+        let (a, b) = (&a[here.clone()], &b[here]);
+        match part.kind {
+            LatentKind::Normal => all.extend(slerp(a, b, t)),
+            LatentKind::Uniform => all.extend(weighted(a, b, 1.0 - t, t)),
+            LatentKind::Category => all.extend_from_slice(if t < 0.5 { a } else { b }),
+        }
+    }
+    all
+}
+
+/// The point at `t` in [0, 1] on the great circle from `a` to `b`; between (nearly) parallel vectors a straight line. Source:
+/// Shoemake 1985, "Animating Rotation with Quaternion Curves"; for latents White 2016, arXiv:1609.04468.
+fn slerp(a: &[f32], b: &[f32], t: f64) -> Vec<f32> {
+    let dot = |x: &[f32], y: &[f32]| x.iter().zip(y).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum::<f64>();
+    let norm = (dot(a, a) * dot(b, b)).sqrt();
+    let omega = if norm > 0.0 { (dot(a, b) / norm).clamp(-1.0, 1.0).acos() } else { 0.0 };
+    match omega.sin() {
+        s if s > 1e-6 => weighted(a, b, ((1.0 - t) * omega).sin() / s, (t * omega).sin() / s),
+        _ => weighted(a, b, 1.0 - t, t),
+    }
+}
+
+fn weighted(a: &[f32], b: &[f32], wa: f64, wb: f64) -> Vec<f32> {
+    a.iter().zip(b).map(|(&x, &y)| (wa * f64::from(x) + wb * f64::from(y)) as f32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PARTS: [LatentPart; 3] = [
+        LatentPart { name: "z", kind: LatentKind::Normal, size: 3 },
+        LatentPart { name: "category", kind: LatentKind::Category, size: 4 },
+        LatentPart { name: "c", kind: LatentKind::Uniform, size: 2 },
+    ];
+
+    #[test]
+    fn slerp_keeps_the_length_of_equal_vectors_and_meets_its_ends() {
+        let (a, b) = ([3.0, 0.0, 4.0], [0.0, 5.0, 0.0]);
+        let middle = slerp(&a, &b, 0.5);
+        let length = middle.iter().map(|v| v * v).sum::<f32>().sqrt();
+        assert!((length - 5.0).abs() < 1e-5, "{length}");
+        for (got, want) in [(slerp(&a, &b, 0.0), a), (slerp(&a, &b, 1.0), b)] {
+            assert!(got.iter().zip(want).all(|(g, w)| (g - w).abs() < 1e-5), "{got:?}");
+        }
+        let same = slerp(&a, &a, 0.3);
+        assert!(same.iter().zip(a).all(|(s, a)| (s - a).abs() < 1e-5), "{same:?}");
+        assert_eq!(slerp(&[0.0; 3], &[2.0; 3], 0.5), [1.0; 3]);
+    }
+
+    /// 4,000 rows: each part is distributed as its kind says, and no row depends on how many there are.
+    #[test]
+    fn parts_are_drawn_by_their_kind() {
+        let n = 4000;
+        let all = latents(&PARTS, n, 3);
+        let all = all.as_f32().expect("floats");
+        assert_eq!(&latents(&PARTS, 5, 3).as_f32().expect("floats")[..], &all[..5 * 9]);
+        let column = |c: usize| all.iter().skip(c).step_by(9).copied().collect::<Vec<f32>>();
+        let mean = |v: &[f32]| v.iter().map(|&v| f64::from(v)).sum::<f64>() / n as f64;
+        let square = |v: &[f32]| v.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / n as f64;
+        for c in 0..3 {
+            assert!(mean(&column(c)).abs() < 0.08 && (square(&column(c)) - 1.0).abs() < 0.12, "normal {c}");
+        }
+        for c in 3..7 {
+            assert!((mean(&column(c)) - 0.25).abs() < 0.04, "category {c}: {}", mean(&column(c)));
+        }
+        for row in all.chunks_exact(9) {
+            assert_eq!(row[3..7].iter().sum::<f32>(), 1.0, "{row:?}");
+            assert!(row[7..].iter().all(|v| v.abs() < 1.0), "{row:?}");
+        }
+        for c in 7..9 {
+            assert!(mean(&column(c)).abs() < 0.05 && (square(&column(c)) - 1.0 / 3.0).abs() < 0.03, "uniform {c}");
+        }
+    }
+
+    #[test]
+    fn a_walk_changes_its_category_half_way_and_is_straight_where_it_is_uniform() {
+        let a = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, -0.5, 0.5];
+        let b = [0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.5, 0.5];
+        let early = between(&PARTS, &a, &b, 0.25);
+        assert_eq!(&early[3..], [1.0, 0.0, 0.0, 0.0, -0.25, 0.5]);
+        assert_eq!(&between(&PARTS, &a, &b, 0.75)[3..], [0.0, 0.0, 1.0, 0.0, 0.25, 0.5]);
+        let length = early[..3].iter().map(|v| v * v).sum::<f32>();
+        assert!((length - 1.0).abs() < 1e-6, "{early:?}");
+    }
 }

@@ -4,6 +4,8 @@
 //! Departures: each place has a table of its own; the chain runs on over the ends of rows and through the colours of a pixel; what
 //! lies before the first value is 0; add-one smoothing.
 
+use std::sync::Arc;
+
 use crate::counting::{self, Context, Table};
 use crate::model::ModelInfo;
 use crate::settings::Setting;
@@ -12,13 +14,12 @@ pub static INFO: ModelInfo = ModelInfo {
     name: "markov",
     title: "Markov chain over raster order, by counting",
     paper: "Shannon 1948; maximum likelihood with add-one smoothing",
-    abilities: &["generation", "density"],
     default_data: |_| "fashion-mnist",
     settings: |_| {
         counting::settings(vec![Setting::integer("order", 1, (1, 23), "k: how many values before it each one depends on")])
     },
     configure: |settings, data| {
         let context = |s: &crate::settings::Settings, _levels| (Context::Previous(s.size("order")), false);
-        Ok(Box::new(Table::new(&INFO, settings, data, context)?))
+        Ok(Arc::new(Table::new(&INFO, settings, data, context)?))
     },
 };

@@ -1,13 +1,17 @@
 //! What a model is to the rest of the program.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use calotype_graph::{GraphError, Program};
 
 use crate::density::{self, Density};
+use crate::facets::{self, Bound};
+use crate::feeds::Feed;
 use crate::latent::Latent;
 use crate::pixel::{diagonal_bilstm, pixelcnn, row_lstm};
 use crate::settings::{Preset, Setting, SettingError, Settings, nearest};
+use crate::stages::{Stage, Turn};
 use crate::{context, dcgan, independent, markov, nade, rnade};
 
 /// What a model asks of its data set before it is configured.
@@ -19,6 +23,8 @@ pub struct DataShape {
     pub levels: Option<u32>,
     /// Rows of the training split.
     pub n_train: usize,
+    /// Classes of its rows; 0 where they have none.
+    pub n_classes: u32,
 }
 
 impl DataShape {
@@ -49,10 +55,10 @@ pub enum Values {
 
 /// A configured model: every setting resolved and checked.
 ///
-/// Programs use these names. Inputs: `x` f32 [B, ..shape], a batch of [`Model::values`]; `seed` u32 [2], `step` u32 [1] (0, 1, …)
-/// where random numbers are drawn; scalars as [`Descent::step_inputs`] gives them. What it can do beside learning, it says by
-/// [`Model::latent`] and [`Model::density`].
-pub trait Model {
+/// Programs use these names. Inputs: `x` f32 [B, ..shape], a batch of [`Model::values`], and what else a [`Stage`] is fed; `seed` u32
+/// [2], `step` u32 [1] (0, 1, …) where random numbers are drawn; scalars as a [`Turn`] gives them. What it can be used for, it says
+/// by its facets: [`Model::latent`], [`Model::density`], [`Model::bound`], [`Model::features`].
+pub trait Model: Send + Sync {
     fn info(&self) -> &'static ModelInfo;
 
     fn settings(&self) -> &Settings;
@@ -65,7 +71,7 @@ pub trait Model {
     /// How it comes by its states.
     fn learning(&self) -> Learning<'_>;
 
-    /// Images from latents.
+    /// Rows from latents.
     fn latent(&self) -> Option<&dyn Latent> {
         None
     }
@@ -73,6 +79,21 @@ pub trait Model {
     /// Exact log-probabilities.
     fn density(&self) -> Option<&dyn Density> {
         None
+    }
+
+    /// A lower bound on log-probabilities, of a model that has no exact ones.
+    fn bound(&self) -> Option<&dyn Bound> {
+        None
+    }
+
+    /// What a row costs that was held out of training: input `x` f32 [B, ..shape], output `loss` f32 [B, T], whose sum over T is the
+    /// row's loss. -log p(x), or its bound by one draw, where the model has them.
+    fn held_out(&self, batch: usize) -> Option<Result<Program, GraphError>> {
+        match (self.density(), self.bound()) {
+            (Some(density), _) => Some(density::losses(density, batch)),
+            (None, Some(bound)) => Some(facets::losses(bound, batch)),
+            (None, None) => None,
+        }
     }
 
     /// A program for rows of [`Model::values`]: input `x` f32 [B, ..shape], output `features` f32 [B, F], numbers that say for other
@@ -120,15 +141,20 @@ impl<'a> Learning<'a> {
 }
 
 /// Learning by gradients.
-pub trait Descent {
-    /// One step. Outputs: scalar losses by name, in the order in which they are shown.
-    fn training(&self, batch: usize) -> Result<Program, GraphError>;
+pub trait Descent: Send + Sync {
+    /// The programs that training runs, with what they are fed. `batch` is the run's; a stage may take another.
+    fn stages(&self, batch: usize) -> Vec<Stage> {
+        vec![Stage::always("training", batch, &[Feed::ROWS])]
+    }
 
-    /// The scalars that change by step, computed in f64: learning rates, bias corrections. `step` counts from 0; `lr_scale` is what
-    /// validation has made of the learning rate, 1 at first.
-    fn step_inputs(&self, step: u64, lr_scale: f64) -> Vec<(String, f32)>;
+    /// One step of a stage of [`Descent::stages`]. Outputs: scalar losses by name, in the order in which they are shown.
+    fn program(&self, stage: &Stage) -> Result<Program, GraphError>;
 
-    /// Rows that are kept from training to see when it has learned enough.
+    /// What happens at `step`, counted from 0: a pure function, so that a run that is resumed goes on as one that never stopped.
+    /// `lr_scale` is what validation has made of the learning rate, 1 at first; the stage does not depend on it.
+    fn at(&self, step: u64, lr_scale: f64) -> Turn;
+
+    /// Rows that are held out of training to see when it has learned enough, by [`Model::held_out`].
     fn validation(&self) -> Option<Validation> {
         None
     }
@@ -165,7 +191,7 @@ pub struct Validation {
 }
 
 /// Makes a model from resolved settings.
-pub type Configure = fn(Settings, &DataShape) -> Result<Box<dyn Model>, SettingError>;
+pub type Configure = fn(Settings, &DataShape) -> Result<Arc<dyn Model>, SettingError>;
 
 /// What is known of a model before it is configured.
 pub struct ModelInfo {
@@ -174,8 +200,6 @@ pub struct ModelInfo {
     pub title: &'static str,
     /// Authors, year, arXiv number.
     pub paper: &'static str,
-    /// What it can do: `generation`, `density`, `representation`.
-    pub abilities: &'static [&'static str],
     pub default_data: fn(Preset) -> &'static str,
     pub settings: fn(Preset) -> Vec<Setting>,
     pub configure: Configure,
@@ -191,13 +215,28 @@ impl ModelInfo {
         preset: Preset,
         given: &BTreeMap<String, String>,
         data: &DataShape,
-    ) -> Result<Box<dyn Model>, SettingError> {
+    ) -> Result<Arc<dyn Model>, SettingError> {
         (self.configure)(Settings::resolve(&(self.settings)(preset), given)?, data)
     }
 }
 
-/// Every model, in the order of the course.
-pub fn all() -> &'static [&'static ModelInfo] {
+/// Models of other crates, in the order in which they were added.
+static ADDED: RwLock<Vec<&'static ModelInfo>> = RwLock::new(Vec::new());
+
+/// Makes a model of another crate known by its name, as if it were one of these. Adding it again changes nothing.
+///
+/// # Panics
+/// Another model has the name: a mistake of the program.
+pub fn add(info: &'static ModelInfo) {
+    let known = all();
+    match known.iter().find(|m| m.name == info.name) {
+        None => ADDED.write().unwrap_or_else(PoisonError::into_inner).push(info),
+        Some(same) => assert!(std::ptr::eq(*same, info), "two models are called `{}`", info.name),
+    }
+}
+
+/// Every model, in the order of the course; then those that were added.
+pub fn all() -> Vec<&'static ModelInfo> {
     static ALL: &[&ModelInfo] = &[
         &independent::INFO,
         &markov::INFO,
@@ -209,7 +248,8 @@ pub fn all() -> &'static [&'static ModelInfo] {
         &diagonal_bilstm::INFO,
         &dcgan::INFO,
     ];
-    ALL
+    let added = ADDED.read().unwrap_or_else(PoisonError::into_inner);
+    ALL.iter().copied().chain(added.iter().copied()).collect()
 }
 
 /// The model of that name.
@@ -217,9 +257,10 @@ pub fn all() -> &'static [&'static ModelInfo] {
 /// # Errors
 /// Lists the names there are and guesses the one meant.
 pub fn find(name: &str) -> Result<&'static ModelInfo, SettingError> {
-    all().iter().copied().find(|m| m.name == name).ok_or_else(|| SettingError::UnknownModel {
+    let known = all();
+    known.iter().copied().find(|m| m.name == name).ok_or_else(|| SettingError::UnknownModel {
         name: name.to_owned(),
-        guess: nearest(name, all().iter().map(|m| m.name)).map(str::to_owned),
-        valid: all().iter().map(|m| m.name.to_owned()).collect(),
+        guess: nearest(name, known.iter().map(|m| m.name)).map(str::to_owned),
+        valid: known.iter().map(|m| m.name.to_owned()).collect(),
     })
 }

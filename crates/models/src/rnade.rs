@@ -7,6 +7,8 @@
 //! for), which falls with the learning rate: little data are learned coarsely first, and validation says how finely. Noise and
 //! penalty are as set for up to 400 training rows, and less in proportion for more.
 
+use std::sync::Arc;
+
 use calotype_graph::op::{self, Distribution, NadeWeights};
 use calotype_graph::{Graph, GraphError, HostTensor, Init, Layout, Mode, Program, Scope, Tensor, philox};
 
@@ -17,15 +19,15 @@ use crate::model::{DataShape, Descent, Learning, Model, ModelInfo, Validation, V
 use crate::nade::{Drawn, OF_VECTORS, Order};
 use crate::optimisers::Optimiser;
 use crate::settings::{Preset, Setting, SettingError, Settings};
+use crate::stages::{Stage, Turn};
 
 pub static INFO: ModelInfo = ModelInfo {
     name: "rnade",
     title: "Real-valued neural autoregressive density estimator",
     paper: "Uria, Murray, Larochelle 2013, arXiv:1306.0186",
-    abilities: &["generation", "density", "representation"],
     default_data: |_| "mixture-1d",
     settings,
-    configure: |settings, data| Ok(Box::new(Rnade::new(settings, data)?)),
+    configure: |settings, data| Ok(Arc::new(Rnade::new(settings, data)?)),
 };
 
 fn settings(preset: Preset) -> Vec<Setting> {
@@ -178,10 +180,10 @@ impl Model for Rnade {
 }
 
 impl Descent for Rnade {
-    fn training(&self, batch: usize) -> Result<Program, GraphError> {
+    fn program(&self, stage: &Stage) -> Result<Program, GraphError> {
         let graph = Graph::new("rnade training");
         let s = Scope::new(&graph, Mode::Train);
-        let x = self.order.arrange(&s, &input(&graph, self, batch)); // [B, D]
+        let x = self.order.arrange(&s, &input(&graph, self, stage.batch)); // [B, D]
         let mut mixtures = self.mixtures(&s, &self.blurred(&s, &x));
         if self.settings.flag("scale_means") {
             mixtures = self.with_scaled_means(&mixtures);
@@ -192,9 +194,9 @@ impl Descent for Rnade {
         graph.finish()
     }
 
-    fn step_inputs(&self, step: u64, lr_scale: f64) -> Vec<(String, f32)> {
-        let noise = ("noise".to_owned(), (self.noise * lr_scale) as f32);
-        [self.optimiser.scalars(step, lr_scale), vec![noise]].concat()
+    fn at(&self, step: u64, lr_scale: f64) -> Turn {
+        let noise = (self.noise > 0.0).then(|| ("noise".to_owned(), (self.noise * lr_scale) as f32));
+        Turn::only(self.optimiser.scalars(step, lr_scale).into_iter().chain(noise).collect())
     }
 
     fn validation(&self) -> Option<Validation> {

@@ -2,17 +2,17 @@
 
 use std::collections::VecDeque;
 use std::fs;
-use std::sync::Arc;
 use std::time::Instant;
 
-use calotype_graph::philox::{Domain, Stream};
-use calotype_graph::{Device, DeviceKind, HostTensor, Plan, Poll, Ticket};
-use calotype_models::{Model, Values, init};
+use calotype_graph::{Device, DeviceKind, Poll, Ticket};
+use calotype_models::feeds::borrowed;
+use calotype_models::{Model, Named, Stage, init};
 use serde::Serialize;
 
 use crate::error::{Result, TrainingError};
+use crate::fit::Training;
 use crate::load::Loader;
-use crate::trainer::{Moment, step_inputs};
+use crate::schedule::{Ready, Schedule};
 use crate::wait;
 
 /// Steps in flight, as when training.
@@ -45,26 +45,37 @@ pub struct Measured {
     pub peak_resident_bytes: Option<u64>,
 }
 
-/// Trains `n_steps` (at least 1) steps of a plan of `model` on a device that has nothing loaded, and times them.
+/// Trains `n_steps` (at least 1) steps of `model` on a device that has nothing loaded, from the first step of its schedule, on rows
+/// that are made up, and times them.
 ///
 /// # Errors
 /// What the device says; a model that does not learn by steps.
-pub fn measure(model: &dyn Model, device: &mut dyn Device, plan: &Arc<Plan>, loader: Loader, n_steps: usize) -> Result<Measured> {
+pub fn measure(
+    model: &dyn Model,
+    device: &mut dyn Device,
+    training: &Training,
+    loader: Loader,
+    n_steps: usize,
+) -> Result<Measured> {
     const SEED: u64 = 0;
     let name = model.info().name;
     let counts = || TrainingError::Contradiction(format!("{name} counts its rows: it has no training step to time"));
     let descent = model.learning().descent().ok_or_else(counts)?;
-    let batch = model.batch();
-    let rows = made_up(model.values(), batch * model.shape().iter().product::<usize>());
+    let fed: Vec<Vec<Named>> = training.stages.iter().map(|(stage, _)| made_up(model, stage)).collect();
     let begin = Instant::now();
-    let id = loader.load(device, plan)?;
-    for spec in &plan.states {
+    let mut schedule = Schedule::new(descent, training, loader, SEED);
+    schedule.enter(device, 0)?;
+    for spec in training.plans.iter().flat_map(|p| &p.states) {
         device.write_state(&spec.name, &init::initial(spec, SEED))?;
     }
-    let submit = |device: &mut dyn Device, step: usize| -> Result<Ticket> {
-        let inputs = step_inputs(model, descent, plan, rows.clone(), SEED, Moment { step: step as u64, lr_scale: 1.0 });
-        let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, value)| (name.as_str(), value)).collect();
-        Ok(device.submit(id, &inputs)?)
+    let mut flops = 0.0;
+    let mut submit = |device: &mut dyn Device, step: usize| -> Result<Ticket> {
+        let step = step as u64;
+        schedule.enter(device, step)?;
+        let rows = fed[descent.at(step, 1.0).stage].clone();
+        let Ready { id, stage, inputs, .. } = schedule.ready(step, rows, 1.0)?;
+        flops += training.plans[stage].flops() as f64;
+        Ok(device.submit(id, &borrowed(&inputs))?)
     };
     let first = submit(device, 0)?;
     wait::outputs(device, first)?;
@@ -92,6 +103,7 @@ pub fn measure(model: &dyn Model, device: &mut dyn Device, plan: &Arc<Plan>, loa
     let mut steps_s: Vec<f64> = ends.windows(2).skip(WARM_UP - 1).map(|w| (w[1] - w[0]).as_secs_f64()).collect();
     steps_s.sort_by(f64::total_cmp);
     let median = steps_s[steps_s.len() / 2];
+    let batch = training.stages.get(0).batch;
     let dispatches = (host.n_dispatches - host_before.n_dispatches).max(1);
     let measured = Measured {
         batch,
@@ -101,26 +113,20 @@ pub fn measure(model: &dyn Model, device: &mut dyn Device, plan: &Arc<Plan>, loa
         step_s_min: steps_s[0],
         step_s_max: steps_s[steps_s.len() - 1],
         images_per_s: batch as f64 / median,
-        gflop_per_s: plan.flops() as f64 / median / 1e9,
+        gflop_per_s: flops / (total + 1) as f64 / median / 1e9,
         n_dispatches: dispatches as usize / total,
         host_us_per_dispatch: (device.profile().kind != DeviceKind::Cpu)
             .then(|| (host.encode_submit_s - host_before.encode_submit_s) / dispatches as f64 * 1e6),
-        planned_bytes: plan.memory.total(),
+        planned_bytes: training.bytes(device.profile()),
         allocated_bytes: device.allocated_bytes(),
         peak_resident_bytes: peak_resident_bytes(),
     };
-    device.unload(id);
     Ok(measured)
 }
 
-/// Uniform in (-1, 1), or among the levels.
-fn made_up(values: Values, n: usize) -> Vec<f32> {
-    let mut random = Stream::new(0, Domain::Data, "bench", 0);
-    let value = |u: f32| match values {
-        Values::Levels(levels) => (u * levels as f32).floor(),
-        Values::Signed | Values::Standardised => 2.0 * u - 1.0,
-    };
-    (0..n).map(|_| value(random.uniform())).collect()
+/// What a stage is fed.
+fn made_up(model: &dyn Model, stage: &Stage) -> Vec<Named> {
+    stage.feeds.iter().map(|feed| (feed.name.to_owned(), feed.made_up(model, stage.batch, 0, 0))).collect()
 }
 
 fn peak_resident_bytes() -> Option<u64> {

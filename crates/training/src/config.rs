@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use calotype_graph::{DeviceKind, DeviceProfile, Precision};
 use calotype_models::{DataShape, Model, ModelInfo, Preset, Setting, Settings, Value, find};
@@ -134,6 +135,9 @@ pub struct DataConfig {
     pub levels: Option<u32>,
     /// Rows of the training split, without those of an excluded class.
     pub n_train: usize,
+    /// Classes of its rows; 0 where they have none, and in runs from before models were told.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub n_classes: u32,
     /// A class that is never trained on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exclude: Option<u32>,
@@ -156,8 +160,13 @@ impl DataConfig {
 
     /// What the model was configured with.
     pub fn data_shape(&self) -> DataShape {
-        DataShape { shape: self.shape.clone(), levels: self.levels, n_train: self.n_train }
+        DataShape { shape: self.shape.clone(), levels: self.levels, n_train: self.n_train, n_classes: self.n_classes }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// Pixels a side of images [S, S, C].
@@ -275,7 +284,7 @@ impl RunConfig {
     ///
     /// # Errors
     /// A model or setting that this program does not know: a file of another version, or changed by hand.
-    pub fn model(&self) -> Result<Box<dyn Model>> {
+    pub fn model(&self) -> Result<Arc<dyn Model>> {
         let info = find(&self.model)?;
         let preset = self.preset()?;
         let mut given: BTreeMap<String, String> = self.settings.iter().map(|(k, v)| (k.clone(), v.to_string())).collect();

@@ -10,8 +10,9 @@ use crate::error::{Result, TrainingError};
 use crate::grid::Grid;
 use crate::material::Rows;
 use crate::metrics::{Line, Log};
-use crate::score::{Scorer, mean_and_error};
-use crate::trainer::{Ending, Outcome, Setup, write_checkpoint, write_states};
+use crate::rows::RowProgram;
+use crate::states::States;
+use crate::trainer::{Ending, Outcome, Setup, write_checkpoint};
 
 /// The step of the only checkpoint.
 const DONE: u64 = 1;
@@ -23,7 +24,7 @@ pub(crate) fn count(setup: Setup, counting: &dyn Counting, from: Option<&Checkpo
     if from.is_some() {
         return Ok(done(Ending::Finished));
     }
-    let (Rows::Once(rows), Some(density), Some(plan)) = (rows, model.density(), &plans.scoring) else {
+    let (Rows::Once(rows), Some(plan)) = (rows, &plans.held_out) else {
         return Err(TrainingError::Contradiction(format!("{} does not learn by counting", config.model)));
     };
     folder.sweep()?;
@@ -39,10 +40,10 @@ pub(crate) fn count(setup: Setup, counting: &dyn Counting, from: Option<&Checkpo
     }
     let (specs, values): (Vec<StateSpec>, Vec<_>) = counts.states().into_iter().unzip();
     let checkpoint = Checkpoint::new(config.identity(), DONE, specs.iter().zip(values));
-    let scorer = Scorer::load(density, device, plan, loader)?;
+    let program = RowProgram::load(device, plan, loader, config.seed)?;
     let grid = Grid::load(model, device, &plans.sampling, loader, config.seed)?;
-    write_states(device, folder, plans.states(), config, Some(&checkpoint))?;
-    let (nats, _) = mean_and_error(&scorer.nats(device, &rows)?);
+    States::of(plans).write(device, folder, config.seed, Some(&checkpoint))?;
+    let nats = program.mean_sum(device, &rows)?;
     progress.say(&format!("{} rows counted: {nats:.3} nats each", rows.rows().len()));
     let wall_s = started.elapsed().as_secs_f64();
     log.write(Line { step: DONE, wall_s, losses: vec![("nats".to_owned(), Some(nats as f32))] })?;

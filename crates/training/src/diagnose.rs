@@ -1,11 +1,13 @@
 //! After a loss or a state that is not finite: the steps since the last good checkpoint are run again, the last ones kernel by
 //! kernel, and the first tensor that went wrong is named.
 
-use calotype_graph::{HostTensor, NonFinite, Poll};
+use calotype_graph::{NonFinite, Poll};
+use calotype_models::feeds::borrowed;
 
 use crate::error::{Result, TrainingError};
 use crate::restore;
-use crate::trainer::{Trainer, write_states};
+use crate::schedule::Ready;
+use crate::trainer::Trainer;
 use crate::wait;
 
 /// How many steps up to a bad loss are looked at: an update can spoil a parameter whose first use is the next step.
@@ -45,17 +47,16 @@ impl Trainer<'_> {
             if self.interrupt.asked() {
                 return Ok("the search for the tensor was skipped".to_owned());
             }
-            let batch = self.batches.batch(s);
+            let fed = self.feeder.feed(s);
             if s < checked_from {
-                let ticket = self.submit(s, batch)?;
+                let (_, ticket) = self.submit(s, fed)?;
                 self.device.poll(Poll::Now)?;
                 wait::outputs(self.device, ticket)?;
                 continue;
             }
-            let inputs = self.inputs(s, batch);
-            let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, value)| (name.as_str(), value)).collect();
-            if let Some(bad) = self.device.find_non_finite(self.id, &inputs)? {
-                return Ok(self.describe(s + 1, &bad));
+            let Ready { id, stage, inputs, .. } = self.begin(s, fed)?;
+            if let Some(bad) = self.device.find_non_finite(id, &borrowed(&inputs))? {
+                return Ok(self.describe(s + 1, stage, &bad));
             }
         }
         Ok("the replay did not reproduce it: the device does not repeat its results".to_owned())
@@ -65,11 +66,11 @@ impl Trainer<'_> {
     fn rewind(&mut self) -> Result<()> {
         let damaged = |reason| TrainingError::Damaged { path: self.folder.checkpoint(self.saved.unwrap_or(0)), reason };
         let from = self.saved.map(|step| restore::read(self.folder, step)).transpose().map_err(damaged)?;
-        write_states(self.device, self.folder, &self.plan.states, self.config, from.as_ref())
+        self.states.write(self.device, self.folder, self.config.seed, from.as_ref())
     }
 
-    fn describe(&self, step: u64, bad: &NonFinite) -> String {
-        let stem = self.plan.steps.get(bad.step).map_or("", |s| s.stem());
+    fn describe(&self, step: u64, stage: usize, bad: &NonFinite) -> String {
+        let stem = self.schedule.plan(stage).steps.get(bad.step).map_or("", |s| s.stem());
         format!(
             "the first tensor that went wrong is `{}` ({stem}) in step {step}: its element {} is {}",
             bad.name, bad.element, bad.value

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
-use calotype_graph::{DeviceKind, DeviceProfile, Plan, PlanError, PlanOptions, StateSpec, plan};
-use calotype_models::{Learning, Model, Preset, density};
+use calotype_graph::{DeviceKind, DeviceProfile, Plan, PlanError, PlanOptions, Program, plan};
+use calotype_models::{Learning, Model, Preset, Stages};
 
 use crate::error::{Result, TrainingError};
 use crate::sampler::{SAMPLE_BATCH, SamplingPlans};
@@ -14,24 +14,51 @@ use crate::score::SCORE_BATCH;
 /// What is loaded while a model learns.
 #[derive(Clone, Debug)]
 pub struct Plans {
-    /// A step; none for a model that counts.
-    pub training: Option<Arc<Plan>>,
+    /// None for a model that counts.
+    pub training: Option<Training>,
     pub sampling: SamplingPlans,
-    /// Of a model with a density: how rows are scored.
-    pub scoring: Option<Arc<Plan>>,
-    /// Planned bytes of all of them; states are shared.
+    /// The loss of rows: of those that were held out, or of those that were counted.
+    pub held_out: Option<Arc<Plan>>,
+    /// Planned bytes when most is loaded: the largest stage of training and all that is loaded beside it; states are shared.
     pub total_bytes: u64,
+}
+
+/// The stages of training, planned.
+#[derive(Clone, Debug)]
+pub struct Training {
+    pub stages: Stages,
+    /// One a stage.
+    pub plans: Vec<Arc<Plan>>,
+}
+
+impl Training {
+    /// The plans of the stages that may run at a step.
+    fn at(&self, step: u64) -> Vec<&Arc<Plan>> {
+        self.stages.at(step).into_iter().map(|n| &self.plans[n]).collect()
+    }
+
+    /// Planned bytes of training alone, when most is loaded.
+    pub fn bytes(&self, profile: &DeviceProfile) -> u64 {
+        let largest = self.largest().iter().map(|p| p.memory.total() - p.memory.state).sum::<u64>();
+        largest + state_bytes(self.plans.iter(), profile)
+    }
+
+    /// The plans that are loaded when they take most, apart from states.
+    pub fn largest(&self) -> Vec<&Arc<Plan>> {
+        let sets = self.stages.borders().into_iter().map(|step| self.at(step));
+        sets.max_by_key(|set| set.iter().map(|p| p.memory.total() - p.memory.state).sum::<u64>()).unwrap_or_default()
+    }
 }
 
 impl Plans {
     /// All of them, the one that the model learns by first.
     pub fn all(&self) -> Vec<&Arc<Plan>> {
-        self.training.iter().chain(&self.scoring).chain(self.sampling.all()).collect()
+        self.training.iter().flat_map(|t| &t.plans).chain(self.beside()).collect()
     }
 
-    /// The states that make the model, in the order of the first plan: what a checkpoint holds.
-    pub fn states(&self) -> &[StateSpec] {
-        self.all().first().map_or(&[], |plan| &plan.states)
+    /// Those that are loaded throughout.
+    fn beside(&self) -> Vec<&Arc<Plan>> {
+        self.held_out.iter().chain(self.sampling.all()).collect()
     }
 }
 
@@ -82,14 +109,19 @@ fn in_words(cause: &PlanError) -> String {
 fn try_plans(model: &dyn Model, batch: usize, profile: &DeviceProfile) -> Result<Plans, PlanError> {
     // Memory is held against all plans together, below.
     let unlimited = DeviceProfile { memory_bytes: None, ..profile.clone() };
-    let plan = |program| plan(&program, &unlimited, PlanOptions::default()).map(Arc::new);
-    let training = match model.learning() {
-        Learning::Descent(descent) => Some(plan(descent.training(batch)?)?),
-        Learning::Counting(_) => None,
+    let plan = |program: &Program| plan(program, &unlimited, PlanOptions::default()).map(Arc::new);
+    let (training, watched) = match model.learning() {
+        Learning::Descent(descent) => {
+            let stages = Stages::new(descent, batch)?;
+            let plans = stages.iter().map(|(_, program)| plan(program)).collect::<Result<_, PlanError>>()?;
+            (Some(Training { stages, plans }), descent.validation().is_some())
+        }
+        Learning::Counting(_) => (None, true),
     };
-    let scoring = model.density().map(|density| plan(density::scoring(density, SCORE_BATCH)?)).transpose()?;
-    let mut plans = Plans { training, sampling: SamplingPlans::new(model, SAMPLE_BATCH, &unlimited)?, scoring, total_bytes: 0 };
-    plans.total_bytes = total_bytes(&plans.all(), profile);
+    let held_out = if watched { model.held_out(SCORE_BATCH) } else { None };
+    let held_out = held_out.map(|program| plan(&program?)).transpose()?;
+    let mut plans = Plans { training, sampling: SamplingPlans::new(model, SAMPLE_BATCH, &unlimited)?, held_out, total_bytes: 0 };
+    plans.total_bytes = total_bytes(&plans, profile);
     match profile.memory_bytes {
         Some(limit) if plans.total_bytes > limit => {
             Err(PlanError::OutOfMemory { bytes: plans.total_bytes, limit, device: profile.name.clone() })
@@ -98,11 +130,17 @@ fn try_plans(model: &dyn Model, batch: usize, profile: &DeviceProfile) -> Result
     }
 }
 
-/// Bytes of plans that are loaded together.
-fn total_bytes(plans: &[&Arc<Plan>], profile: &DeviceProfile) -> u64 {
-    let states = plans.iter().flat_map(|p| &p.states);
+/// Bytes when most is loaded.
+fn total_bytes(plans: &Plans, profile: &DeviceProfile) -> u64 {
+    let together = plans.training.as_ref().map_or_else(Vec::new, Training::largest).into_iter().chain(plans.beside());
+    together.map(|p| p.memory.total() - p.memory.state).sum::<u64>() + state_bytes(plans.all().into_iter(), profile)
+}
+
+/// Bytes of the states of some plans, each state once.
+fn state_bytes<'a>(plans: impl Iterator<Item = &'a Arc<Plan>>, profile: &DeviceProfile) -> u64 {
+    let states = plans.flat_map(|p| &p.states);
     let states: BTreeMap<&str, u64> = states.map(|s| (s.name.as_str(), s.allocated_bytes(profile.alignment_bytes))).collect();
-    plans.iter().map(|p| p.memory.total() - p.memory.state).sum::<u64>() + states.values().sum::<u64>()
+    states.values().sum()
 }
 
 /// The largest batch below `batch` whose plans fit, if any does. By bisection: what a plan takes grows with its batch.
@@ -128,8 +166,8 @@ mod tests {
 
     use calotype_models::{DataShape, find};
 
-    fn model() -> Box<dyn Model> {
-        let data = DataShape { shape: vec![8, 8, 1], levels: Some(17), n_train: 100 };
+    fn model() -> Arc<dyn Model> {
+        let data = DataShape { shape: vec![8, 8, 1], levels: Some(17), n_train: 100, n_classes: 0 };
         let given = BTreeMap::from([("width".to_owned(), "2".to_owned())]);
         find("dcgan").expect("a model").build(Preset::Small, &given, &data).expect("valid settings")
     }

@@ -4,12 +4,13 @@ use std::path::Path;
 
 use calotype_data::picture;
 use calotype_graph::Device;
-use calotype_models::{Model, Values, init};
+use calotype_models::{Model, Values, init, latent};
 
 use crate::error::{Result, TrainingError};
 use crate::folder::temporary_of;
 use crate::load::Loader;
-use crate::sampler::{Drawer, LatentSampler, SAMPLE_BATCH, SamplingPlans, brightness};
+use crate::rows::RowProgram;
+use crate::sampler::{Drawer, SAMPLE_BATCH, SamplingPlans, brightness};
 
 /// Grids of small images are enlarged to about this many pixels on the screen.
 const ABOUT_PIXELS: usize = 320;
@@ -25,7 +26,7 @@ pub(crate) struct Grid {
 
 #[derive(Debug)]
 enum Maker {
-    Latent { sampler: LatentSampler, latents: Vec<f32> },
+    Latent { program: RowProgram, latents: Vec<f32> },
     Drawing { drawer: Drawer, noise: Vec<f32> },
 }
 
@@ -45,8 +46,8 @@ impl Grid {
         let floats = |t: calotype_graph::HostTensor| t.as_f32().unwrap_or_default().to_vec();
         let maker = match (plans, model.latent(), model.density()) {
             (SamplingPlans::Latent(plan), Some(latent), _) => Maker::Latent {
-                sampler: LatentSampler::load(latent, device, plan, loader)?,
-                latents: floats(init::latents(SAMPLE_BATCH, latent.latents(), seed)),
+                program: RowProgram::load(device, plan, loader, seed)?,
+                latents: floats(latent::latents(&latent.parts(), SAMPLE_BATCH, seed)),
             },
             (_, _, Some(density)) => {
                 let Some(drawer) = Drawer::load(density, device, plans, loader)? else { return Ok(None) };
@@ -64,7 +65,7 @@ impl Grid {
     /// What the device or the system says.
     pub fn write(&self, device: &mut dyn Device, path: &Path) -> Result<()> {
         let images = match &self.maker {
-            Maker::Latent { sampler, latents } => sampler.images(device, latents)?,
+            Maker::Latent { program, latents } => program.all(device, latents)?,
             Maker::Drawing { drawer, noise } => brightness(self.values, &drawer.draw(device, noise, None)?),
         };
         let [h, w, c] = self.shape;

@@ -1,6 +1,7 @@
 //! Making a plan ready: compile jobs on threads, then `load`.
 
 use std::num::NonZero;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -37,5 +38,49 @@ impl Loader {
             }
         });
         device.load(plan)
+    }
+}
+
+/// Compiles plans on a thread of its own, for stages that come later.
+#[derive(Debug)]
+pub(crate) struct Ahead {
+    thread: Option<thread::JoinHandle<()>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Ahead {
+    /// # Errors
+    /// Those of [`Device::prepare`].
+    pub fn begin<'p>(device: &mut dyn Device, plans: impl Iterator<Item = &'p Arc<Plan>>) -> Result<Self, DeviceError> {
+        let mut jobs = Vec::new();
+        for plan in plans {
+            jobs.extend(device.prepare(plan)?);
+        }
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let compile = move || jobs.into_iter().take_while(|_| !stopped.load(Ordering::Relaxed)).for_each(|job| job());
+        // Without a thread, `load` compiles.
+        Ok(Ahead { thread: thread::Builder::new().name("compile ahead".into()).spawn(compile).ok(), stop })
+    }
+
+    /// Waits until all is compiled.
+    pub fn finish(mut self) {
+        self.join();
+    }
+
+    fn join(&mut self) {
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            log::warn!("the thread that compiles ahead panicked");
+        }
+    }
+}
+
+/// What has not begun is left.
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.join();
     }
 }

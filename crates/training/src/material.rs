@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use calotype_data::{Batches, Dataset, DatasetSpec, Encoding, Evaluation, Options, Preparation, Prepared, Split};
+use calotype_data::{Dataset, DatasetSpec, Encoding, Evaluation, Options, Preparation, Prepared, Split};
 use calotype_models::{DataShape, Learning, Model, SettingError, Settings, Values, find};
 
 use crate::config::{DataConfig, DeviceConfig, Period, RunConfig, Wanted, all_settings, square_side};
 use crate::error::{Result, TrainingError};
+use crate::feeder::Feeder;
 use crate::score::SCORE_BATCH;
 
 /// A configured model and the data that it learns from.
 pub struct Material {
-    pub model: Box<dyn Model>,
+    pub model: Arc<dyn Model>,
     pub data: DataConfig,
     pub period: Period,
     /// For the name of a run folder: `fashion-mnist`.
@@ -47,14 +48,14 @@ impl Material {
             // Other files of the same kind are held to as many levels.
             options.levels = dataset.levels();
         }
-        let shape = dataset.shape().to_vec();
         let exclude = all.word("exclude").parse().ok();
-        let (levels, n_train) = (dataset.levels(), training_rows(&dataset, exclude)?.len());
+        let shape = shape_of(&dataset, training_rows(&dataset, exclude)?.len());
         let unfit = |e| match e {
             SettingError::Unfit(reason) => TrainingError::Unfit { model: info.name, data: dataset.name().to_owned(), reason },
             other => other.into(),
         };
-        let model = info.build(wanted.preset, &given, &DataShape { shape: shape.clone(), levels, n_train }).map_err(unfit)?;
+        let model = info.build(wanted.preset, &given, &shape).map_err(unfit)?;
+        let DataShape { shape, levels, n_train, n_classes } = shape;
         let preparation = preparation(model.as_ref())?;
         let standard = match preparation.encoding {
             Encoding::Standard => Prepared::new(&dataset, &preparation)?.standard().cloned(),
@@ -66,6 +67,7 @@ impl Material {
             shape,
             levels,
             n_train,
+            n_classes,
             exclude,
             options,
             preparation,
@@ -151,9 +153,24 @@ impl Material {
             true => None,
             false => Some(Evaluation::new(Arc::clone(&prepared), held_out, SCORE_BATCH, seed)?),
         };
-        let batches = Arc::new(Batches::new(prepared, kept, batch, seed)?);
-        Ok(Rows::Steps { batches, held_out })
+        let n_classes = self.dataset.class_names().len();
+        let feeder = Arc::new(Feeder::new(Arc::clone(&self.model), &prepared, &kept, n_classes, seed)?);
+        Ok(Rows::Steps { feeder, held_out })
     }
+}
+
+/// What a model is told of a data set before it is configured, for the data set of a name or path with no options.
+///
+/// # Errors
+/// Data that cannot be read.
+pub fn data_shape(name: &str) -> Result<DataShape> {
+    let dataset = DatasetSpec::parse(name)?.open(&Options::default())?;
+    Ok(shape_of(&dataset, training_rows(&dataset, None)?.len()))
+}
+
+fn shape_of(dataset: &Dataset, n_train: usize) -> DataShape {
+    let n_classes = dataset.labels().map_or(0, |_| dataset.class_names().len() as u32);
+    DataShape { shape: dataset.shape().to_vec(), levels: dataset.levels(), n_train, n_classes }
 }
 
 /// Names this many columns at most.
@@ -179,8 +196,8 @@ fn constant_columns(dataset: &Dataset, constant: &[usize]) -> Option<String> {
 /// What a run learns from.
 #[derive(Clone, Debug)]
 pub enum Rows {
-    /// Batches over and over, and rows that validation looks at.
-    Steps { batches: Arc<Batches>, held_out: Option<Evaluation> },
+    /// Batches over and over, and the held-out set.
+    Steps { feeder: Arc<Feeder>, held_out: Option<Evaluation> },
     /// Every row once.
     Once(Evaluation),
 }

@@ -57,6 +57,36 @@ pub fn read(path: &Path) -> Result<Vec<Line>> {
     }
 }
 
+/// The latest loss of each name, in the order in which they came first.
+#[derive(Debug, Default)]
+pub(crate) struct Losses {
+    latest: Vec<(String, f32)>,
+    /// Which of them the log has not been told.
+    fresh: Vec<bool>,
+}
+
+impl Losses {
+    pub fn set(&mut self, name: &str, loss: f32) {
+        let at = self.latest.iter().position(|(n, _)| n == name).unwrap_or_else(|| {
+            self.latest.push((name.to_owned(), loss));
+            self.fresh.push(true);
+            self.latest.len() - 1
+        });
+        (self.latest[at].1, self.fresh[at]) = (loss, true);
+    }
+
+    /// For a line of the log: those that came since the last one, `None` for what is not finite. Where programs take turns, each
+    /// has its own losses.
+    pub fn take(&mut self) -> Vec<(String, Option<f32>)> {
+        let fresh = self.latest.iter().zip(&mut self.fresh).filter_map(|(loss, fresh)| std::mem::take(fresh).then_some(loss));
+        fresh.map(|(name, loss)| (name.clone(), loss.is_finite().then_some(*loss))).collect()
+    }
+
+    pub fn latest(&self) -> &[(String, f32)] {
+        &self.latest
+    }
+}
+
 /// The file while training.
 #[derive(Debug)]
 pub struct Log {
@@ -117,6 +147,18 @@ mod tests {
             Line { step: 3, wall_s: 1.25, losses: vec![("a \"b\"".into(), Some(f32::INFINITY)), ("c".into(), Some(1e-7))] };
         assert_eq!(text.to_json(), "{\"step\":3,\"wall_s\":1.250,\"a \\\"b\\\"\":null,\"c\":1e-7}\n");
         assert!(serde_json::from_str::<Value>(&text.to_json()).is_ok());
+    }
+
+    #[test]
+    fn a_line_holds_every_loss_since_the_last_one() {
+        let mut losses = Losses::default();
+        losses.set("loss_d", 1.0);
+        losses.set("loss_g", f32::NAN);
+        losses.set("loss_d", 2.0);
+        assert_eq!(losses.take(), [("loss_d".to_owned(), Some(2.0)), ("loss_g".to_owned(), None)]);
+        losses.set("loss_g", 3.0);
+        assert_eq!(losses.take(), [("loss_g".to_owned(), Some(3.0))]);
+        assert_eq!(losses.latest(), [("loss_d".to_owned(), 2.0), ("loss_g".to_owned(), 3.0)]);
     }
 
     #[test]

@@ -1,52 +1,36 @@
-//! Exact log-probabilities of rows, by one program of a fixed batch.
+//! What programs of rows are used for: log-probabilities and features.
 
 use std::sync::Arc;
 
 use calotype_data::Evaluation;
-use calotype_graph::{Device, HostTensor, Plan, PlanId};
-use calotype_models::{Density, Model};
+use calotype_graph::{Device, Plan};
 
 use crate::error::{Result, TrainingError};
 use crate::load::Loader;
-use crate::wait;
+use crate::rows::{RowProgram, of_data};
 
-/// Rows of a scoring program.
+/// Rows of the programs that score and encode.
 pub const SCORE_BATCH: usize = 64;
 
-/// A loaded scoring program.
+/// A loaded scoring program: log p(x) in nats as a sum over T terms, log p(x_d | x_<d) where it is exact.
 #[derive(Debug)]
-pub struct Scorer {
-    id: PlanId,
-    shape: Vec<usize>,
-}
+pub struct Scorer(RowProgram);
 
 impl Scorer {
-    /// `plan`: of [`calotype_models::density::scoring`] with [`SCORE_BATCH`] rows.
+    /// `plan`: of [`calotype_models::density::scoring`] or [`calotype_models::bounds`].
     ///
     /// # Errors
     /// The device cannot load the plan.
-    pub fn load(density: &dyn Density, device: &mut dyn Device, plan: &Arc<Plan>, loader: Loader) -> Result<Self> {
-        Ok(Scorer { id: loader.load(device, plan)?, shape: density.shape().to_vec() })
+    pub fn load(device: &mut dyn Device, plan: &Arc<Plan>, loader: Loader, seed: u64) -> Result<Self> {
+        Ok(Scorer(RowProgram::load(device, plan, loader, seed)?))
     }
 
-    /// log p(x_d | x_<d) in nats, [N, D], of rows x [N, D] as the model takes them.
+    /// The terms of log p(x) in nats, [N, T], of rows x [N, D] as the model takes them.
     ///
     /// # Errors
     /// What the device says.
     pub fn log_p(&self, device: &mut dyn Device, x: &[f32]) -> Result<Vec<f32>> {
-        let n_values: usize = self.shape.iter().product();
-        let mut all = Vec::with_capacity(x.len());
-        for rows in x.chunks(SCORE_BATCH * n_values) {
-            let mut padded = rows.to_vec();
-            padded.resize(SCORE_BATCH * n_values, 0.0);
-            let x = HostTensor::f32([&[SCORE_BATCH], self.shape.as_slice()].concat(), padded);
-            let ticket = device.submit(self.id, &[("x", &x)])?;
-            let outputs = wait::outputs(device, ticket)?;
-            if let Some(log_p) = outputs.first().and_then(HostTensor::as_f32) {
-                all.extend_from_slice(&log_p[..rows.len()]);
-            }
-        }
-        Ok(all)
+        self.0.all(device, x)
     }
 
     /// -log p(x) in nats of every row, in their order.
@@ -62,7 +46,7 @@ impl Scorer {
         Ok(all)
     }
 
-    /// Every row x [D], in their order, with its log p(x_d | x_<d) in nats, [D].
+    /// Every row x [D], in their order, with the terms of its log p(x) in nats, `[T]`.
     ///
     /// # Errors
     /// What the device or `f` says.
@@ -72,37 +56,29 @@ impl Scorer {
         rows: &Evaluation,
         mut f: impl FnMut(&[f32], &[f32]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let n_values: usize = self.shape.iter().product();
-        for batch in rows.iter() {
-            let x = &batch.batch.images[..batch.n_valid * n_values];
-            let log_p = self.log_p(device, x)?;
-            x.chunks_exact(n_values).zip(log_p.chunks_exact(n_values)).try_for_each(|(x, log_p)| f(x, log_p))?;
-        }
-        Ok(())
+        let (d, t) = (self.0.n_in(), self.0.n_out());
+        self.0.each(device, of_data(rows), |x, log_p| {
+            x.chunks_exact(d).zip(log_p.chunks_exact(t)).try_for_each(|(x, log_p)| f(x, log_p))
+        })
     }
 }
 
-/// Features of rows, by one program of a fixed batch.
+/// A loaded program of features.
 #[derive(Debug)]
-pub struct Encoder {
-    id: PlanId,
-    shape: Vec<usize>,
-    n_features: usize,
-}
+pub struct Encoder(RowProgram);
 
 impl Encoder {
-    /// `plan`: of [`Model::features`] with [`SCORE_BATCH`] rows.
+    /// `plan`: of [`calotype_models::Model::features`].
     ///
     /// # Errors
     /// The device cannot load the plan.
-    pub fn load(model: &dyn Model, device: &mut dyn Device, plan: &Arc<Plan>, loader: Loader) -> Result<Self> {
-        let n_features = plan.outputs.first().map_or(0, |port| port.ty.numel()) / SCORE_BATCH;
-        Ok(Encoder { id: loader.load(device, plan)?, shape: model.shape().to_vec(), n_features })
+    pub fn load(device: &mut dyn Device, plan: &Arc<Plan>, loader: Loader, seed: u64) -> Result<Self> {
+        Ok(Encoder(RowProgram::load(device, plan, loader, seed)?))
     }
 
     /// F: numbers for each row.
     pub fn n_features(&self) -> usize {
-        self.n_features
+        self.0.n_out()
     }
 
     /// [N, F] of all rows, in their order.
@@ -110,20 +86,16 @@ impl Encoder {
     /// # Errors
     /// What the device says.
     pub fn features(&self, device: &mut dyn Device, rows: &Evaluation) -> Result<Vec<f32>> {
-        let mut all = Vec::with_capacity(rows.rows().len() * self.n_features);
-        for batch in rows.iter() {
-            let x = HostTensor::f32([&[SCORE_BATCH], self.shape.as_slice()].concat(), batch.batch.images);
-            let ticket = device.submit(self.id, &[("x", &x)])?;
-            let outputs = wait::outputs(device, ticket)?;
-            if let Some(features) = outputs.first().and_then(HostTensor::as_f32) {
-                all.extend_from_slice(&features[..batch.n_valid * self.n_features]);
-            }
-        }
+        let mut all = Vec::with_capacity(rows.rows().len() * self.n_features());
+        self.0.each(device, of_data(rows), |_, features| {
+            all.extend_from_slice(features);
+            Ok::<(), TrainingError>(())
+        })?;
         Ok(all)
     }
 }
 
-/// -log p(x) in nats from the logarithms of its factors.
+/// -log p(x) in nats from the terms of log p(x).
 pub fn nats(log_p: &[f32]) -> f64 {
     -log_p.iter().map(|&v| f64::from(v)).sum::<f64>()
 }

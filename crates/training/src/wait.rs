@@ -32,3 +32,12 @@ pub(crate) fn states(device: &mut dyn Device, names: &[&str]) -> Result<Vec<Host
     let future = device.read_states(names);
     wait(device, future)
 }
+
+/// The output of a submitted program that has one, of f32.
+pub(crate) fn only_output(device: &mut dyn Device, ticket: Ticket) -> Result<HostTensor, DeviceError> {
+    let mut all = outputs(device, ticket)?;
+    match (all.pop(), all.is_empty()) {
+        (Some(only), true) if only.as_f32().is_some() => Ok(only),
+        _ => Err(DeviceError::Other("a program of rows has not one output of f32".into())),
+    }
+}

@@ -37,9 +37,10 @@ fn train(args: &BenchTrainArgs, threads: usize) -> Result<Ending> {
     let material = Material::open(&wanted(&args.model, &args.with, None, None)?)?;
     let mut opened = device::open_at(args.with.device.as_deref(), args.with.precision(), threads)?;
     let profile = planning_profile(opened.device().profile());
-    let plan = plans(material.model.as_ref(), material.model.batch(), &profile)?.training;
-    let plan = plan.ok_or_else(|| WrongUse(format!("{} counts its rows: it has no training step to time", args.model)))?;
-    let measured = measure(material.model.as_ref(), opened.device(), &plan, Loader { threads }, args.steps as usize)?;
+    let training = plans(material.model.as_ref(), material.model.batch(), &profile)?.training;
+    let training =
+        training.ok_or_else(|| WrongUse(format!("{} counts its rows: it has no training step to time", args.model)))?;
+    let measured = measure(material.model.as_ref(), opened.device(), &training, Loader { threads }, args.steps as usize)?;
     opened.keep_pipelines();
     print(&table(&args.model, &profile.name, &measured))?;
     if let Some(path) = &args.export {

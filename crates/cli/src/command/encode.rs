@@ -36,7 +36,7 @@ pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
     let program = program?;
     let mut bench = used.on(args.device.as_deref(), threads)?;
     let plan = bench.plan(&program)?;
-    let encoder = Encoder::load(bench.used.model.as_ref(), bench.opened.device(), &plan, bench.loader)?;
+    let encoder = Encoder::load(bench.opened.device(), &plan, bench.loader, bench.used.config.seed)?;
     bench.write_states(&plan)?;
     let features = encoder.features(bench.opened.device(), &examined.rows)?;
     let (n, f) = (examined.rows.rows().len(), encoder.n_features());

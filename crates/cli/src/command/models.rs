@@ -1,10 +1,12 @@
 //! `calotype models`.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt::Write as _;
 
 use anyhow::Result;
-use calotype_models::{ModelInfo, Preset, Setting, Value, all, find};
-use calotype_training::common_settings;
+use calotype_models::{DataShape, ModelInfo, Preset, Setting, Value, all, find, in_words};
+use calotype_training::{common_settings, data_shape};
 
 use super::Ending;
 use crate::output::print;
@@ -18,15 +20,27 @@ pub fn run(model: Option<&str>) -> Result<Ending> {
     Ok(Ending::Done)
 }
 
+/// What a model can be used for, as it is with its defaults on its default data, which are opened once a name.
+fn abilities(info: &ModelInfo, known: &mut BTreeMap<&'static str, DataShape>) -> Result<String> {
+    let name = data(info, Preset::Small);
+    let shape = match known.entry(name) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(new) => new.insert(data_shape(name)?),
+    };
+    let model = info.build(Preset::Small, &BTreeMap::new(), shape)?;
+    Ok(in_words(&calotype_models::abilities(model.as_ref())))
+}
+
 fn list() -> Result<String> {
     let mut text = String::new();
+    let mut known = BTreeMap::new();
     for info in all() {
         writeln!(text, "{:<15} {}: {}", info.name, info.title, info.paper)?;
         writeln!(
             text,
             "{:<15} {}; data {} (small), {} (paper)",
             "",
-            info.abilities.join(", "),
+            abilities(info, &mut known)?,
             data(info, Preset::Small),
             data(info, Preset::Paper)
         )?;
@@ -36,7 +50,8 @@ fn list() -> Result<String> {
 }
 
 fn one(info: &ModelInfo) -> Result<String> {
-    let mut text = format!("{}: {}\n{}\ncan do: {}\n\n", info.name, info.title, info.paper, info.abilities.join(", "));
+    let able = abilities(info, &mut BTreeMap::new())?;
+    let mut text = format!("{}: {}\n{}\ncan do: {able}\n\n", info.name, info.title, info.paper);
     writeln!(text, "{:<18}{:>14}{:>14}", "--set KEY=VALUE", "small", "paper")?;
     let (small, paper) = ((info.settings)(Preset::Small), (info.settings)(Preset::Paper));
     for setting in &small {

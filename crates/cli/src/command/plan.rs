@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
-use calotype_graph::{Plan, Shape};
-use calotype_training::{Material, Plans, grouped, planning_profile, plans};
+use calotype_graph::{MemoryBytes, Plan, Shape};
+use calotype_training::{Material, Plans, Training, grouped, planning_profile, plans};
 
 use super::{Ending, wanted};
 use crate::args::PlanArgs;
@@ -20,24 +21,48 @@ pub fn run(args: &PlanArgs, threads: usize) -> Result<Ending> {
     let profile = planning_profile(opened.device().profile());
     let batch = material.model.batch();
     let plans = plans(material.model.as_ref(), batch, &profile)?;
-    // A model that counts has no step: what it is scored by is shown in its place.
-    let (what, shown) = match (&plans.training, &plans.scoring) {
-        (Some(plan), _) => ("a training step", plan),
-        (None, Some(plan)) => ("scoring a batch", plan),
-        (None, None) => return Err(anyhow!("{} computes nothing", args.model)),
-    };
-    let n_pipelines = opened.device().prepare(shown)?.len();
+    let shown = shown(&plans).ok_or_else(|| anyhow!("{} computes nothing", args.model))?;
     let mut text = format!("{} on {}, batch {batch}, {}\n\n", args.model, material.data.name, profile.name);
-    memory(&mut text, &plans, shown, profile.memory_bytes);
-    work(&mut text, what, shown, n_pipelines)?;
-    largest(&mut text, shown)?;
+    memory(&mut text, &plans, profile.memory_bytes);
+    for (what, plan) in &shown {
+        let n_pipelines = opened.device().prepare(plan)?.len();
+        work(&mut text, what, plan, n_pipelines)?;
+        largest(&mut text, plan)?;
+    }
     print(&text)?;
     Ok(Ending::Done)
 }
 
-fn memory(text: &mut String, plans: &Plans, shown: &Plan, available: Option<u64>) {
-    let m = &shown.memory;
-    let samples = plans.total_bytes - m.total();
+/// A training step of each stage. A model that counts has none: what its rows are scored by is shown in its place.
+fn shown(plans: &Plans) -> Option<Vec<(String, &Arc<Plan>)>> {
+    match (&plans.training, &plans.held_out) {
+        (Some(Training { stages, plans }), _) => {
+            let what = |name: &str| match plans.len() {
+                1 => "a training step".to_owned(),
+                _ => format!("a step of `{name}`"),
+            };
+            Some(stages.iter().zip(plans).map(|((stage, _), plan)| (what(&stage.name), plan)).collect())
+        }
+        (None, Some(plan)) => Some(vec![("scoring a batch".to_owned(), plan)]),
+        (None, None) => None,
+    }
+}
+
+fn memory(text: &mut String, plans: &Plans, available: Option<u64>) {
+    // What is loaded together when that is most: the stages of a step, and what samples and scores beside them.
+    let together: Vec<&Arc<Plan>> = match (&plans.training, &plans.held_out) {
+        (Some(training), _) => training.largest(),
+        (None, scoring) => scoring.iter().collect(),
+    };
+    let sum = |of: fn(&MemoryBytes) -> u64| together.iter().map(|p| of(&p.memory)).sum::<u64>();
+    let m = MemoryBytes {
+        state: together.iter().map(|p| p.memory.state).max().unwrap_or(0),
+        arenas: sum(|m| m.arenas),
+        inputs: sum(|m| m.inputs),
+        outputs: sum(|m| m.outputs),
+        staging: sum(|m| m.staging),
+    };
+    let samples = plans.total_bytes.saturating_sub(m.total());
     let of = available.map_or(String::new(), |limit| format!(" of {}", bytes(limit)));
     let rows = [
         ("planned memory", plans.total_bytes, of.as_str()),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use calotype_data::DatasetSpec;
-use calotype_graph::Precision;
+use calotype_graph::{MemoryBytes, Precision};
 use calotype_models::Preset;
 use calotype_training::{
     Checkpoint, Ending as How, Interrupt, Loader, Lock, Material, Outcome, Plans, Progress, Restored, Rows, RunConfig, RunFolder,
@@ -195,13 +195,16 @@ impl Ready {
         ));
         let total = self.plans.total_bytes;
         match &self.plans.training {
-            Some(plan) => note(&format!(
-                "planned memory: {} (states {}, activations {}, samples and scores {})",
-                bytes(total),
-                bytes(plan.memory.state),
-                bytes(plan.memory.arenas),
-                bytes(total - plan.memory.total())
-            )),
+            Some(training) => {
+                let memory = |of: fn(&MemoryBytes) -> u64| training.largest().iter().map(|p| of(&p.memory)).sum::<u64>();
+                note(&format!(
+                    "planned memory: {} (states {}, activations {}, samples and scores {})",
+                    bytes(total),
+                    bytes(memory(|m| m.state)),
+                    bytes(memory(|m| m.arenas)),
+                    bytes(total.saturating_sub(memory(calotype_graph::MemoryBytes::total)))
+                ));
+            }
             None => note(&format!("planned memory: {}", bytes(total))),
         }
         note(&format!("run folder: {}", self.folder.path().display()));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::sync::Arc;
 
 use calotype_graph::Plan;
 use calotype_models::{DataShape, Model, Preset, find};
@@ -9,10 +10,10 @@ use calotype_models::{DataShape, Model, Preset, find};
 pub type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// A pixel model of the paper preset for binary images of 28x28 pixels, changed by `key=value`s.
-pub fn model(name: &str, given: &[String]) -> Outcome<Box<dyn Model>> {
+pub fn model(name: &str, given: &[String]) -> Outcome<Arc<dyn Model>> {
     let given: BTreeMap<String, String> =
         given.iter().filter_map(|s| s.split_once('=')).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-    let data = DataShape { shape: vec![28, 28, 1], levels: None, n_train: 9000 };
+    let data = DataShape { shape: vec![28, 28, 1], levels: None, n_train: 9000, n_classes: 0 };
     Ok(find(name)?.build(Preset::Paper, &given, &data)?)
 }
 

@@ -6,6 +6,8 @@
 mod drawing;
 mod order;
 
+use std::sync::Arc;
+
 use calotype_graph::op::{self, NadeWeights};
 use calotype_graph::{Graph, GraphError, Init, Layout, Mode, Program, Scope, Tensor};
 
@@ -18,15 +20,15 @@ use crate::distributions::Conditional;
 use crate::model::{DataShape, Descent, Learning, Model, ModelInfo, Validation, Values};
 use crate::optimisers::Optimiser;
 use crate::settings::{Preset, Setting, SettingError, Settings};
+use crate::stages::{Stage, Turn};
 
 pub static INFO: ModelInfo = ModelInfo {
     name: "nade",
     title: "Neural autoregressive distribution estimator",
     paper: "Larochelle, Murray 2011; Uria et al. 2016, arXiv:1605.02226",
-    abilities: &["generation", "density", "representation"],
     default_data: |_| "fashion-mnist",
     settings,
-    configure: |settings, data| Ok(Box::new(Nade::new(settings, data)?)),
+    configure: |settings, data| Ok(Arc::new(Nade::new(settings, data)?)),
 };
 
 fn settings(preset: Preset) -> Vec<Setting> {
@@ -130,18 +132,18 @@ impl Model for Nade {
 }
 
 impl Descent for Nade {
-    fn training(&self, batch: usize) -> Result<Program, GraphError> {
+    fn program(&self, stage: &Stage) -> Result<Program, GraphError> {
         let graph = Graph::new("nade training");
         let s = Scope::new(&graph, Mode::Train);
-        let x = self.arranged(&s, &input(&graph, self, batch)); // [B, D]
+        let x = self.arranged(&s, &input(&graph, self, stage.batch)); // [B, D]
         let loss = nats(&self.conditional().log_p(&self.logits(&s, &x), &x));
         self.optimiser.update(&[&s], &loss);
         graph.output("nats", &loss);
         graph.finish()
     }
 
-    fn step_inputs(&self, step: u64, lr_scale: f64) -> Vec<(String, f32)> {
-        self.optimiser.scalars(step, lr_scale)
+    fn at(&self, step: u64, lr_scale: f64) -> Turn {
+        Turn::only(self.optimiser.scalars(step, lr_scale))
     }
 
     fn validation(&self) -> Option<Validation> {

@@ -17,7 +17,6 @@ pub static INFO: ModelInfo = ModelInfo {
     name: "diagonal-bilstm",
     title: "Diagonal BiLSTM",
     paper: "van den Oord, Kalchbrenner, Kavukcuoglu 2016, arXiv:1601.06759",
-    abilities: &["generation", "density", "representation"],
     default_data: |_| "fashion-mnist",
     settings: row_lstm::settings,
     configure: PixelModel::<DiagonalBiLstm>::configure,

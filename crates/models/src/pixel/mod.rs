@@ -10,6 +10,8 @@ pub mod row_lstm;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use calotype_graph::{Graph, GraphError, Mode, Program, Scope, Tensor};
 
 use crate::density::{self, Density, Drawing};
@@ -18,6 +20,7 @@ use crate::distributions::Conditional;
 use crate::model::{DataShape, Descent, Learning, Model, ModelInfo, Validation, Values};
 use crate::optimisers::Optimiser;
 use crate::settings::{Setting, SettingError, Settings};
+use crate::stages::{Stage, Turn};
 use drawing::{At, Tables};
 
 /// Sizes of a network.
@@ -47,7 +50,7 @@ impl Sizes {
 }
 
 /// The residual layers of a model. Tensors of features are [B, H, W, 2h] in another order of axes.
-trait Network: Sized + Clone + 'static {
+trait Network: Sized + Clone + Send + Sync + 'static {
     /// Axis `d` of what the layers work on is axis `AXES[d]` of [B, H, W, 2h].
     const AXES: [usize; 4];
 
@@ -100,7 +103,7 @@ struct PixelModel<N> {
 impl<N: Network> PixelModel<N> {
     /// # Errors
     /// Data that are no pictures; fewer features than colours.
-    fn configure(settings: Settings, data: &DataShape) -> Result<Box<dyn Model>, SettingError> {
+    fn configure(settings: Settings, data: &DataShape) -> Result<Arc<dyn Model>, SettingError> {
         let (shape, levels) = density::pixels(&settings, data)?;
         let sizes =
             Sizes { shape, levels, layers: settings.size(N::LAYERS), h: settings.size("width"), head: settings.size("head") };
@@ -110,7 +113,7 @@ impl<N: Network> PixelModel<N> {
                 return Err(SettingError::Value { key: key.into(), text: n.to_string(), expected });
             }
         }
-        Ok(Box::new(PixelModel { sizes, network: N::new(&settings), optimiser: descent::optimiser(&settings), settings }))
+        Ok(Arc::new(PixelModel { sizes, network: N::new(&settings), optimiser: descent::optimiser(&settings), settings }))
     }
 
     /// x [B, H, W, C] -> the last layer's features, in the order [`Network::AXES`].
@@ -153,10 +156,10 @@ impl<N: Network> Model for PixelModel<N> {
 
 impl<N: Network> Descent for PixelModel<N> {
     /// Minimises nats per dimension, so that clipping and ε mean the same for images of any size.
-    fn training(&self, batch: usize) -> Result<Program, GraphError> {
+    fn program(&self, stage: &Stage) -> Result<Program, GraphError> {
         let graph = Graph::new(&format!("{} training", N::info().name));
         let s = Scope::new(&graph, Mode::Train);
-        let x = density::input(&graph, self, batch);
+        let x = density::input(&graph, self, stage.batch);
         let nats = density::nats(&density::log_p(self, &s, &x));
         let dims: usize = self.sizes.shape.iter().product();
         self.optimiser.update(&[&s], &(&nats * (1.0 / dims as f32)));
@@ -164,8 +167,8 @@ impl<N: Network> Descent for PixelModel<N> {
         graph.finish()
     }
 
-    fn step_inputs(&self, step: u64, lr_scale: f64) -> Vec<(String, f32)> {
-        self.optimiser.scalars(step, lr_scale)
+    fn at(&self, step: u64, lr_scale: f64) -> Turn {
+        Turn::only(self.optimiser.scalars(step, lr_scale))
     }
 
     fn validation(&self) -> Option<Validation> {

@@ -19,7 +19,6 @@ pub static INFO: ModelInfo = ModelInfo {
     name: "pixelcnn",
     title: "PixelCNN",
     paper: "van den Oord, Kalchbrenner, Kavukcuoglu 2016, arXiv:1601.06759",
-    abilities: &["generation", "density", "representation"],
     default_data: |_| "fashion-mnist",
     settings,
     configure: PixelModel::<PixelCnn>::configure,

@@ -15,7 +15,6 @@ pub static INFO: ModelInfo = ModelInfo {
     name: "row-lstm",
     title: "Row LSTM",
     paper: "van den Oord, Kalchbrenner, Kavukcuoglu 2016, arXiv:1601.06759",
-    abilities: &["generation", "density", "representation"],
     default_data: |_| "fashion-mnist",
     settings,
     configure: PixelModel::<RowLstm>::configure,

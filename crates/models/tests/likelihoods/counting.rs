@@ -1,5 +1,7 @@
 //! `independent`, `markov`, `context`.
 
+use std::sync::Arc;
+
 use calotype_graph::philox::{Domain, Stream};
 use calotype_graph::{Device, HostTensor};
 use calotype_models::{Learning, Model, SettingError};
@@ -26,7 +28,7 @@ const KINDS: [Kind; 10] = [
     ("context", &[PER_PLACE], [1, 2, 3], 3),
 ];
 
-fn model(&(name, given, shape, levels): &Kind) -> Box<dyn Model> {
+fn model(&(name, given, shape, levels): &Kind) -> Arc<dyn Model> {
     let text = levels.to_string();
     build(name, &[given, &[("levels", text.as_str())]].concat(), &shape, Some(256)).expect("valid settings")
 }

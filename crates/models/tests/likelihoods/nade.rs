@@ -1,5 +1,7 @@
 //! `nade`.
 
+use std::sync::Arc;
+
 use calotype_graph::{Device, HostTensor, Init};
 use calotype_models::{Learning, Model, SettingError, density};
 
@@ -8,7 +10,7 @@ use super::session::{self, build, devices, draw, every_row, floats, log_p, noise
 
 const ORDERS: [&str; 3] = ["raster", "random:3", "spiral"];
 
-fn model(order: &str, shape: [usize; 3]) -> Box<dyn Model> {
+fn model(order: &str, shape: [usize; 3]) -> Arc<dyn Model> {
     let given = [("order", order), ("hidden", "21"), ("levels", "2")];
     build("nade", &given, &shape, Some(256)).expect("valid settings")
 }

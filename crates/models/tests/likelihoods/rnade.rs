@@ -1,5 +1,7 @@
 //! `rnade`.
 
+use std::sync::Arc;
+
 use calotype_graph::philox::{Domain, Stream};
 use calotype_graph::{Device, HostTensor};
 use calotype_models::{Learning, Model, density};
@@ -8,7 +10,7 @@ use super::session::{self, build, devices, draw, floats, noise, parameters, set_
 
 const FLOOR: f32 = 0.05;
 
-fn model(order: &str, dims: usize) -> Box<dyn Model> {
+fn model(order: &str, dims: usize) -> Arc<dyn Model> {
     let given = [("order", order), ("hidden", "17"), ("components", "3"), ("floor", "0.05")];
     build("rnade", &given, &[dims], None).expect("valid settings")
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use calotype_cpu_reference::Cpu;
 use calotype_graph::philox::{Domain, Stream};
 use calotype_graph::{Device, Dtype, HostTensor, PlanId, PlanOptions, Program, plan};
-use calotype_models::{DataShape, Density, Descent, Learning, Model, Preset, SettingError, density, find, init};
+use calotype_models::feeds::borrowed;
+use calotype_models::{DataShape, Density, Descent, Learning, Model, Preset, SettingError, Stages, density, find, init};
 use calotype_parity::{drive, run_step};
 
 /// The naive loops, and what users run.
@@ -18,8 +19,8 @@ pub fn fast() -> Box<dyn Device> {
     Box::new(Cpu::<f32>::fast(2).expect("threads"))
 }
 
-pub fn build(name: &str, given: &[(&str, &str)], shape: &[usize], levels: Option<u32>) -> Result<Box<dyn Model>, SettingError> {
-    let data = DataShape { shape: shape.to_vec(), levels, n_train: 1000 };
+pub fn build(name: &str, given: &[(&str, &str)], shape: &[usize], levels: Option<u32>) -> Result<Arc<dyn Model>, SettingError> {
+    let data = DataShape { shape: shape.to_vec(), levels, n_train: 1000, n_classes: 0 };
     let given: BTreeMap<String, String> = given.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     find(name)?.build(Preset::Small, &given, &data)
 }
@@ -134,17 +135,14 @@ pub fn set_states(device: &mut dyn Device, model: &dyn Model, size: f32) {
 
 /// Steps on one batch, from the states' first values: the losses.
 pub fn train(device: &mut dyn Device, descent: &dyn Descent, x: &HostTensor, n_steps: u64) -> Vec<f32> {
-    let program = descent.training(x.shape.dims()[0]).expect("a sound graph");
-    for spec in program.states() {
+    let stages = Stages::new(descent, x.shape.dims()[0]).expect("a sound graph");
+    for spec in stages.program(0).states() {
         device.write_state(&spec.name, &init::initial(spec, 0)).expect("a new state");
     }
-    let id = load(device, &program);
+    let id = load(device, stages.program(0));
     let mut step = |step| {
-        let scalars = descent.step_inputs(step, 1.0).into_iter().map(|(name, v)| (name, HostTensor::scalar(v)));
-        let all: Vec<(String, HostTensor)> = scalars.chain([("x".to_owned(), x.clone())]).collect();
-        let asked = |name: &str| program.inputs().any(|(n, _)| n == name);
-        let inputs: Vec<(&str, &HostTensor)> = all.iter().filter(|(n, _)| asked(n)).map(|(n, t)| (n.as_str(), t)).collect();
-        run_step(device, id, &inputs).expect("it runs")[0].item().expect("a loss")
+        let inputs = stages.inputs(&descent.at(step, 1.0), vec![("x".to_owned(), x.clone())], 0, step);
+        run_step(device, id, &borrowed(&inputs)).expect("it runs")[0].item().expect("a loss")
     };
     (0..n_steps).map(&mut step).collect()
 }

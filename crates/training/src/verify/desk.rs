@@ -11,8 +11,8 @@ use super::{Subject, Told};
 use crate::error::Result;
 use crate::fit::planning_profile;
 use crate::load::Loader;
+use crate::rows::RowProgram;
 use crate::sampler::{Drawer, Known, SamplingPlans};
-use crate::wait;
 
 /// Floating-point numbers of a program's input and output at most: what bounds its batch.
 const MOST_NUMBERS: usize = 1 << 22;
@@ -58,15 +58,10 @@ pub(super) struct Desk<'a> {
     tell: &'a mut dyn FnMut(Told<'_>),
 }
 
-/// A loaded program from rows to numbers.
+/// A loaded program of rows, and what a row costs.
 #[derive(Debug)]
 pub(super) struct Runner {
-    id: PlanId,
-    batch: usize,
-    /// Of a row.
-    shape: Vec<usize>,
-    /// Numbers of a row's output.
-    n_out: usize,
+    program: RowProgram,
     pub flops_per_row: f64,
 }
 
@@ -86,13 +81,6 @@ impl<'a> Desk<'a> {
         let dims: usize = density.shape().iter().product();
         let row = dims * density.conditional().n_parameters().max(64);
         (MOST_NUMBERS / row.max(1)).clamp(1, LARGEST_BATCH)
-    }
-
-    fn load(&mut self, plan: &Arc<Plan>, weights: Weights) -> Result<PlanId> {
-        let id = self.loader.load(self.device, plan)?;
-        self.loaded.push(id);
-        self.write(plan, weights)?;
-        Ok(id)
     }
 
     fn write(&mut self, plan: &Plan, weights: Weights) -> Result<()> {
@@ -115,27 +103,16 @@ impl<'a> Desk<'a> {
         weights: Weights,
     ) -> Result<Runner> {
         let plan = Arc::new(plan(&program(density, batch)?, &self.profile, PlanOptions::default())?);
-        let id = self.load(&plan, weights)?;
+        let program = RowProgram::load(self.device, &plan, self.loader, 0)?; // exact: nothing is drawn
+        self.loaded.push(program.id());
+        self.write(&plan, weights)?;
         let flops: u64 = plan.steps.iter().map(|s| s.flops).sum();
-        let n_out = plan.outputs.first().map_or(0, |port| port.ty.numel()) / batch.max(1);
-        Ok(Runner { id, batch, shape: density.shape().to_vec(), n_out, flops_per_row: flops as f64 / batch as f64 })
+        Ok(Runner { program, flops_per_row: flops as f64 / batch as f64 })
     }
 
     /// Output of rows x [N, D]: [N, n_out]. Each row lies in the batch where its index says.
     pub fn run(&mut self, runner: &Runner, x: &[f32]) -> Result<Vec<f32>> {
-        let dims: usize = runner.shape.iter().product();
-        let mut all = Vec::with_capacity(x.len() / dims.max(1) * runner.n_out);
-        for rows in x.chunks(runner.batch * dims.max(1)) {
-            let mut padded = rows.to_vec();
-            padded.resize(runner.batch * dims, 0.0);
-            let x = HostTensor::f32([&[runner.batch], runner.shape.as_slice()].concat(), padded);
-            let ticket = self.device.submit(runner.id, &[("x", &x)])?;
-            let outputs = wait::outputs(self.device, ticket)?;
-            if let Some(y) = outputs.first().and_then(HostTensor::as_f32) {
-                all.extend_from_slice(&y[..rows.len() / dims.max(1) * runner.n_out]);
-            }
-        }
-        Ok(all)
+        runner.program.all(self.device, x)
     }
 
     /// Rows drawn with the model's own weights, `count` of them or, where that is too much work, as many as the effort allows:

@@ -2,8 +2,9 @@
 
 use anyhow::Result;
 use calotype_data::{picture, read_npy};
-use calotype_models::{Latent, init};
-use calotype_training::{LatentSampler, SAMPLE_BATCH, TrainingError, slerp};
+use calotype_models::latent::{between, latents, n_latents};
+use calotype_models::{Latent, LatentPart};
+use calotype_training::{RowProgram, SAMPLE_BATCH, TrainingError};
 
 use super::{COUNT, Form, done, save_gif, save_npy, save_png, target};
 use crate::args::SampleArgs;
@@ -37,15 +38,14 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
         let message = format!("{}: a film needs --interpolate; pictures are .png or .npy", out.display());
         return Err(WrongUse(message).into());
     }
-    let latents = latents(args, form, latent)?;
+    let latents = wanted(args, form, latent)?;
     writable(&out)?;
     let program = latent.sampling(SAMPLE_BATCH)?;
     let mut bench = used.on(args.device.as_deref(), threads)?;
     let plan = bench.plan(&program)?;
-    let Some(latent) = bench.used.model.latent() else { return Err(WrongUse("the model has no latents".into()).into()) };
-    let sampler = LatentSampler::load(latent, bench.opened.device(), &plan, bench.loader)?;
+    let sampler = RowProgram::load(bench.opened.device(), &plan, bench.loader, args.seed)?;
     bench.write_states(&plan)?;
-    let images = sampler.images(bench.opened.device(), &latents)?;
+    let images = sampler.all(bench.opened.device(), &latents)?;
     bench.opened.keep_pipelines();
     let &[h, w, c] = bench.used.model.shape() else { return Err(WrongUse("the model makes no images".into()).into()) };
     let (per_image, n) = (h * w * c, images.len() / (h * w * c));
@@ -65,8 +65,9 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
 }
 
 /// Latents [N, z] of all images to make.
-fn latents(args: &SampleArgs, form: Form, latent: &dyn Latent) -> Result<Vec<f32>> {
-    let z = latent.latents();
+fn wanted(args: &SampleArgs, form: Form, latent: &dyn Latent) -> Result<Vec<f32>> {
+    let parts = latent.parts();
+    let z = n_latents(&parts);
     let rows = match &args.latents {
         Some(path) => {
             let npy = read_npy(path, LATENTS_LIMIT_BYTES).map_err(TrainingError::from)?;
@@ -80,7 +81,7 @@ fn latents(args: &SampleArgs, form: Form, latent: &dyn Latent) -> Result<Vec<f32
         }
         None => {
             let count = args.count.unwrap_or(if args.interpolate { WAYPOINTS } else { COUNT });
-            init::latents(count as usize, z, args.seed).as_f32().unwrap_or_default().to_vec()
+            latents(&parts, count as usize, args.seed).as_f32().unwrap_or_default().to_vec()
         }
     };
     if !args.interpolate {
@@ -90,14 +91,15 @@ fn latents(args: &SampleArgs, form: Form, latent: &dyn Latent) -> Result<Vec<f32
         return Err(WrongUse("an interpolation needs at least two latents; use --count 2 or more".into()).into());
     }
     let steps = if form == Form::Gif { FILM_STEPS } else { STRIP_STEPS };
-    Ok(walk(&rows, z, steps))
+    Ok(walk(&parts, &rows, steps))
 }
 
 /// From each row to the next in `steps` steps, the last row included.
-fn walk(rows: &[f32], z: usize, steps: usize) -> Vec<f32> {
-    let points: Vec<&[f32]> = rows.chunks_exact(z).collect();
-    let between = points.windows(2).flat_map(|pair| (0..steps).flat_map(|i| slerp(pair[0], pair[1], i as f64 / steps as f64)));
-    between.chain(points.last().into_iter().flat_map(|last| last.iter().copied())).collect()
+fn walk(parts: &[LatentPart], rows: &[f32], steps: usize) -> Vec<f32> {
+    let points: Vec<&[f32]> = rows.chunks_exact(n_latents(parts)).collect();
+    let at = |pair: &[&[f32]], i: usize| between(parts, pair[0], pair[1], i as f64 / steps as f64);
+    let stretches = points.windows(2).flat_map(|pair| (0..steps).flat_map(move |i| at(pair, i)));
+    stretches.chain(points.last().into_iter().flat_map(|last| last.iter().copied())).collect()
 }
 
 /// A row of images for each stretch of a walk: from one latent to the next, both shown.
@@ -110,6 +112,7 @@ fn strip(images: &[f32], per_image: usize) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use calotype_models::LatentKind;
 
     #[test]
     fn a_strip_shows_both_ends_of_each_stretch() {
@@ -123,7 +126,8 @@ mod tests {
     #[test]
     fn a_walk_begins_and_ends_at_its_rows() {
         let rows = [1.0, 0.0, 0.0, 1.0, -1.0, 0.0];
-        let path = walk(&rows, 2, 4);
+        let parts = [LatentPart { name: "z", kind: LatentKind::Normal, size: 2 }];
+        let path = walk(&parts, &rows, 4);
         assert_eq!(path.len(), (2 * 4 + 1) * 2);
         for (at, row) in [(0, &rows[0..2]), (4, &rows[2..4]), (8, &rows[4..6])] {
             assert!(path[2 * at..][..2].iter().zip(row).all(|(p, r)| (p - r).abs() < 1e-6), "{path:?}");

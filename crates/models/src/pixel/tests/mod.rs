@@ -16,8 +16,10 @@ use calotype_parity::run_step;
 use super::PixelModel;
 use super::diagonal_bilstm::DiagonalBiLstm;
 use crate::density::{self, Density};
+use crate::feeds::borrowed;
 use crate::model::{self, DataShape, Learning, Model};
 use crate::settings::Preset;
+use crate::stages::Stages;
 
 const MODELS: [&str; 3] = ["pixelcnn", "row-lstm", "diagonal-bilstm"];
 
@@ -35,18 +37,18 @@ impl Of {
         Of { shape: [side, side, 1], levels: 2, layers, width }
     }
 
-    fn build(self, name: &str) -> Box<dyn Model> {
+    fn build(self, name: &str) -> Arc<dyn Model> {
         let layers = if name == "pixelcnn" { "blocks" } else { "layers" };
         let numbers = [("levels", self.levels as usize), (layers, self.layers), ("width", self.width), ("head", 6)];
         let given: BTreeMap<String, String> = numbers.iter().map(|(k, v)| ((*k).to_owned(), v.to_string())).collect();
-        let data = DataShape { shape: self.shape.to_vec(), levels: Some(self.levels), n_train: 100 };
+        let data = DataShape { shape: self.shape.to_vec(), levels: Some(self.levels), n_train: 100, n_classes: 0 };
         let info = model::find(name).expect("a model");
         info.build(Preset::Small, &given, &data).expect("valid settings")
     }
 
     /// A Diagonal BiLSTM whose right-to-left states are not shifted.
     fn leaky(self) -> PixelModel<DiagonalBiLstm> {
-        let data = DataShape { shape: self.shape.to_vec(), levels: Some(self.levels), n_train: 100 };
+        let data = DataShape { shape: self.shape.to_vec(), levels: Some(self.levels), n_train: 100, n_classes: 0 };
         let (shape, levels, h, head) = (self.shape, self.levels, self.width, 6);
         let settings = super::Settings::resolve(&(super::diagonal_bilstm::INFO.settings)(Preset::Small), &BTreeMap::new());
         let settings = settings.expect("defaults");
@@ -141,17 +143,12 @@ impl Bench {
         let batch = x.len() / dims(model);
         let x = HostTensor::f32([&[batch], model.shape()].concat(), x.to_vec());
         let Learning::Descent(descent) = model.learning() else { panic!("it learns by descent") };
-        let program = descent.training(batch).expect("a program");
-        let id = self.load(&program);
+        let stages = Stages::new(descent, batch).expect("a program");
+        let id = self.load(stages.program(0));
         let mut losses = Vec::new();
         for step in 0..steps {
-            let words = [("seed", HostTensor::u32([2], [7, 0])), ("step", HostTensor::u32([1], [step as u32]))];
-            let scalars: Vec<(String, HostTensor)> =
-                descent.step_inputs(step, 1.0).into_iter().map(|(name, v)| (name, HostTensor::scalar(v))).collect();
-            let scalars = scalars.iter().map(|(name, t)| (name.as_str(), t));
-            let inputs: Vec<(&str, &HostTensor)> =
-                scalars.chain(words.iter().map(|(name, t)| (*name, t))).chain([("x", &x)]).collect();
-            losses.push(run_step(&mut *self.0, id, &inputs).expect("it runs")[0].as_f32().expect("floats")[0]);
+            let inputs = stages.inputs(&descent.at(step, 1.0), vec![("x".to_owned(), x.clone())], 7, step);
+            losses.push(run_step(&mut *self.0, id, &borrowed(&inputs)).expect("it runs")[0].as_f32().expect("floats")[0]);
         }
         losses
     }
@@ -187,7 +184,7 @@ fn all_rows(levels: usize, dims: usize) -> Vec<f32> {
 
 #[test]
 fn settings_that_make_no_sense_are_refused() {
-    let data = DataShape { shape: vec![8, 8, 3], levels: Some(256), n_train: 10 };
+    let data = DataShape { shape: vec![8, 8, 3], levels: Some(256), n_train: 10, n_classes: 0 };
     for name in MODELS {
         let info = model::find(name).expect("a model");
         for (key, value, says) in [("width", "2", "at least 3"), ("head", "2", "at least 3"), ("levels", "1", "2 to 256")] {
@@ -198,7 +195,7 @@ fn settings_that_make_no_sense_are_refused() {
             };
             assert!(message.contains(says), "{message}");
         }
-        let vectors = DataShape { shape: vec![8], levels: Some(2), n_train: 10 };
+        let vectors = DataShape { shape: vec![8], levels: Some(2), n_train: 10, n_classes: 0 };
         assert!(info.build(Preset::Small, &BTreeMap::new(), &vectors).is_err());
     }
 }

@@ -1,0 +1,80 @@
+//! What a step is given: rows of the data and what is known of them, by the names of a program's inputs.
+
+use calotype_graph::philox::{Domain, Stream};
+use calotype_graph::{HostTensor, philox};
+
+use crate::model::{Model, Values};
+
+/// What a feed is made of. B is the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The rows of a batch as the model takes them: f32 [B, ..shape], of [`Model::values`].
+    Rows,
+    /// Their classes, each below `n_classes`: u32 [B].
+    Labels { n_classes: u32 },
+    /// The classes of the same rows in another order, drawn anew each step: u32 [B].
+    OtherLabels { n_classes: u32 },
+}
+
+/// An input that a program is given from the data each step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Feed {
+    /// Of the input.
+    pub name: &'static str,
+    pub source: Source,
+}
+
+impl Feed {
+    /// The rows, as `x`.
+    pub const ROWS: Feed = Feed { name: "x", source: Source::Rows };
+
+    pub fn labels(name: &'static str, n_classes: u32) -> Self {
+        Feed { name, source: Source::Labels { n_classes } }
+    }
+
+    pub fn other_labels(name: &'static str, n_classes: u32) -> Self {
+        Feed { name, source: Source::OtherLabels { n_classes } }
+    }
+
+    /// Whether data without classes cannot give it.
+    pub fn needs_labels(&self) -> bool {
+        !matches!(self.source, Source::Rows)
+    }
+
+    /// A value of the right kind that is made up, to time a step or to test one: rows uniform in (-1, 1) or among the levels,
+    /// classes uniform. Equal (`seed`, `step`) give equal values.
+    pub fn made_up(&self, model: &dyn Model, batch: usize, seed: u64, step: u64) -> HostTensor {
+        let mut random = Stream::new(seed, Domain::Data, self.name, step as u32);
+        match self.source {
+            Source::Rows => {
+                let shape = [&[batch], model.shape()].concat();
+                let value = |u: f32| match model.values() {
+                    Values::Levels(levels) => (u * levels as f32).floor(),
+                    Values::Signed | Values::Standardised => 2.0 * u - 1.0,
+                };
+                let n = shape.iter().product();
+                HostTensor::f32(shape, (0..n).map(|_| value(random.uniform())).collect::<Vec<_>>())
+            }
+            Source::Labels { n_classes } | Source::OtherLabels { n_classes } => {
+                HostTensor::u32([batch], (0..batch).map(|_| random.word() % n_classes.max(1)).collect::<Vec<_>>())
+            }
+        }
+    }
+}
+
+/// A value by the name of its input.
+pub type Named = (String, HostTensor);
+
+/// The inputs as a device takes them.
+pub fn borrowed(inputs: &[Named]) -> Vec<(&str, &HostTensor)> {
+    inputs.iter().map(|(name, value)| (name.as_str(), value)).collect()
+}
+
+/// Names of the inputs that random numbers are drawn by. Every program may read them.
+pub const SEED: &str = "seed";
+pub const STEP: &str = "step";
+
+/// The two words of the seed and the word of the step, as [`Graph::random`](calotype_graph::Graph::random) reads them.
+pub fn random_words(seed: u64, step: u64) -> [Named; 2] {
+    [(SEED.to_owned(), HostTensor::u32([2], philox::key(seed))), (STEP.to_owned(), HostTensor::u32([1], [step as u32]))]
+}

@@ -1,0 +1,249 @@
+//! Rows through a loaded program: brought to whole batches, two of them in flight, and cut again. The one way in which rows are
+//! scored, encoded, made and held out.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use calotype_data::Evaluation;
+use calotype_graph::{Device, Dtype, HostTensor, Plan, PlanId, Ticket};
+use calotype_models::feeds::{SEED, STEP, borrowed, random_words};
+
+use crate::error::{Result, TrainingError};
+use crate::load::Loader;
+use crate::wait;
+
+/// Submissions that have not been read yet: the device works on one while the host is busy with the other.
+const IN_FLIGHT: usize = 2;
+
+/// A loaded program from rows to numbers: an input f32 [B, ..], an output f32 [B, ..]; what it draws, it draws by a seed and the
+/// number of the batch.
+#[derive(Debug)]
+pub struct RowProgram {
+    id: PlanId,
+    /// Of the input that the rows are.
+    input: String,
+    /// Of it.
+    shape: Vec<usize>,
+    /// Numbers of a row's output.
+    n_out: usize,
+    /// By which it draws random numbers, where it does.
+    seed: Option<u64>,
+}
+
+/// Some rows, at most a batch, of which the first `n_valid` count.
+#[derive(Clone, Debug)]
+pub struct Part {
+    pub rows: Vec<f32>,
+    pub n_valid: usize,
+}
+
+impl RowProgram {
+    /// # Errors
+    /// A plan of another kind; what the device says.
+    pub fn load(device: &mut dyn Device, plan: &Arc<Plan>, loader: Loader, seed: u64) -> Result<Self> {
+        let of = |what: &str| TrainingError::Contradiction(format!("`{}` is no program of rows: {what}", plan.name));
+        let (draws, rows): (Vec<_>, Vec<_>) = plan.inputs.iter().partition(|p| [SEED, STEP].contains(&p.name.as_str()));
+        let ([input], [output]) = (rows.as_slice(), plan.outputs.as_slice()) else {
+            return Err(of("it has not one input and one output"));
+        };
+        let shape = input.ty.shape.dims().to_vec();
+        let batch = shape.first().copied().unwrap_or(0);
+        let same = input.ty.dtype == Dtype::F32 && output.ty.dtype == Dtype::F32;
+        if !same || batch == 0 || output.ty.shape.dims().first() != Some(&batch) {
+            return Err(of(&format!("it makes {} of {}", output.ty, input.ty)));
+        }
+        let n_out = output.ty.numel() / batch;
+        let (input, seed) = (input.name.clone(), (!draws.is_empty()).then_some(seed));
+        Ok(RowProgram { id: loader.load(device, plan)?, input, shape, n_out, seed })
+    }
+
+    /// What is loaded.
+    pub fn id(&self) -> PlanId {
+        self.id
+    }
+
+    /// B.
+    pub fn batch(&self) -> usize {
+        self.shape[0]
+    }
+
+    /// Numbers of a row.
+    pub fn n_in(&self) -> usize {
+        self.shape[1..].iter().product()
+    }
+
+    /// Numbers of a row's output.
+    pub fn n_out(&self) -> usize {
+        self.n_out
+    }
+
+    /// The outputs of rows [N, n_in]: [N, n_out].
+    ///
+    /// # Errors
+    /// What the device says.
+    pub fn all(&self, device: &mut dyn Device, rows: &[f32]) -> Result<Vec<f32>> {
+        let mut all = Vec::with_capacity(rows.len() / self.n_in().max(1) * self.n_out);
+        self.each(device, parts(rows, self.batch(), self.n_in()), |_, out| {
+            all.extend_from_slice(out);
+            Ok::<(), TrainingError>(())
+        })?;
+        Ok(all)
+    }
+
+    /// Runs all parts and hands over, in their order, the rows [n, n_in] that count of each and their outputs [n, n_out].
+    ///
+    /// # Errors
+    /// What the device or `f` says.
+    pub fn each<E: From<TrainingError>>(
+        &self,
+        device: &mut dyn Device,
+        parts: impl Iterator<Item = Part>,
+        mut f: impl FnMut(&[f32], &[f32]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut in_flight = VecDeque::new();
+        let done = self.run(device, parts, &mut in_flight, &mut f);
+        in_flight.drain(..).for_each(|(_, _, ticket)| device.forget(ticket));
+        done
+    }
+
+    fn run<E: From<TrainingError>>(
+        &self,
+        device: &mut dyn Device,
+        parts: impl Iterator<Item = Part>,
+        in_flight: &mut VecDeque<(HostTensor, usize, Ticket)>,
+        f: &mut impl FnMut(&[f32], &[f32]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for (nth, Part { mut rows, n_valid }) in parts.enumerate() {
+            pad(&mut rows, self.batch() * self.n_in(), self.n_in());
+            let words = self.seed.map(|seed| random_words(seed, nth as u64));
+            let rows = HostTensor::f32(self.shape.as_slice(), rows);
+            let mut inputs = borrowed(words.as_ref().map_or(&[], |w| w.as_slice()));
+            inputs.push((&self.input, &rows));
+            let ticket = device.submit(self.id, &inputs).map_err(TrainingError::from)?;
+            in_flight.push_back((rows, n_valid, ticket));
+            if in_flight.len() >= IN_FLIGHT {
+                self.hand_over(device, in_flight, f)?;
+            }
+        }
+        while !in_flight.is_empty() {
+            self.hand_over(device, in_flight, f)?;
+        }
+        Ok(())
+    }
+
+    /// The mean over rows of the sum of a row's output, in f64: of losses [N, T], the mean loss.
+    ///
+    /// # Errors
+    /// What the device says.
+    pub fn mean_sum(&self, device: &mut dyn Device, rows: &Evaluation) -> Result<f64> {
+        let mut sums = Vec::with_capacity(rows.rows().len());
+        self.each(device, of_data(rows), |_, out| {
+            sums.extend(out.chunks_exact(self.n_out).map(|terms| terms.iter().map(|&v| f64::from(v)).sum::<f64>()));
+            Ok::<(), TrainingError>(())
+        })?;
+        Ok(sums.iter().sum::<f64>() / sums.len().max(1) as f64)
+    }
+
+    /// Waits for the oldest submission.
+    fn hand_over<E: From<TrainingError>>(
+        &self,
+        device: &mut dyn Device,
+        in_flight: &mut VecDeque<(HostTensor, usize, Ticket)>,
+        f: &mut impl FnMut(&[f32], &[f32]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some((rows, n_valid, ticket)) = in_flight.pop_front() else { return Ok(()) };
+        let out = wait::only_output(device, ticket).map_err(TrainingError::from)?;
+        let (rows, out) = (rows.as_f32().unwrap_or_default(), out.as_f32().unwrap_or_default());
+        f(&rows[..n_valid * self.n_in()], &out[..n_valid * self.n_out])
+    }
+}
+
+/// Repeats the last row up to `n` numbers: what fills a batch is a row as others are, and is thrown away.
+pub(crate) fn pad(rows: &mut Vec<f32>, n: usize, row: usize) {
+    if rows.is_empty() {
+        rows.resize(row, 0.0);
+    }
+    while rows.len() < n {
+        rows.extend_from_within(rows.len() - row..);
+    }
+}
+
+/// Rows [N, `row`], `batch` at a time; a last part of a row is left out.
+pub(crate) fn parts(rows: &[f32], batch: usize, row: usize) -> impl Iterator<Item = Part> + '_ {
+    let whole = rows.len() / row.max(1) * row;
+    rows[..whole].chunks((batch * row).max(1)).map(move |rows| Part { rows: rows.to_vec(), n_valid: rows.len() / row.max(1) })
+}
+
+/// Rows of a data set in their order.
+pub(crate) fn of_data(rows: &Evaluation) -> impl Iterator<Item = Part> + '_ {
+    rows.iter().map(|b| Part { rows: b.batch.images, n_valid: b.n_valid })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use calotype_cpu_reference::Cpu;
+    use calotype_graph::op::Distribution;
+    use calotype_graph::{Graph, PlanOptions, Type, plan};
+
+    const LOADER: Loader = Loader { threads: 1 };
+
+    fn planned(build: impl Fn(&Graph)) -> Arc<Plan> {
+        let graph = Graph::new("test");
+        build(&graph);
+        let cpu = Cpu::<f32>::plain();
+        Arc::new(plan(&graph.finish().expect("sound"), cpu.profile(), PlanOptions::default()).expect("it fits"))
+    }
+
+    /// Whatever their number, rows come back in order, each with its own output, and nothing of what filled the batch.
+    #[test]
+    fn rows_come_back_in_order_and_only_they() {
+        let plan = planned(|g| {
+            let x = g.input("x", Type::f32([4, 2]));
+            g.output("y", &(x.sum(&[1]).reshape([4, 1]) * 10.0));
+        });
+        let mut cpu = Cpu::<f32>::plain();
+        let program = RowProgram::load(&mut cpu, &plan, LOADER, 0).expect("a program of rows");
+        assert_eq!((program.batch(), program.n_in(), program.n_out()), (4, 2, 1));
+        for n in [0, 1, 3, 4, 5, 8, 23] {
+            let rows: Vec<f32> = (0..2 * n).map(|v| v as f32).collect();
+            let want: Vec<f32> = (0..n).map(|i| (4 * i + 1) as f32 * 10.0).collect();
+            assert_eq!(program.all(&mut cpu, &rows).expect("it runs"), want, "{n} rows");
+        }
+        let mut seen = 0;
+        let stopped = program.each(&mut cpu, parts(&[0.0; 40], 4, 2), |_, _| {
+            seen += 1;
+            Err(TrainingError::Contradiction("enough".into()))
+        });
+        assert!(stopped.is_err() && seen == 1);
+    }
+
+    /// Draws depend on the seed and the batch's number, so that the same rows give the same numbers again.
+    #[test]
+    fn draws_repeat_and_differ_between_batches() {
+        let plan = planned(|g| {
+            let x = g.input("x", Type::f32([2, 1]));
+            g.output("y", &(x + g.random("noise", Distribution::Normal, [2, 1])));
+        });
+        let mut cpu = Cpu::<f32>::plain();
+        let mut run = |seed| {
+            let program = RowProgram::load(&mut cpu, &plan, LOADER, seed).expect("a program of rows");
+            program.all(&mut cpu, &[0.0; 6]).expect("it runs")
+        };
+        let (first, again, other) = (run(1), run(1), run(2));
+        assert_eq!(first, again);
+        assert_ne!(first, other);
+        assert_ne!(first[..2], first[2..4]);
+    }
+
+    #[test]
+    fn other_programs_are_refused() {
+        let two = planned(|g| {
+            g.output("y", &(g.input("a", Type::f32([2, 1])) + g.input("b", Type::f32([2, 1]))));
+        });
+        let reduced = planned(|g| g.output("y", &g.input("a", Type::f32([2, 1])).sum_all()));
+        for plan in [two, reduced] {
+            assert!(RowProgram::load(&mut Cpu::<f32>::plain(), &plan, LOADER, 0).is_err());
+        }
+    }
+}

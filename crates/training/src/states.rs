@@ -1,0 +1,117 @@
+//! The states of a run: which there are, what they are when nothing else is known, and those that a checkpoint holds.
+
+use std::collections::BTreeMap;
+
+use calotype_graph::{Device, HostTensor, Program, StateSpec};
+use calotype_models::density::SAMPLER_PREFIX;
+use calotype_models::{Learning, Model, Stages, init};
+
+use crate::checkpoint::Checkpoint;
+use crate::config::RunConfig;
+use crate::error::{Result, TrainingError};
+use crate::fit::Plans;
+use crate::folder::RunFolder;
+use crate::trainer::Stop;
+use crate::wait;
+
+/// Every state of a run's plans but those that a sampler keeps for itself.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct States {
+    specs: Vec<StateSpec>,
+    /// By name, the first step of a stage of training that has it. What is in no stage is never trained, and in no checkpoint.
+    trained_from: BTreeMap<String, u64>,
+}
+
+impl States {
+    pub fn of(plans: &Plans) -> Self {
+        let mut all = States::default();
+        for (stage, plan) in plans.training.iter().flat_map(|t| t.stages.iter().map(|(stage, _)| stage).zip(&t.plans)) {
+            for spec in &plan.states {
+                let from = all.trained_from.entry(spec.name.clone()).or_insert(stage.span.start);
+                *from = stage.span.start.min(*from);
+            }
+        }
+        for spec in plans.all().into_iter().flat_map(|p| &p.states).filter(|s| !s.name.starts_with(SAMPLER_PREFIX)) {
+            if all.specs.iter().all(|known| known.name != spec.name) {
+                all.specs.push(spec.clone());
+            }
+        }
+        if plans.training.is_none() {
+            // What is counted is all there is.
+            all.trained_from = all.specs.iter().map(|s| (s.name.clone(), 0)).collect();
+        }
+        all
+    }
+
+    /// Those that a checkpoint of `step` holds: of every stage that has begun.
+    pub fn begun(&self, step: u64) -> Vec<&StateSpec> {
+        let has_begun = |s: &&StateSpec| self.trained_from.get(&s.name).is_some_and(|&from| from < step.max(1));
+        self.specs.iter().filter(has_begun).collect()
+    }
+
+    /// Writes every state: what a checkpoint of this folder holds, else its initial value.
+    ///
+    /// # Errors
+    /// A checkpoint without a state of a stage that has begun; what the device says.
+    pub fn write(&self, device: &mut dyn Device, folder: &RunFolder, seed: u64, from: Option<&Checkpoint>) -> Result<()> {
+        for spec in &self.specs {
+            let held = from.filter(|c| self.trained_from.get(&spec.name).is_some_and(|&from| from < c.step.max(1)));
+            let value = match held {
+                Some(c) => c.state(spec).map_err(|reason| TrainingError::Foreign { path: folder.checkpoint(c.step), reason })?,
+                None => init::initial(spec, seed),
+            };
+            device.write_state(&spec.name, &value)?;
+        }
+        Ok(())
+    }
+
+    /// Sets the states whose names begin with `prefix` to their initial values, after what was submitted.
+    ///
+    /// # Errors
+    /// There are none; what the device says.
+    pub fn reset(&self, device: &mut dyn Device, prefix: &str, seed: u64) -> Result<()> {
+        let mut those = self.specs.iter().filter(|s| s.name.starts_with(prefix)).peekable();
+        if those.peek().is_none() {
+            return Err(TrainingError::Contradiction(format!("the schedule resets `{prefix}…`, and no state is called so")));
+        }
+        those.try_for_each(|spec| Ok(device.write_state(&spec.name, &init::initial(spec, seed))?))
+    }
+
+    /// Those that a checkpoint of `step` holds, as they are on the device, all of them finite.
+    pub fn read_finite(&self, device: &mut dyn Device, step: u64) -> Result<Vec<(&StateSpec, HostTensor)>, Stop> {
+        let specs = self.begun(step);
+        let names: Vec<&str> = specs.iter().map(|s| s.name.as_str()).collect();
+        let values = wait::states(device, &names)?;
+        for (name, value) in names.iter().zip(&values) {
+            if let Some(&bad) = value.as_f32().unwrap_or_default().iter().find(|v| !v.is_finite()) {
+                return Err(Stop::NonFinite { step, what: format!("the state `{name}`"), value: bad, at_step: false });
+            }
+        }
+        Ok(specs.into_iter().zip(values).collect())
+    }
+}
+
+/// A state of a program that uses a run: the checkpoint's. One that no stage of training that has begun makes is as at first.
+///
+/// # Errors
+/// In words: the checkpoint lacks it, or has another.
+pub fn state_of_run(
+    model: &dyn Model,
+    config: &RunConfig,
+    checkpoint: &Checkpoint,
+    spec: &StateSpec,
+) -> Result<HostTensor, String> {
+    let lacks = !checkpoint.tensors().contains_key(&spec.name);
+    if lacks && !is_trained(model, config.batch, checkpoint.step, spec)? {
+        return Ok(init::initial(spec, config.seed));
+    }
+    checkpoint.state(spec)
+}
+
+/// Whether a stage that has begun after `step` steps has the state.
+fn is_trained(model: &dyn Model, batch: usize, step: u64, spec: &StateSpec) -> Result<bool, String> {
+    let Learning::Descent(descent) = model.learning() else { return Ok(true) };
+    let stages = Stages::new(descent, batch).map_err(|e| e.to_string())?;
+    let has = |program: &Program| program.states().any(|s| s.name == spec.name);
+    Ok(stages.iter().any(|(stage, program)| stage.has_begun(step) && has(program)))
+}
