@@ -1,0 +1,31 @@
+//! The identity of data: a run is continued only on data of the hash that it began with, so the hashes of named data never change.
+
+use calotype_data::{CATALOGUE, Options, open};
+
+/// By name, with options as they are by default.
+const HASHES: [(&str, &str); 10] = [
+    ("fashion-mnist", "07e49f6cb363ae83ca5f07f4c03a72439cff3bc6f6090c757aec2d69287ed725"),
+    ("digits", "3d1e6c833e90c2906328761f412bdc4b5a7e92092efedb2897f5d3c8305b6701"),
+    ("emoji", "68fa8b0cd3da0fa1196a0a26b9d88ecd1446fcf152f73d12da958ffebb8ffbf4"),
+    ("emoji-noto", "15a5c8997b4dad5e7c93869e94a9ac94cb0dad8178b720d8e6817715a759bc1b"),
+    ("emoji-twemoji", "2d244ca4c1f294e810175a55d9614cd3afd088d1ec58d023a8b485f9f519eeed"),
+    ("shapes", "55fbce3634fa8a19782c02f99b8495b93c638b4cfe4acd311df81c0080bf790c"),
+    ("ring", "d8e70d922a247da78216c037f68e3df706752dc4b6716cf367236702f058ba8b"),
+    ("grid", "8868b89e8b4d74f2c22e7f389c7c7cfc0c6390b166d2ee24e84ddc9c81cdd991"),
+    ("swiss-roll", "8bcd45cb0aa8888ec6fb7701d26224a4bc2be32a29e8e5f452c95203bcbba3bf"),
+    ("mixture-1d", "f848bf98c6329a1a2a394906c4dc9a2c5e73ccba25ae4b309a7f71c81b5816ba"),
+];
+
+#[test]
+fn hashes_of_named_data_are_as_they_were() {
+    let found = HASHES.map(|(name, _)| (name, open(name, &Options::default()).expect(name).content_hash().to_owned()));
+    let listed = found.iter().map(|(name, hash)| format!("    (\"{name}\", \"{hash}\"),\n")).collect::<String>();
+    assert!(found.iter().zip(HASHES).all(|((_, found), (_, known))| found == known), "they are now:\n{listed}");
+}
+
+/// None is left out but the one that is fetched, whose files have hashes of their own.
+#[test]
+fn every_named_set_has_its_hash_here() {
+    let known = CATALOGUE.iter().filter(|e| !e.fetched).map(|e| e.name);
+    assert!(known.eq(HASHES.iter().map(|(name, _)| *name)));
+}
