@@ -273,6 +273,15 @@ mod tests {
         assert_eq!(read.encode().expect("it encodes"), bytes, "equal states are equal bytes");
     }
 
+    /// Written by another way of making the bytes: files that lie in run folders are still the ones that would be written today.
+    #[test]
+    fn bytes_are_as_they_were() {
+        let bytes = checkpoint().encode().expect("it encodes");
+        let sha256: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+        let known = "f4821107d7d8b00765039e1495125cf1ef14d2d57c9fbf09bb9d4ac53c4c9219";
+        assert_eq!((bytes.len(), sha256.as_str()), (1008, known));
+    }
+
     /// Element (kh, kw, Cout, Cin) here is element (Cin, Cout, kh, kw) there.
     #[test]
     fn tensors_lie_as_in_pytorch() {
