@@ -3,14 +3,15 @@
 //! Tensors lie under their scoped names in PyTorch's layouts. One metadata key, `calotype`, holds JSON with sorted keys: what the
 //! run is, the step, and a SHA-256 of those fields and of every tensor's name, type, shape and bytes.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use calotype_graph::{Dtype, HostTensor, Layout, Shape, StateSpec};
-use safetensors::SafeTensors;
+use calotype_graph::{Dtype, HostData, HostTensor, Layout, Shape, StateSpec};
 use safetensors::tensor::TensorView;
+use safetensors::{SafeTensors, View};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -84,29 +85,23 @@ impl Checkpoint {
     /// No tensor of that name, or of another shape or type.
     pub fn state(&self, spec: &StateSpec) -> Result<HostTensor, String> {
         let tensor = self.tensors.get(&spec.name).ok_or_else(|| format!("it has no tensor `{}`", spec.name))?;
-        let value = inward(spec.layout, tensor.clone());
+        let value = inward(spec.layout, tensor);
         match value.ty() == spec.ty {
             true => Ok(value),
             false => Err(format!("`{}` is {} in it, expected {}", spec.name, value.ty(), spec.ty)),
         }
     }
 
-    /// The file's bytes.
+    /// The file's bytes: the only copy that is made of the states.
     ///
     /// # Errors
     /// What safetensors refuses; nothing that this program makes.
     pub fn encode(&self) -> Result<Vec<u8>, String> {
-        let bytes: BTreeMap<&str, Vec<u8>> = self.tensors.iter().map(|(name, t)| (name.as_str(), little_endian(t))).collect();
         let mut metadata = self.metadata();
-        metadata.sha256 =
-            hash(&metadata, self.tensors.iter().map(|(name, t)| (name.as_str(), t, bytes[name.as_str()].as_slice())))?;
+        metadata.sha256 = hash(&metadata, self.tensors.iter().map(|(name, t)| (name.as_str(), t, little_endian(t))))?;
         let json = serde_json::to_string(&metadata).map_err(|e| e.to_string())?;
-        let view = |(name, t): (&String, &HostTensor)| {
-            let data = bytes[name.as_str()].as_slice();
-            TensorView::new(dtype(t), t.shape.dims().to_vec(), data).map(|v| (name.clone(), v)).map_err(|e| e.to_string())
-        };
-        let views = self.tensors.iter().map(view).collect::<Result<Vec<_>, _>>()?;
-        safetensors::serialize(views, Some(HashMap::from([(KEY.to_owned(), json)]))).map_err(|e| e.to_string())
+        let tensors = self.tensors.iter().map(|(name, t)| (name.as_str(), InFile(t)));
+        safetensors::serialize(tensors, Some(HashMap::from([(KEY.to_owned(), json)]))).map_err(|e| e.to_string())
     }
 
     /// Reads a file's bytes and verifies the hash.
@@ -125,7 +120,7 @@ impl Checkpoint {
         views.sort_by(|a, b| a.0.cmp(&b.0));
         let tensors =
             views.iter().map(|(name, v)| Ok((name.clone(), tensor(name, v)?))).collect::<Result<BTreeMap<_, _>, String>>()?;
-        let found = hash(&metadata, views.iter().map(|(name, v)| (name.as_str(), &tensors[name], v.data())))?;
+        let found = hash(&metadata, views.iter().map(|(name, v)| (name.as_str(), &tensors[name], v.data().into())))?;
         if found != metadata.sha256 {
             return Err(format!("its SHA-256 is {found}, it says {}", metadata.sha256));
         }
@@ -154,7 +149,10 @@ impl Checkpoint {
 }
 
 /// SHA-256 of the other fields and of all tensors in the order of their names, each part with its length before it.
-fn hash<'a>(metadata: &Metadata, tensors: impl Iterator<Item = (&'a str, &'a HostTensor, &'a [u8])>) -> Result<String, String> {
+fn hash<'a>(
+    metadata: &Metadata,
+    tensors: impl Iterator<Item = (&'a str, &'a HostTensor, Cow<'a, [u8]>)>,
+) -> Result<String, String> {
     let fields = Metadata { sha256: String::new(), ..metadata.clone() };
     let mut sha = Sha256::new();
     let mut part = |bytes: &[u8]| {
@@ -165,20 +163,41 @@ fn hash<'a>(metadata: &Metadata, tensors: impl Iterator<Item = (&'a str, &'a Hos
     for (name, tensor, bytes) in tensors {
         part(name.as_bytes());
         part(tensor.ty().to_string().as_bytes());
-        part(bytes);
+        part(&bytes);
     }
     Ok(sha.finalize().iter().map(|b| format!("{b:02x}")).collect())
 }
 
-fn dtype(t: &HostTensor) -> safetensors::Dtype {
-    match t.ty().dtype {
-        Dtype::F32 => safetensors::Dtype::F32,
-        Dtype::U32 => safetensors::Dtype::U32,
+/// A tensor as safetensors wants to see it.
+struct InFile<'a>(&'a HostTensor);
+
+impl View for InFile<'_> {
+    fn dtype(&self) -> safetensors::Dtype {
+        match self.0.ty().dtype {
+            Dtype::F32 => safetensors::Dtype::F32,
+            Dtype::U32 => safetensors::Dtype::U32,
+        }
+    }
+
+    fn shape(&self) -> &[usize] {
+        self.0.shape.dims()
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        little_endian(self.0)
+    }
+
+    fn data_len(&self) -> usize {
+        size_of_val(self.0.words())
     }
 }
 
-fn little_endian(t: &HostTensor) -> Vec<u8> {
-    t.words().iter().flat_map(|w| w.to_le_bytes()).collect()
+/// The bytes of a file, which are those in memory on all but the rarest machines.
+fn little_endian(t: &HostTensor) -> Cow<'_, [u8]> {
+    match cfg!(target_endian = "little") {
+        true => bytemuck::cast_slice(t.words()).into(),
+        false => t.words().iter().flat_map(|w| w.to_le_bytes()).collect(),
+    }
 }
 
 fn tensor(name: &str, view: &TensorView) -> Result<HostTensor, String> {
@@ -200,11 +219,11 @@ fn outward(layout: Layout, value: HostTensor) -> HostTensor {
 }
 
 /// As it is here.
-fn inward(layout: Layout, value: HostTensor) -> HostTensor {
-    let Some(axes) = layout.axes() else { return value };
+fn inward(layout: Layout, value: &HostTensor) -> HostTensor {
+    let Some(axes) = layout.axes() else { return value.clone() };
     let mut inverse = vec![0; axes.len()];
     axes.iter().enumerate().for_each(|(there, &here)| inverse[here] = there);
-    permute(&value, &inverse)
+    permute(value, &inverse)
 }
 
 /// Axis `d` of the result is axis `axes[d]` of the value. A value of another rank is left as it is: its shape will not be the
@@ -214,23 +233,32 @@ fn permute(value: &HostTensor, axes: &[usize]) -> HostTensor {
     if shape.rank() != axes.len() {
         return value.clone();
     }
-    let (strides, dims): (Vec<isize>, Vec<usize>) = axes.iter().map(|&a| (shape.strides()[a], shape.dims()[a])).unzip();
-    let mut words = Vec::with_capacity(value.words().len());
+    let dims: Vec<(usize, isize)> = axes.iter().map(|&a| (shape.dims()[a], shape.strides()[a])).collect();
+    let permuted = Shape::from(dims.iter().map(|d| d.0).collect::<Vec<_>>());
+    match &value.data {
+        HostData::F32(data) => HostTensor::f32(permuted, walk(data, &dims)),
+        HostData::U32(data) => HostTensor::u32(permuted, walk(data, &dims)),
+    }
+}
+
+/// Elements in row-major order of dimensions that are given with their strides.
+fn walk<T: Copy>(data: &[T], dims: &[(usize, isize)]) -> Vec<T> {
+    let mut walked = Vec::with_capacity(data.len());
     let mut at = vec![0_usize; dims.len()];
     let mut from = 0_isize;
-    for _ in 0..shape.numel() {
-        words.push(value.words()[from as usize]);
-        for d in (0..dims.len()).rev() {
-            at[d] += 1;
-            from += strides[d];
-            if at[d] < dims[d] {
+    for _ in 0..data.len() {
+        walked.push(data[from as usize]);
+        for (at, &(n, stride)) in at.iter_mut().zip(dims).rev() {
+            *at += 1;
+            from += stride;
+            if *at < n {
                 break;
             }
-            from -= strides[d] * dims[d] as isize;
-            at[d] = 0;
+            from -= stride * n as isize;
+            *at = 0;
         }
     }
-    HostTensor::from_words(&calotype_graph::Type { shape: dims.into(), dtype: value.ty().dtype }, &words)
+    walked
 }
 
 #[cfg(test)]
