@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::dataset::{Dataset, Values};
+use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::format::{Source, idx};
-use crate::spec::Options;
+use crate::options::Options;
+use crate::parts::Values;
 
 macro_rules! asset {
     ($file:literal) => {

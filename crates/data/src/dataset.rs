@@ -1,87 +1,14 @@
 //! A data set in memory: rows of values, and what is known about each row.
 
-use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{DataError, Result};
-use crate::spec::DEFAULT_MAX_BYTES;
+use crate::hex::hex;
+use crate::options::DEFAULT_MAX_BYTES;
+use crate::parts::{Factor, Split, Values};
 use crate::summary::Summary;
-
-/// The values of all rows, row-major. Cloning shares them.
-#[derive(Clone, Debug)]
-pub enum Values {
-    /// Whole numbers 0..levels: 256 levels for common images, 17 for `digits`, 2 for bits.
-    Levels { data: Arc<Vec<u8>>, levels: u32 },
-    /// Continuous values, all finite. Images of this kind lie in 0..1.
-    Continuous(Arc<Vec<f32>>),
-}
-
-impl Values {
-    /// How many values there are in all rows.
-    pub fn len(&self) -> usize {
-        match self {
-            Values::Levels { data, .. } => data.len(),
-            Values::Continuous(data) => data.len(),
-        }
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-/// Something known about every row, as one of few values: its class, its colour, its skin tone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Factor {
-    /// What it is: `class`, `colour`, `tone`.
-    pub name: String,
-    /// The names of its values.
-    pub values: Vec<String>,
-    /// For each row, an index into `values`.
-    pub of_row: Vec<u32>,
-}
-
-/// Which rows are meant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Split {
-    #[default]
-    Train,
-    Test,
-    All,
-}
-
-impl Split {
-    /// As it is typed: `train`, `test`, `all`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Split::Train => "train",
-            Split::Test => "test",
-            Split::All => "all",
-        }
-    }
-}
-
-impl fmt::Display for Split {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl std::str::FromStr for Split {
-    type Err = DataError;
-    fn from_str(s: &str) -> Result<Self> {
-        [Split::Train, Split::Test, Split::All].into_iter().find(|split| split.name() == s).ok_or_else(|| DataError::Setting {
-            key: "split",
-            expected: "train, test or all".into(),
-            found: s.into(),
-        })
-    }
-}
 
 /// A data set: N rows of one shape, [H, W, C] for images or `[D]` for vectors, with splits and what is known about each row.
 ///
@@ -128,7 +55,7 @@ impl Dataset {
         if u32::try_from(n_rows).is_err() {
             return Err(DataError::format(name, "fewer than 2^32 rows", n_rows.to_string()));
         }
-        check_values(&name, per_row, &values)?;
+        values.check(&name, per_row)?;
         Ok(Dataset {
             name,
             shape: shape.to_vec(),
@@ -357,7 +284,7 @@ impl Dataset {
                 }
             }
             self.labels().unwrap_or_default().iter().for_each(|l| sha.update(l.to_le_bytes()));
-            crate::hex(&sha.finalize())
+            hex(&sha.finalize())
         })
     }
 
@@ -404,29 +331,5 @@ pub(crate) fn column(columns: &[String], at: usize) -> String {
     match columns.get(at).filter(|name| !name.is_empty()) {
         Some(name) => format!("column {} `{}`", at + 1, name.chars().take(40).collect::<String>()),
         None => format!("column {}", at + 1),
-    }
-}
-
-fn check_values(origin: &str, per_row: usize, values: &Values) -> Result<()> {
-    if let Values::Levels { levels, .. } = values
-        && !(2..=256).contains(levels)
-    {
-        return Err(DataError::Setting { key: "levels", expected: "2 to 256".into(), found: levels.to_string() });
-    }
-    let bad = match values {
-        Values::Levels { data, levels } if *levels < 256 => data
-            .iter()
-            .position(|&v| u32::from(v) >= *levels)
-            .map(|at| (at, format!("a level below {levels}"), data[at].to_string())),
-        Values::Levels { .. } => None,
-        Values::Continuous(data) => {
-            data.iter().position(|v| !v.is_finite()).map(|at| (at, "a finite number".to_owned(), data[at].to_string()))
-        }
-    };
-    match bad {
-        None => Ok(()),
-        Some((at, expected, found)) => {
-            Err(DataError::Value { origin: origin.to_owned(), row: at / per_row, column: at % per_row, expected, found })
-        }
     }
 }

@@ -8,10 +8,11 @@ use flate2::Crc;
 use image::RgbaImage;
 
 use crate::bundled::asset;
-use crate::dataset::{Dataset, Factor, Values};
+use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
-use crate::format::{check_total, decode_image, over_white};
-use crate::spec::Options;
+use crate::format::{decode_image, over_white};
+use crate::options::Options;
+use crate::parts::{Factor, Values};
 
 static INDEX: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/data/emoji.tsv"));
 static NOTO: &[u8] = asset!("emoji-noto-64.png");
@@ -63,7 +64,7 @@ fn open(name: &str, sheets: &[(&str, &[u8])], options: &Options) -> Result<Datas
         let mut last = None;
         glyphs.retain(|g| last.replace(g.base) != Some(g.base));
     }
-    check_total(name, glyphs.len() * sheets.len(), ROW_BYTES, options)?;
+    options.check_total(name, glyphs.len() * sheets.len(), ROW_BYTES)?;
     let mut data = Vec::with_capacity(glyphs.len() * sheets.len() * ROW_BYTES);
     for (vendor, bytes) in sheets {
         let sheet = decode_image(vendor, bytes)?.into_rgba8();

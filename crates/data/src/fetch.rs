@@ -11,9 +11,11 @@ use crate::bundled::fashion_mnist_test_file;
 use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
 use crate::format::{Source, idx};
-use crate::spec::{CATALOGUE, Options};
+use crate::hex::hex;
+use crate::options::Options;
 
-const FASHION_60K: &str = "fashion-mnist-60k";
+/// The only set that is fetched, by its name.
+pub(crate) const FASHION_60K: &str = "fashion-mnist-60k";
 
 /// One official file.
 struct Official {
@@ -55,8 +57,7 @@ pub fn cache_folder(options: &Options) -> Result<PathBuf> {
 /// Errors: data that are not fetched; what the network says; another length or SHA-256 than the official file's.
 pub fn fetch(name: &str, options: &Options, progress: &mut dyn FnMut(&str, u64, u64)) -> Result<PathBuf> {
     if name != FASHION_60K {
-        let valid = CATALOGUE.iter().filter(|e| e.fetched).map(|e| e.name).collect::<Vec<_>>().join(", ");
-        return Err(DataError::NotFetchable { name: name.to_owned(), valid });
+        return Err(DataError::NotFetchable { name: name.to_owned(), valid: FASHION_60K.into() });
     }
     let folder = cache_folder(options)?.join(FASHION_60K);
     fs::create_dir_all(&folder).map_err(|e| DataError::io(&folder, e))?;
@@ -145,7 +146,7 @@ fn check_hash(path: &Path, official: &Official) -> Result<()> {
         }
         sha.update(&chunk[..n]);
     }
-    let (found, expected) = (crate::hex(&sha.finalize()), official.sha256.to_owned());
+    let (found, expected) = (hex(&sha.finalize()), official.sha256.to_owned());
     let origin = path.display().to_string();
     if found == expected { Ok(()) } else { Err(DataError::Hash { origin, expected, found }) }
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::dataset::{Dataset, Values};
+use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
+use crate::parts::Values;
 use crate::resample::{Resampler, middle_square};
 
 const MOST_SIDE: usize = 4096;

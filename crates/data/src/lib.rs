@@ -29,6 +29,9 @@ mod error;
 pub mod fetch;
 mod format;
 mod geometry;
+mod hex;
+mod options;
+mod parts;
 pub mod picture;
 mod prefetch;
 mod prepare;
@@ -40,16 +43,13 @@ mod summary;
 pub mod toy;
 
 pub use batches::{Batch, Batches, Evaluation, EvaluationBatch};
-pub use dataset::{Dataset, Factor, Split, Values};
+pub use dataset::Dataset;
 pub use error::{DataError, Result};
 pub use format::npy::{Npy, read_npy, write_npy};
 pub use format::{Records, is_picture, open_images, read_records};
+pub use options::Options;
+pub use parts::{Factor, Split, Values};
 pub use prefetch::Prefetch;
 pub use prepare::{Binarise, Encoding, Preparation, Prepared, Standard};
-pub use spec::{CATALOGUE, DatasetSpec, Entry, Options, open};
+pub use spec::{CATALOGUE, DatasetSpec, Entry, open};
 pub use summary::Summary;
-
-/// Bytes in hexadecimal, lower case.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}

@@ -10,7 +10,7 @@ use image::codecs::png::PngEncoder;
 use image::{Delay, Frame, Rgb};
 
 use crate::error::{DataError, Result};
-use crate::format::{decode_image, read_picture_bytes};
+use crate::format::decode_file;
 
 /// Colour of values that are no numbers: a fault that should be seen.
 const NOT_A_NUMBER: Rgb<u8> = Rgb([255, 0, 255]);
@@ -106,13 +106,13 @@ pub fn write_gif(path: &Path, frames: &[RgbImage], frame_ms: u32) -> Result<()> 
 
 /// Reads one picture, bounded and turned upright, as RGB. Errors: not a picture, a damaged one, or one too large.
 pub fn read_picture(path: &Path) -> Result<RgbImage> {
-    Ok(decode_image(&path.display().to_string(), &read_picture_bytes(path)?)?.into_rgb8())
+    Ok(decode_file(path)?.into_rgb8())
 }
 
 /// Which pixels of a picture can be seen, [H, W] after its middle square is brought to that size; none where all can. A pixel
 /// is seen whose centre falls on one that is at least half opaque. Errors: as [`read_picture`].
 pub fn opaque(path: &Path, height: usize, width: usize) -> Result<Option<Vec<bool>>> {
-    let picture = decode_image(&path.display().to_string(), &read_picture_bytes(path)?)?.into_rgba8();
+    let picture = decode_file(path)?.into_rgba8();
     if picture.pixels().all(|p| p.0[3] >= 128) {
         return Ok(None);
     }

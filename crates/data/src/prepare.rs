@@ -5,9 +5,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::{Dataset, Split, Values};
+use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
 use crate::geometry;
+use crate::parts::{Split, Values};
 use crate::random::{Draws, Stream};
 
 /// How grey becomes bits. Written `threshold`, `fixed:SEED`, `dynamic`.

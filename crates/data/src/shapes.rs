@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::dataset::{Dataset, Factor, Values};
+use crate::dataset::Dataset;
 use crate::error::Result;
-use crate::format::check_total;
+use crate::options::Options;
+use crate::parts::{Factor, Values};
 use crate::random::{Draws, Stream};
-use crate::spec::Options;
 
 /// Distance in pixels from a shape's edge, negative inside, by (x, y, radius) from its centre; y points down.
 type Distance = fn(f32, f32, f32) -> f32;
@@ -69,7 +69,7 @@ impl Combination {
 pub(crate) fn open(options: &Options) -> Result<Dataset> {
     let (n_rows, side) = (options.rows_or(DEFAULT_ROWS)?, options.image_size()?);
     let row_bytes = side * side * 3;
-    check_total("shapes", n_rows as usize, row_bytes, options)?;
+    options.check_total("shapes", n_rows as usize, row_bytes)?;
     let draws = Draws::new(options.seed, Stream::Shapes, 0);
     let mut data = vec![255; n_rows as usize * row_bytes];
     data.par_chunks_exact_mut(row_bytes).enumerate().for_each(|(row, pixels)| paint(pixels, side, &draws, row as u32));

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::dataset::{Dataset, Values};
+use crate::dataset::Dataset;
 use crate::error::Result;
-use crate::format::check_total;
+use crate::options::Options;
+use crate::parts::Values;
 use crate::random::{Draws, Stream};
-use crate::spec::Options;
 
 const DEFAULT_ROWS: usize = 10_000;
 /// Blocks of one row: index 0 chooses the component, index 1 is the noise.
@@ -59,7 +59,7 @@ impl<const D: usize> Mixture<D> {
 
     fn dataset(&self, name: &str, options: &Options) -> Result<Dataset> {
         let n_rows = options.rows_or(DEFAULT_ROWS)?;
-        check_total(name, n_rows as usize, 4 * D, options)?;
+        options.check_total(name, n_rows as usize, 4 * D)?;
         let draws = Draws::new(options.seed, Stream::Toy, 0);
         let (mut data, mut labels) = (Vec::new(), Vec::new());
         for row in 0..n_rows {
@@ -106,7 +106,7 @@ pub(crate) fn mixture_1d(options: &Options) -> Result<Dataset> {
 /// (t cos t, t sin t) / 7 plus N(0, 0.05^2), t uniform in 1.5 pi to 4.5 pi: radii 0.67 to 2.02.
 pub(crate) fn swiss_roll(options: &Options) -> Result<Dataset> {
     let n_rows = options.rows_or(DEFAULT_ROWS)?;
-    check_total("swiss-roll", n_rows as usize, 8, options)?;
+    options.check_total("swiss-roll", n_rows as usize, 8)?;
     let draws = Draws::new(options.seed, Stream::Toy, 0);
     let point = |row| {
         let t = 1.5 * std::f64::consts::PI * (1.0 + 2.0 * f64::from(draws.uniforms(row, CHOICE)[0]));

@@ -5,10 +5,12 @@
 
 use std::path::Path;
 
-use super::{Source, folder, name_of};
-use crate::dataset::{Dataset, Factor};
+use super::folder;
+use super::source::{Source, name_of};
+use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
-use crate::spec::Options;
+use crate::options::Options;
+use crate::parts::Factor;
 
 const MOST_LIST_BYTES: u64 = 256 << 20;
 

@@ -6,10 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Source;
-use crate::dataset::{Dataset, Values};
+use super::source::Source;
+use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
-use crate::spec::Options;
+use crate::options::Options;
+use crate::parts::Values;
 
 const SIDE: usize = 32;
 const PLANE: usize = SIDE * SIDE;

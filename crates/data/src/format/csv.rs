@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::name_of;
+use super::source::name_of;
 use super::table::{Line, Table, shown};
-use crate::dataset::{Dataset, Values, column};
+use crate::dataset::{Dataset, column};
 use crate::error::{DataError, Result};
-use crate::spec::Options;
+use crate::options::Options;
+use crate::parts::Values;
 
 /// Opens a table as vectors `[D]` of continuous values; every column is data. A number may stand in double quotes.
 ///

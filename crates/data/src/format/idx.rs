@@ -5,10 +5,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Source, name_of};
-use crate::dataset::{Dataset, Values};
+use super::source::{Source, name_of};
+use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
-use crate::spec::Options;
+use crate::options::Options;
+use crate::parts::Values;
 
 /// One IDX file: sizes, and as many values as their product.
 pub(crate) struct Idx {

@@ -3,6 +3,7 @@
 mod celeba;
 mod cifar;
 mod csv;
+mod decode;
 mod folder;
 pub(crate) mod idx;
 pub(crate) mod npy;
@@ -16,12 +17,12 @@ use std::path::{Path, PathBuf};
 
 use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
-use crate::spec::Options;
+use crate::options::Options;
 
+pub(crate) use decode::{decode_file, decode_image, over_white};
 pub use folder::is_picture;
-pub(crate) use folder::{check_total, decode_image, over_white, read_picture_bytes};
 pub use records::{Records, read_records};
-pub(crate) use source::Source;
+pub(crate) use source::{Source, name_of};
 
 const ACCEPTED: &str = "IDX (plain or .gz), CIFAR-10 binary (.bin), .npy, .csv, or a folder of images";
 
@@ -72,10 +73,4 @@ fn open_file(path: &Path, options: &Options) -> Result<Dataset> {
 /// `options.size`; without one as they are if they have one size of at most 256 a side, else 64x64. Errors: no image; one that cannot be read.
 pub fn open_images(files: &[PathBuf], options: &Options) -> Result<Dataset> {
     folder::load("images", files, options)
-}
-
-/// What a data set at `path` is called: the last part of it.
-pub(crate) fn name_of(path: &Path) -> String {
-    let full = || path.canonicalize().ok().and_then(|p| p.file_name().map(|n| n.to_string_lossy().into_owned()));
-    path.file_name().map(|n| n.to_string_lossy().into_owned()).or_else(full).unwrap_or_else(|| "data".into())
 }

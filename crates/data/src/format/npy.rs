@@ -8,10 +8,11 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Source, name_of};
-use crate::dataset::{Dataset, Values};
+use super::source::{Source, name_of};
+use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
-use crate::spec::Options;
+use crate::options::Options;
+use crate::parts::Values;
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 const MOST_HEADER_BYTES: u64 = 1 << 16;

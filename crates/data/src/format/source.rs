@@ -131,3 +131,9 @@ impl Source {
         DataError::Corrupt { origin: self.name.clone(), reason: error.to_string() }
     }
 }
+
+/// What a data set at `path` is called: the last part of it.
+pub(crate) fn name_of(path: &Path) -> String {
+    let full = || path.canonicalize().ok().and_then(|p| p.file_name().map(|n| n.to_string_lossy().into_owned()));
+    path.file_name().map(|n| n.to_string_lossy().into_owned()).or_else(full).unwrap_or_else(|| "data".into())
+}

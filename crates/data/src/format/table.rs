@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ::csv::{Reader, ReaderBuilder, StringRecord};
 
-use super::Source;
+use super::source::Source;
 use crate::error::{DataError, Result};
 
 /// The text of a table.

@@ -1,0 +1,106 @@
+//! What data sets are made of: values, factors, splits.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{DataError, Result};
+
+/// The values of all rows, row-major. Cloning shares them.
+#[derive(Clone, Debug)]
+pub enum Values {
+    /// Whole numbers 0..levels: 256 levels for common images, 17 for `digits`, 2 for bits.
+    Levels { data: Arc<Vec<u8>>, levels: u32 },
+    /// Continuous values, all finite. Images of this kind lie in 0..1.
+    Continuous(Arc<Vec<f32>>),
+}
+
+impl Values {
+    /// How many values there are in all rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Values::Levels { data, .. } => data.len(),
+            Values::Continuous(data) => data.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Errors: levels other than 2 to 256; a value that is out of range or not finite, by its place in rows of `per_row`.
+    pub(crate) fn check(&self, origin: &str, per_row: usize) -> Result<()> {
+        if let Values::Levels { levels, .. } = self
+            && !(2..=256).contains(levels)
+        {
+            return Err(DataError::Setting { key: "levels", expected: "2 to 256".into(), found: levels.to_string() });
+        }
+        let bad = match self {
+            Values::Levels { data, levels } if *levels < 256 => data
+                .iter()
+                .position(|&v| u32::from(v) >= *levels)
+                .map(|at| (at, format!("a level below {levels}"), data[at].to_string())),
+            Values::Levels { .. } => None,
+            Values::Continuous(data) => {
+                data.iter().position(|v| !v.is_finite()).map(|at| (at, "a finite number".to_owned(), data[at].to_string()))
+            }
+        };
+        match bad {
+            None => Ok(()),
+            Some((at, expected, found)) => {
+                Err(DataError::Value { origin: origin.to_owned(), row: at / per_row, column: at % per_row, expected, found })
+            }
+        }
+    }
+}
+
+/// Something known about every row, as one of few values: its class, its colour, its skin tone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Factor {
+    /// What it is: `class`, `colour`, `tone`.
+    pub name: String,
+    /// The names of its values.
+    pub values: Vec<String>,
+    /// For each row, an index into `values`.
+    pub of_row: Vec<u32>,
+}
+
+/// Which rows are meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Split {
+    #[default]
+    Train,
+    Test,
+    All,
+}
+
+impl Split {
+    /// As it is typed: `train`, `test`, `all`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Split::Train => "train",
+            Split::Test => "test",
+            Split::All => "all",
+        }
+    }
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl std::str::FromStr for Split {
+    type Err = DataError;
+    fn from_str(s: &str) -> Result<Self> {
+        [Split::Train, Split::Test, Split::All].into_iter().find(|split| split.name() == s).ok_or_else(|| DataError::Setting {
+            key: "split",
+            expected: "train, test or all".into(),
+            found: s.into(),
+        })
+    }
+}
