@@ -27,7 +27,7 @@ pub enum DataError {
     Trailing { origin: String, expected_bytes: u64 },
 
     #[error(
-        "{origin}: {what} would take {claimed_bytes} bytes, the limit is {limit_bytes}; use a smaller `--set size`, smaller images or fewer rows (or raise `max_bytes`)"
+        "{origin}: {what} would take {claimed_bytes} bytes, the limit is {limit_bytes}; use a smaller `--set size`, smaller images or fewer rows"
     )]
     TooLarge { origin: String, what: String, claimed_bytes: u64, limit_bytes: u64 },
 
