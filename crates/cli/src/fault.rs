@@ -25,12 +25,9 @@ pub fn exit_code(error: &Error) -> u8 {
         e.is::<WrongUse>()
             || e.is::<SettingError>()
             || e.downcast_ref::<TrainingError>().is_some_and(TrainingError::is_wrong_use)
+            || e.downcast_ref::<DataError>().is_some_and(DataError::is_wrong_use)
             || e.downcast_ref::<TableError>().is_some_and(TableError::is_wrong_use)
             || matches!(e.downcast_ref(), Some(DeviceError::NoAdapter { .. }))
-            || matches!(
-                e.downcast_ref(),
-                Some(DataError::UnknownName { .. } | DataError::NotFound { .. } | DataError::NotFetchable { .. })
-            )
     });
     if wrong_use { 2 } else { 1 }
 }
@@ -66,5 +63,8 @@ mod tests {
         let error = Error::from(WrongUse("no".into())).context("while reading");
         assert_eq!(exit_code(&error), 2);
         assert_eq!(exit_code(&anyhow::anyhow!("disk full")), 1);
+        // Wrong use is told alike, by itself and as an error of a run.
+        let large = || DataError::BatchTooLarge { batch: 2, rows: 1 };
+        assert_eq!([exit_code(&large().into()), exit_code(&TrainingError::from(large()).into())], [2, 2]);
     }
 }

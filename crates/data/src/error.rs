@@ -96,6 +96,18 @@ fn guessed(guess: &Option<String>) -> String {
 }
 
 impl DataError {
+    /// Whether the command was wrong, rather than the world.
+    pub fn is_wrong_use(&self) -> bool {
+        matches!(
+            self,
+            DataError::UnknownName { .. }
+                | DataError::NotFound { .. }
+                | DataError::Setting { .. }
+                | DataError::BatchTooLarge { .. }
+                | DataError::NotFetchable { .. }
+        )
+    }
+
     /// Wraps what the system said about `path`; a missing file gets its own error.
     pub(crate) fn io(path: &Path, source: io::Error) -> Self {
         match source.kind() {

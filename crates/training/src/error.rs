@@ -86,14 +86,7 @@ impl TrainingError {
             | TrainingError::HoldsRun { .. }
             | TrainingError::NoRun { .. }
             | TrainingError::Unfit { .. } => true,
-            TrainingError::Data(e) => matches!(
-                e,
-                DataError::UnknownName { .. }
-                    | DataError::NotFound { .. }
-                    | DataError::Setting { .. }
-                    | DataError::BatchTooLarge { .. }
-                    | DataError::NotFetchable { .. }
-            ),
+            TrainingError::Data(e) => e.is_wrong_use(),
             _ => false,
         }
     }
