@@ -155,14 +155,14 @@ impl RunFolder {
     }
 
     /// Sets aside checkpoints past `step`, from which a run is continued: they were found to be damaged. They keep their bytes,
-    /// under another name, and no longer count.
+    /// under another name, and no longer count. What was set aside before stays.
     ///
     /// # Errors
     /// A file that cannot be renamed.
     pub fn set_aside(&self, step: u64) -> Result<()> {
         for later in self.checkpoints()?.into_iter().filter(|&s| s > step) {
             let path = self.checkpoint(later);
-            fs::rename(&path, path.with_extension("damaged")).map_err(TrainingError::io(&path))?;
+            fs::rename(&path, free_name(&path.with_extension("damaged"))?).map_err(TrainingError::io(&path))?;
         }
         Ok(())
     }
@@ -180,6 +180,19 @@ impl RunFolder {
         }
         Ok(())
     }
+}
+
+/// The path itself, or with `-2`, `-3`, … behind it: the first that nothing has. Only under the lock.
+fn free_name(path: &Path) -> Result<PathBuf> {
+    let mut free = path.to_owned();
+    let mut n = 1;
+    while free.try_exists().map_err(TrainingError::io(&free))? {
+        n += 1;
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!("-{n}"));
+        free = path.with_file_name(name);
+    }
+    Ok(free)
 }
 
 fn numbered(folder: &Path, suffix: &str) -> Result<Vec<u64>> {
@@ -269,6 +282,22 @@ mod tests {
         assert!(matches!(folder.lock(), Err(TrainingError::Locked { .. })));
         drop(lock);
         folder.lock().expect("it is free again");
+    }
+
+    /// A run that is damaged twice at one step, having come there again in between.
+    #[test]
+    fn what_was_set_aside_stays() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let folder = RunFolder { path: dir.path().to_owned() };
+        fs::create_dir(folder.checkpoints_folder()).expect("a folder");
+        write_atomically(&folder.checkpoint(5), b"good").expect("it is written");
+        for damaged in ["first", "second", "third"] {
+            write_atomically(&folder.checkpoint(10), damaged.as_bytes()).expect("it is written");
+            folder.set_aside(5).expect("it is set aside");
+            assert_eq!(folder.checkpoints().expect("a list"), [5]);
+        }
+        let kept = ["damaged", "damaged-2", "damaged-3"].map(|e| fs::read(folder.checkpoint(10).with_extension(e)).expect(e));
+        assert_eq!(kept, [b"first".as_slice(), b"second", b"third"]);
     }
 
     #[test]
