@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use calotype_training::grouped;
+use calotype_training::{grouped, temporary_of};
 
 use crate::fault::WrongUse;
 
@@ -56,7 +56,7 @@ pub fn ending(flag: &str, path: &Path, wanted: &str) -> Result<()> {
 /// It cannot.
 pub fn writable(out: &Path) -> Result<()> {
     let Target::File(out) = Target::of(out) else { return Ok(()) };
-    let temporary = temporary(&out);
+    let temporary = temporary_of(&out);
     fs::File::create(&temporary).with_context(|| format!("{} cannot be written", out.display()))?;
     fs::remove_file(&temporary).with_context(|| temporary.display().to_string())
 }
@@ -79,21 +79,18 @@ impl Target {
     }
 }
 
-/// Writes a file in one go: `write` gets the path of another one beside it, which is renamed when it is whole. Where `out` is a link,
-/// what it leads to is replaced; a device or a pipe is written to directly.
+/// Writes a file in one go, as [`calotype_training::replace`]. Where `out` is a link, what it leads to is replaced; a device or a
+/// pipe is written to directly.
 ///
 /// # Errors
 /// What `write` or the system says; nothing is left behind then.
 pub fn replace<E: Into<anyhow::Error>>(out: &Path, write: impl FnOnce(&Path) -> Result<(), E>) -> Result<()> {
-    let refused = |e: anyhow::Error| e.context(format!("{} cannot be written", out.display()));
-    let Target::File(file) = Target::of(out) else { return write(out).map_err(Into::into).map_err(refused) };
-    let temporary = temporary(&file);
-    let written = write(&temporary).map_err(Into::into).and_then(|()| Ok(fs::rename(&temporary, &file)?));
-    written.map_err(|e| {
-        // What is half there helps nobody; if it cannot be removed either, the error is told all the same.
-        let _ = fs::remove_file(&temporary);
-        refused(e)
-    })
+    let write = |path: &Path| write(path).map_err(Into::into);
+    let written = match Target::of(out) {
+        Target::File(file) => calotype_training::replace(&file, write),
+        Target::Special => write(out),
+    };
+    written.with_context(|| format!("{} cannot be written", out.display()))
 }
 
 /// [`replace`] with text.
@@ -102,12 +99,6 @@ pub fn replace<E: Into<anyhow::Error>>(out: &Path, write: impl FnOnce(&Path) -> 
 /// As there.
 pub fn replace_text(out: &Path, text: &str) -> Result<()> {
     replace(out, |file| fs::write(file, text))
-}
-
-fn temporary(out: &Path) -> PathBuf {
-    let mut name = out.file_name().unwrap_or_default().to_owned();
-    name.push(".tmp");
-    out.with_file_name(name)
 }
 
 /// A line to standard error, for the person. That nobody reads it is no reason to stop.

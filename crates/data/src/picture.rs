@@ -76,12 +76,17 @@ fn colour(pixel: &[f32]) -> Rgb<u8> {
     }
 }
 
+/// A picture as PNG. Errors: what the encoder refuses; nothing that [`grid`] makes.
+pub fn png(picture: &RgbImage) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    picture.write_with_encoder(PngEncoder::new(&mut bytes)).map_err(|e| written(Path::new("a PNG"), e))?;
+    Ok(bytes)
+}
+
 /// Writes a picture as PNG, whatever the file's name. Errors: what the system says.
 pub fn write_png(path: &Path, picture: &RgbImage) -> Result<()> {
     // `save_with_format` does not see what its last flush says: on a full disk it leaves an empty file and no error.
-    let mut bytes = Vec::new();
-    picture.write_with_encoder(PngEncoder::new(&mut bytes)).map_err(|e| written(path, e))?;
-    fs::write(path, bytes).map_err(|e| DataError::io(path, e))
+    fs::write(path, png(picture)?).map_err(|e| DataError::io(path, e))
 }
 
 /// Writes frames of equal size as an endless GIF, `frame_ms` milliseconds each. Errors: no frames; unequal sizes; what the system says.

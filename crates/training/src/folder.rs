@@ -1,12 +1,14 @@
-//! The run folder: where each thing lies, who may write, and how files are replaced without ever being half there.
+//! The run folder: where each thing lies, and who may write.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
 use crate::error::{Result, TrainingError};
+use crate::replace::TEMPORARY;
+pub(crate) use crate::replace::write_atomically;
 
 /// A folder that holds a run, or will.
 #[derive(Clone, Debug)]
@@ -207,47 +209,6 @@ fn numbered(folder: &Path, suffix: &str) -> Result<Vec<u64>> {
     Ok(steps)
 }
 
-/// Extension of files that are being written.
-const TEMPORARY: &str = "tmp";
-
-/// Replaces a file in one go: a temporary file beside it, synced, renamed, the folder synced. At any instant the file is either
-/// as before or whole.
-///
-/// # Errors
-/// What the system says; the temporary file is then removed and the file is as before.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let temporary = temporary_of(path);
-    let write = || {
-        let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)?;
-        sync_folder(path)
-    };
-    write().map_err(|source| {
-        // If this fails too the next run sweeps it.
-        let _ = fs::remove_file(&temporary);
-        TrainingError::Io { path: path.to_owned(), source }
-    })
-}
-
-/// `FILE.tmp` beside a file.
-pub(crate) fn temporary_of(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".");
-    name.push(TEMPORARY);
-    path.with_file_name(name)
-}
-
-/// Makes a rename durable; on Windows a folder cannot be opened, and renames are.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(parent)?.sync_all()?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,18 +221,6 @@ mod tests {
         fs::create_dir(dir.path().join("dcgan-digits-041")).expect("a folder");
         fs::create_dir(dir.path().join("dcgan-digits-old")).expect("a folder");
         assert!(free().ends_with("dcgan-digits-042"));
-    }
-
-    #[test]
-    fn a_failed_replacement_leaves_what_was_there() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let path = dir.path().join("file");
-        write_atomically(&path, b"one").expect("it is written");
-        // A folder in the temporary file's place makes the writing fail.
-        fs::create_dir(temporary_of(&path)).expect("a folder");
-        let e = write_atomically(&path, b"two").expect_err("it cannot be written");
-        assert!(matches!(e, TrainingError::Io { .. }));
-        assert_eq!(fs::read(&path).expect("it is there"), b"one");
     }
 
     #[test]

@@ -6,9 +6,9 @@ use calotype_data::picture;
 use calotype_graph::Device;
 use calotype_models::{Model, Values, init, latent};
 
-use crate::error::{Result, TrainingError};
-use crate::folder::temporary_of;
+use crate::error::Result;
 use crate::load::Loader;
+use crate::replace::write_atomically;
 use crate::rows::RowProgram;
 use crate::sampler::{Drawer, SAMPLE_BATCH, SamplingPlans, brightness};
 
@@ -70,8 +70,6 @@ impl Grid {
         };
         let [h, w, c] = self.shape;
         let picture = picture::sheet(&images, [SAMPLE_BATCH, h, w, c], None, ABOUT_PIXELS)?;
-        let temporary = temporary_of(path);
-        picture::write_png(&temporary, &picture)?;
-        std::fs::rename(&temporary, path).map_err(TrainingError::io(path))
+        write_atomically(path, &picture::png(&picture)?)
     }
 }

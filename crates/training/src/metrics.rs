@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use crate::error::{Result, TrainingError};
-use crate::folder::write_atomically;
+use crate::replace::write_atomically;
 
 /// Name of what validation measures: the mean loss of the held-out rows, in nats.
 pub const VALIDATION: &str = "validation_nats";

@@ -8,9 +8,10 @@ use plotters::prelude::*;
 
 use crate::config::RunConfig;
 use crate::error::{Result, TrainingError};
-use crate::folder::{RunFolder, write_atomically};
+use crate::folder::RunFolder;
 use crate::metrics::{self, LR_SCALE, Line, VALIDATION};
 use crate::progress::duration;
+use crate::replace::write_atomically;
 
 /// Points of a curve; longer runs are averaged.
 const MOST_POINTS: usize = 600;
