@@ -47,6 +47,7 @@ pub use dataset::Dataset;
 pub use error::{DataError, Result};
 pub use format::npy::{Npy, read_npy, write_npy};
 pub use format::{Records, is_picture, open_images, read_records};
+pub use hex::hex;
 pub use options::Options;
 pub use parts::{Factor, Split, Values};
 pub use prefetch::Prefetch;

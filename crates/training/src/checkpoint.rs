@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use calotype_data::hex;
 use calotype_graph::{Dtype, HostData, HostTensor, Layout, Shape, StateSpec};
 use safetensors::tensor::TensorView;
 use safetensors::{SafeTensors, View};
@@ -165,7 +166,7 @@ fn hash<'a>(
         part(tensor.ty().to_string().as_bytes());
         part(&bytes);
     }
-    Ok(sha.finalize().iter().map(|b| format!("{b:02x}")).collect())
+    Ok(hex(&sha.finalize()))
 }
 
 /// A tensor as safetensors wants to see it.
@@ -305,9 +306,8 @@ mod tests {
     #[test]
     fn bytes_are_as_they_were() {
         let bytes = checkpoint().encode().expect("it encodes");
-        let sha256: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
         let known = "f4821107d7d8b00765039e1495125cf1ef14d2d57c9fbf09bb9d4ac53c4c9219";
-        assert_eq!((bytes.len(), sha256.as_str()), (1008, known));
+        assert_eq!((bytes.len(), hex(&Sha256::digest(&bytes)).as_str()), (1008, known));
     }
 
     /// Element (kh, kw, Cout, Cin) here is element (Cin, Cout, kh, kw) there.
