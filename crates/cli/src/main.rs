@@ -9,6 +9,7 @@ mod fault;
 mod machine;
 mod names;
 mod output;
+mod session;
 mod status;
 mod tiles;
 mod used;

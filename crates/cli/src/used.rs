@@ -1,19 +1,18 @@
-//! A trained run that is used: its model, a checkpoint, a device.
+//! A trained run that is used: its model and a checkpoint.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use calotype_graph::{Plan, PlanOptions, Program, plan};
-use calotype_models::{Density, Model, abilities, density, in_words};
-use calotype_training::{
-    Choice, Drawer, Loader, Restored, RunConfig, RunFolder, SCORE_BATCH, SamplingPlans, Scorer, TrainingError, choose,
-    planning_profile, state_of_run,
-};
+use calotype_graph::Program;
+use calotype_models::{Density, Model, abilities, bounds, density, in_words};
+use calotype_training::{Choice, Restored, RunConfig, RunFolder, SCORE_BATCH, choose};
 
-use crate::device::{self, Opened};
+use crate::device;
 use crate::fault::WrongUse;
 use crate::output::note;
+use crate::session::Session;
 
 /// A run folder, with the checkpoint that was asked for.
 pub struct Used {
@@ -22,6 +21,37 @@ pub struct Used {
     pub model: Arc<dyn Model>,
     pub restored: Restored,
 }
+
+/// What a row's log-likelihood is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exactness {
+    Exact,
+    /// A lower bound by this many draws.
+    Lower(usize),
+}
+
+impl Exactness {
+    /// In a table: `exact`, `lower:k=100`.
+    pub fn word(self) -> String {
+        match self {
+            Exactness::Exact => "exact".to_owned(),
+            Exactness::Lower(k) => format!("lower:k={k}"),
+        }
+    }
+}
+
+/// For a sentence.
+impl fmt::Display for Exactness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Exactness::Exact => f.write_str("exact"),
+            Exactness::Lower(k) => write!(f, "at most: log p by its lower bound of {k} draws"),
+        }
+    }
+}
+
+/// Draws of a bound unless said otherwise.
+const DRAWS: usize = 100;
 
 impl Used {
     /// # Errors
@@ -34,81 +64,46 @@ impl Used {
         Ok(Used { folder, config, model, restored })
     }
 
+    /// That the model cannot be used so: says what it can be used for instead, and by which commands.
+    pub fn cannot(&self, what: &str) -> anyhow::Error {
+        let able = abilities(self.model.as_ref());
+        let commands: Vec<&str> = able.iter().flat_map(|a| a.commands()).copied().collect();
+        let name = self.model.info().name;
+        WrongUse(format!("{name} {what}; it is for {} (calotype {})", in_words(&able), commands.join(", "))).into()
+    }
+
     /// The model as a density.
     ///
     /// # Errors
     /// It is none: says what it can do instead.
     pub fn density(&self) -> Result<&dyn Density> {
-        self.model.density().ok_or_else(|| {
-            let (name, able) = (self.model.info().name, in_words(&abilities(self.model.as_ref())));
-            WrongUse(format!("{name} has no density, so nothing can be scored by it; it is for: {able}")).into()
-        })
+        self.model.density().ok_or_else(|| self.cannot("has no exact density"))
+    }
+
+    /// The program that scores its rows, and how exact it is. `draws`: of a bound.
+    ///
+    /// # Errors
+    /// A model without either; `draws` for exact densities.
+    pub fn scoring(&self, draws: Option<usize>) -> Result<(Program, Exactness)> {
+        match (self.model.density(), self.model.bound()) {
+            (Some(_), _) if draws.is_some() => {
+                let name = self.model.info().name;
+                Err(WrongUse(format!("--samples is for models whose density is a bound; {name}'s is exact")).into())
+            }
+            (Some(density), _) => Ok((density::scoring(density, SCORE_BATCH)?, Exactness::Exact)),
+            (None, Some(bound)) => {
+                let k = draws.unwrap_or(DRAWS);
+                Ok((bounds(bound, SCORE_BATCH, k)?, Exactness::Lower(k)))
+            }
+            (None, None) => Err(self.cannot("has no density, so nothing can be scored by it")),
+        }
     }
 
     /// Opens a device for it.
     ///
     /// # Errors
     /// There is no such device.
-    pub fn on(self, wanted: Option<&str>, threads: usize) -> Result<Bench> {
-        let opened = device::open(wanted, threads)?;
-        Ok(Bench { used: self, opened, loader: Loader { threads } })
-    }
-}
-
-/// A trained run on a device.
-pub struct Bench {
-    pub used: Used,
-    pub opened: Opened,
-    pub loader: Loader,
-}
-
-impl Bench {
-    /// A plan for the device.
-    ///
-    /// # Errors
-    /// It does not fit.
-    pub fn plan(&mut self, program: &Program) -> Result<Arc<Plan>> {
-        Ok(Arc::new(plan(program, &planning_profile(self.opened.device().profile()), PlanOptions::default())?))
-    }
-
-    /// Writes the checkpoint's states of a loaded plan; others, such as a sampler's own, stay as they are.
-    ///
-    /// # Errors
-    /// A state that the checkpoint lacks.
-    pub fn write_states(&mut self, plan: &Plan) -> Result<()> {
-        for spec in plan.states.iter().filter(|s| !s.name.starts_with(density::SAMPLER_PREFIX)) {
-            let Used { model, config, restored, .. } = &self.used;
-            let value = state_of_run(model.as_ref(), config, &restored.checkpoint, spec)
-                .map_err(|reason| TrainingError::Damaged { path: restored.path.clone(), reason })?;
-            self.opened.device().write_state(&spec.name, &value)?;
-        }
-        Ok(())
-    }
-
-    /// The programs that draw rows, `batch` at a time, with the checkpoint's states.
-    ///
-    /// # Errors
-    /// A model without a density; what the device says.
-    pub fn drawer(&mut self, batch: usize) -> Result<Drawer> {
-        let profile = planning_profile(self.opened.device().profile());
-        let plans = SamplingPlans::new(self.used.model.as_ref(), batch, &profile)?;
-        let drawer = Drawer::load(self.used.density()?, self.opened.device(), &plans, self.loader)?;
-        let drawer = drawer.ok_or_else(|| WrongUse(format!("{} draws nothing", self.used.config.model)))?;
-        for plan in plans.all() {
-            self.write_states(plan)?;
-        }
-        Ok(drawer)
-    }
-
-    /// A scoring program with the checkpoint's states.
-    ///
-    /// # Errors
-    /// A model without a density; what the device says.
-    pub fn scorer(&mut self) -> Result<Scorer> {
-        let program = density::scoring(self.used.density()?, SCORE_BATCH)?;
-        let plan = self.plan(&program)?;
-        let scorer = Scorer::load(self.opened.device(), &plan, self.loader, self.used.config.seed)?;
-        self.write_states(&plan)?;
-        Ok(scorer)
+    pub fn on(self, wanted: Option<&str>, threads: usize) -> Result<Session> {
+        Ok(Session::new(self, device::open(wanted, threads)?, threads))
     }
 }

@@ -45,7 +45,7 @@ pub mod toy;
 pub use batches::{Batch, Batches, Evaluation, EvaluationBatch};
 pub use dataset::Dataset;
 pub use error::{DataError, Result};
-pub use format::npy::{Npy, read_npy, write_npy};
+pub use format::npy::{Npy, NpyWriter, read_npy, write_npy};
 pub use format::{Records, is_picture, open_images, read_records};
 pub use hex::hex;
 pub use options::Options;

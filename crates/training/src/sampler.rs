@@ -99,6 +99,11 @@ impl Drawer {
         }))
     }
 
+    /// Rows that are drawn at once.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
     /// What is loaded.
     pub(crate) fn plans(&self) -> Vec<PlanId> {
         [self.begin, self.end].into_iter().chain(self.round.iter().map(|&(id, _)| id)).collect()

@@ -1,12 +1,9 @@
 //! What programs of rows are used for: log-probabilities and features.
 
-use std::sync::Arc;
-
 use calotype_data::Evaluation;
-use calotype_graph::{Device, Plan};
+use calotype_graph::Device;
 
 use crate::error::{Result, TrainingError};
-use crate::load::Loader;
 use crate::rows::{RowProgram, of_data};
 
 /// Rows of the programs that score and encode.
@@ -17,33 +14,9 @@ pub const SCORE_BATCH: usize = 64;
 pub struct Scorer(RowProgram);
 
 impl Scorer {
-    /// `plan`: of [`calotype_models::density::scoring`] or [`calotype_models::bounds`].
-    ///
-    /// # Errors
-    /// The device cannot load the plan.
-    pub fn load(device: &mut dyn Device, plan: &Arc<Plan>, loader: Loader, seed: u64) -> Result<Self> {
-        Ok(Scorer(RowProgram::load(device, plan, loader, seed)?))
-    }
-
-    /// The terms of log p(x) in nats, [N, T], of rows x [N, D] as the model takes them.
-    ///
-    /// # Errors
-    /// What the device says.
-    pub fn log_p(&self, device: &mut dyn Device, x: &[f32]) -> Result<Vec<f32>> {
-        self.0.all(device, x)
-    }
-
-    /// -log p(x) in nats of every row, in their order.
-    ///
-    /// # Errors
-    /// What the device says.
-    pub fn nats(&self, device: &mut dyn Device, rows: &Evaluation) -> Result<Vec<f64>> {
-        let mut all = Vec::with_capacity(rows.rows().len());
-        self.each(device, rows, |_, log_p| {
-            all.push(nats(log_p));
-            Ok::<(), TrainingError>(())
-        })?;
-        Ok(all)
+    /// Of a program of [`calotype_models::density::scoring`] or [`calotype_models::bounds`].
+    pub fn new(program: RowProgram) -> Self {
+        Scorer(program)
     }
 
     /// Every row x [D], in their order, with the terms of its log p(x) in nats, `[T]`.
@@ -68,12 +41,9 @@ impl Scorer {
 pub struct Encoder(RowProgram);
 
 impl Encoder {
-    /// `plan`: of [`calotype_models::Model::features`].
-    ///
-    /// # Errors
-    /// The device cannot load the plan.
-    pub fn load(device: &mut dyn Device, plan: &Arc<Plan>, loader: Loader, seed: u64) -> Result<Self> {
-        Ok(Encoder(RowProgram::load(device, plan, loader, seed)?))
+    /// Of a program of [`calotype_models::Model::features`].
+    pub fn new(program: RowProgram) -> Self {
+        Encoder(program)
     }
 
     /// F: numbers for each row.

@@ -99,6 +99,10 @@ pub struct ScoreArgs {
     #[arg(long, value_name = "FILE.csv")]
     pub out: Option<PathBuf>,
 
+    /// Draws of a lower bound, for models whose density is one [default: 100]
+    #[arg(long, value_name = "K", value_parser = draws)]
+    pub samples: Option<usize>,
+
     /// Writes log p(x_d | x_<d) of every value: f32 [N, H, W, C] or [N, D]
     #[arg(long, value_name = "P.npy")]
     pub pixels: Option<PathBuf>,
@@ -225,6 +229,11 @@ impl Half {
         };
         (0..h * w * c).map(|d| f32::from(kept(d))).collect()
     }
+}
+
+fn draws(text: &str) -> Result<usize, String> {
+    let draws = text.parse::<usize>().ok().filter(|k| (1..=1_000_000).contains(k));
+    draws.ok_or_else(|| "expected a number from 1 to 1000000".to_owned())
 }
 
 fn rate(text: &str) -> Result<f64, String> {

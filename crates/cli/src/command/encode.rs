@@ -4,19 +4,18 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 use calotype_data::{Evaluation, Split, write_npy};
-use calotype_training::{Encoder, Examined, Labelled, SCORE_BATCH, Which, probe};
+use calotype_training::{Examined, Labelled, SCORE_BATCH, Which};
 
 use super::Ending;
 use crate::args::EncodeArgs;
 use crate::fault::WrongUse;
 use crate::output::{ending, has_folder, note, print, replace};
-use crate::used::{Bench, Used};
+use crate::used::Used;
 
 pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
     let used = Used::open(&args.run, args.checkpoint.unwrap_or_default())?;
-    let name = used.model.info().name;
     let Some(program) = used.model.features(SCORE_BATCH) else {
-        return Err(WrongUse(format!("{name} has no hidden units, so nothing is encoded by it")).into());
+        return Err(used.cannot("has no hidden units, so nothing is encoded by it"));
     };
     if args.out.is_none() && !args.probe {
         return Err(WrongUse("nothing to do: give --out features.npy, --probe, or both".into()).into());
@@ -34,11 +33,9 @@ pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
         return Err(WrongUse(message).into());
     }
     let program = program?;
-    let mut bench = used.on(args.device.as_deref(), threads)?;
-    let plan = bench.plan(&program)?;
-    let encoder = Encoder::load(bench.opened.device(), &plan, bench.loader, bench.used.config.seed)?;
-    bench.write_states(&plan)?;
-    let features = encoder.features(bench.opened.device(), &examined.rows)?;
+    let mut session = used.on(args.device.as_deref(), threads)?;
+    let encoder = session.encoder(&program)?;
+    let features = encoder.features(session.opened.device(), &examined.rows)?;
     let (n, f) = (examined.rows.rows().len(), encoder.n_features());
     let mut text = String::new();
     if let Some(path) = &args.out {
@@ -48,23 +45,18 @@ pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
     note(&format!("{n} rows of {}, {f} features each", examined.dataset.name()));
     if let Some(train) = train {
         let by_features =
-            [labelled(&train, encoder.features(bench.opened.device(), &train.rows)?), labelled(&examined, features)];
+            [labelled(&train, encoder.features(session.opened.device(), &train.rows)?), labelled(&examined, features)];
         let by_values = [labelled(&train, values(&train.rows)), labelled(&examined, values(&examined.rows))];
         let n_classes = examined.dataset.class_names().len();
         let _ = writeln!(text, "linear probe on {}: {n_classes} classes, accuracy on {n} rows", examined.dataset.name());
         for (what, [train, test]) in [(format!("{f} features"), by_features), ("raw values".to_owned(), by_values)] {
-            let probed = run_probe(&mut bench, &train, &test, n_classes)?;
+            let probed = session.probe(&train, &test, n_classes)?;
             let _ = writeln!(text, "{what:<16}{:.1} % ({:.1} % of the training rows)", 100.0 * probed.test, 100.0 * probed.train);
         }
     }
-    bench.opened.keep_pipelines();
+    session.opened.keep_pipelines();
     print(&text)?;
     Ok(Ending::Done)
-}
-
-fn run_probe(bench: &mut Bench, train: &Labelled, test: &Labelled, n_classes: usize) -> Result<calotype_training::Probed> {
-    let loader = bench.loader;
-    Ok(probe(bench.opened.device(), loader, train, test, n_classes)?)
 }
 
 fn labelled(examined: &Examined, x: Vec<f32>) -> Labelled {

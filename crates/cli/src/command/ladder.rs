@@ -124,21 +124,19 @@ fn rung(args: &LadderArgs, used: Used, threads: usize, examined: &Examined, whol
     let name = name(&used);
     note(&format!("{name}: {}", used.restored.path.display()));
     let train_s = metrics::read(&used.folder.metrics())?.last().map_or(0.0, |l| l.wall_s);
-    let mut bench = used.on(args.device.as_deref(), threads)?;
-    let scorer = bench.scorer()?;
-    let nats = scorer.nats(bench.opened.device(), &examined.rows)?;
-    let program = calotype_models::density::scoring(bench.used.density()?, 1)?;
+    let mut session = used.on(args.device.as_deref(), threads)?;
+    let nats = session.nats(&examined.rows, None)?;
+    let program = calotype_models::density::scoring(session.used.density()?, 1)?;
     let n_parameters = program.states().map(|s| s.ty.numel() as u64).sum();
-    let drawer = bench.drawer(SAMPLE_BATCH)?;
-    let (n_values, n_noise) = (mask.len(), bench.used.density()?.conditional().n_noise());
+    let (n_values, n_noise) = (mask.len(), session.used.density()?.conditional().n_noise());
     let noise = |n: usize| init::noise(n, n_values, n_noise, args.seed);
     let n = whole.len() / n_values;
     let known = Known { values: whole, mask: &mask.repeat(n) };
-    let completed = drawer.draw(bench.opened.device(), noise(n).as_f32().unwrap_or_default(), Some(known))?;
+    let completed = session.draw(SAMPLE_BATCH, noise(n).as_f32().unwrap_or_default(), Some(known))?;
     let started = Instant::now();
-    drawer.draw(bench.opened.device(), noise(SAMPLE_BATCH).as_f32().unwrap_or_default(), None)?;
+    session.draw(SAMPLE_BATCH, noise(SAMPLE_BATCH).as_f32().unwrap_or_default(), None)?;
     let images_per_s = SAMPLE_BATCH as f64 / started.elapsed().as_secs_f64().max(1e-9);
-    bench.opened.keep_pipelines();
+    session.opened.keep_pipelines();
     Ok(Rung { name, nats, n_parameters, train_s, images_per_s, completed })
 }
 

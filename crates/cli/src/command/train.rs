@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use calotype_data::DatasetSpec;
 use calotype_graph::{MemoryBytes, Precision};
-use calotype_models::Preset;
+use calotype_models::{Ability, Preset, abilities};
 use calotype_training::{
     Checkpoint, Ending as How, Interrupt, Loader, Lock, Material, Outcome, Plans, Progress, Restored, Rows, RunConfig, RunFolder,
     Setup, TrainingError, duration, grouped, learn, metrics, planning_profile, plans, restore_newest, write_atomically,
@@ -229,8 +229,11 @@ impl Ready {
                     duration(wall_s),
                     self.folder.report().display()
                 ));
-                note(&format!("rows made by it: calotype sample {run}"));
-                if self.material.model.density().is_some() {
+                let able = abilities(self.material.model.as_ref());
+                if able.contains(&Ability::Generation) {
+                    note(&format!("rows made by it: calotype sample {run}"));
+                }
+                if able.iter().any(|a| matches!(a, Ability::Density | Ability::Bound)) {
                     let of = match self.material.has_test_rows() {
                         true => "of test rows",
                         false => {
@@ -238,6 +241,8 @@ impl Ready {
                         }
                     };
                     note(&format!("log-likelihoods {of}: calotype score {run}"));
+                }
+                if able.contains(&Ability::Density) {
                     note(&format!("is it a density: calotype verify {run}"));
                 }
                 let info = self.material.model.info();

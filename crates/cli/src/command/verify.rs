@@ -7,15 +7,16 @@ use anyhow::{Context, Result, anyhow};
 use calotype_data::picture;
 use calotype_graph::{HostTensor, StateSpec};
 use calotype_training::verify::{ContextMap, Finding, Subject, Told, context_map, verify};
-use calotype_training::{TrainingError, duration};
+use calotype_training::{TrainingError, duration, state_of_run};
 use serde::Serialize;
 
 use super::Ending;
 use crate::args::VerifyArgs;
 use crate::machine::Machine;
 use crate::output::{ending, has_folder, note, print, replace, replace_text, writable};
+use crate::session::Session;
 use crate::status::Status;
-use crate::used::{Bench, Used};
+use crate::used::Used;
 
 pub fn run(args: &VerifyArgs, threads: usize) -> Result<Ending> {
     let used = Used::open(&args.run, args.checkpoint.unwrap_or_default())?;
@@ -25,11 +26,11 @@ pub fn run(args: &VerifyArgs, threads: usize) -> Result<Ending> {
     let picture = map.is_some().then(|| place_for_the_map(args, &used)).transpose()?.flatten();
 
     let started = Instant::now();
-    let mut bench = used.on(args.device.as_deref(), threads)?;
-    let machine = Machine::of(&mut bench.opened);
-    print(&head(&bench))?;
-    let findings = look(&mut bench)?;
-    bench.opened.keep_pipelines();
+    let mut session = used.on(args.device.as_deref(), threads)?;
+    let machine = Machine::of(&mut session.opened);
+    print(&head(&session))?;
+    let findings = look(&mut session)?;
+    session.opened.keep_pipelines();
 
     let n_failed = findings.iter().filter(|f| !f.passed).count();
     let verdict = match n_failed {
@@ -38,7 +39,7 @@ pub fn run(args: &VerifyArgs, threads: usize) -> Result<Ending> {
     };
     print(&format!("{verdict}, {}", duration(started.elapsed().as_secs_f64())))?;
     if let Some(path) = &args.export {
-        export(path, &bench, &machine, &findings)?;
+        export(path, &session, &machine, &findings)?;
     }
     if let (Some(map), Some(picture)) = (&map, &picture) {
         show(map, picture)?;
@@ -67,19 +68,19 @@ fn place_for_the_map(args: &VerifyArgs, used: &Used) -> Result<Option<PathBuf>> 
 }
 
 /// What is verified.
-fn head(bench: &Bench) -> String {
-    let used = &bench.used;
+fn head(session: &Session) -> String {
+    let used = &session.used;
     let (name, step) = (used.model.info().name, used.restored.checkpoint.step);
     format!("{name} of {}, step {step}", used.folder.path().display())
 }
 
 /// Runs the checks; each finding is printed as soon as it is there.
-fn look(bench: &mut Bench) -> Result<Vec<Finding>> {
-    let Bench { used, opened, loader } = bench;
+fn look(session: &mut Session) -> Result<Vec<Finding>> {
+    let Session { used, opened, loader, .. } = session;
     let path = &used.restored.path;
     let state = |spec: &StateSpec| -> Result<HostTensor, TrainingError> {
         let damaged = |reason| TrainingError::Damaged { path: path.clone(), reason };
-        used.restored.checkpoint.state(spec).map_err(damaged)
+        state_of_run(used.model.as_ref(), &used.config, &used.restored.checkpoint, spec).map_err(damaged)
     };
     let subject = Subject { density: used.density()?, state: &state };
     let mut status = Status::new();
@@ -129,8 +130,8 @@ struct Export<'a> {
     claims: &'a [Finding],
 }
 
-fn export(path: &Path, bench: &Bench, machine: &Machine, claims: &[Finding]) -> Result<()> {
-    let (model, step) = (bench.used.model.info().name, bench.used.restored.checkpoint.step);
+fn export(path: &Path, session: &Session, machine: &Machine, claims: &[Finding]) -> Result<()> {
+    let (model, step) = (session.used.model.info().name, session.used.restored.checkpoint.step);
     let passed = claims.iter().all(|f| f.passed);
     let text = serde_json::to_string_pretty(&Export { machine, model, step, passed, claims })?;
     replace_text(path, &text).context("--export")

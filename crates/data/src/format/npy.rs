@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::source::{Source, name_of};
@@ -56,27 +56,57 @@ pub fn read_npy(path: &Path, limit_bytes: u64) -> Result<Npy> {
 
 /// Writes f32 of any shape, row-major, version 1.0. Errors: `data` is not of `shape`; what the system says.
 pub fn write_npy(path: &Path, shape: &[usize], data: &[f32]) -> Result<()> {
-    let expected = shape.iter().product::<usize>();
-    if expected != data.len() {
-        let origin = path.display().to_string();
-        return Err(DataError::format(origin, format!("{expected} values for shape {shape:?}"), data.len().to_string()));
+    let mut file = NpyWriter::create(path, shape)?;
+    file.write(data)?;
+    file.finish()
+}
+
+/// A file of f32 of a known shape that is written part by part, row-major, version 1.0.
+#[derive(Debug)]
+pub struct NpyWriter {
+    path: PathBuf,
+    file: BufWriter<File>,
+    shape: Vec<usize>,
+    written: usize,
+}
+
+impl NpyWriter {
+    /// Begins a file, over one that is there. Errors: what the system says.
+    pub fn create(path: &Path, shape: &[usize]) -> Result<Self> {
+        let sizes: String = shape.iter().map(|d| format!("{d}, ")).collect();
+        let sizes = if shape.len() == 1 { sizes.trim_end() } else { sizes.trim_end_matches(", ") };
+        let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({sizes}), }}");
+        let padding = 64 - (MAGIC.len() + 4 + header.len() + 1) % 64;
+        header.extend(std::iter::repeat_n(' ', padding % 64));
+        header.push('\n');
+        let begin = || {
+            let mut file = BufWriter::new(File::create(path)?);
+            file.write_all(MAGIC)?;
+            file.write_all(&[1, 0])?;
+            file.write_all(&(header.len() as u16).to_le_bytes())?;
+            file.write_all(header.as_bytes())?;
+            Ok(file)
+        };
+        let file = begin().map_err(|e| DataError::io(path, e))?;
+        Ok(NpyWriter { path: path.to_owned(), file, shape: shape.to_vec(), written: 0 })
     }
-    let sizes: String = shape.iter().map(|d| format!("{d}, ")).collect();
-    let sizes = if shape.len() == 1 { sizes.trim_end() } else { sizes.trim_end_matches(", ") };
-    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({sizes}), }}");
-    let padding = 64 - (MAGIC.len() + 4 + header.len() + 1) % 64;
-    header.extend(std::iter::repeat_n(' ', padding % 64));
-    header.push('\n');
-    let write = || {
-        let mut file = BufWriter::new(File::create(path)?);
-        file.write_all(MAGIC)?;
-        file.write_all(&[1, 0])?;
-        file.write_all(&(header.len() as u16).to_le_bytes())?;
-        file.write_all(header.as_bytes())?;
-        data.iter().try_for_each(|v| file.write_all(&v.to_le_bytes()))?;
-        file.flush()
-    };
-    write().map_err(|e| DataError::io(path, e))
+
+    /// Adds numbers. Errors: what the system says.
+    pub fn write(&mut self, data: &[f32]) -> Result<()> {
+        self.written += data.len();
+        data.iter().try_for_each(|v| self.file.write_all(&v.to_le_bytes())).map_err(|e| DataError::io(&self.path, e))
+    }
+
+    /// Ends the file. Errors: what was written is not of the shape; what the system says.
+    pub fn finish(mut self) -> Result<()> {
+        let expected = self.shape.iter().product::<usize>();
+        if expected != self.written {
+            let origin = self.path.display().to_string();
+            let wanted = format!("{expected} values for shape {:?}", self.shape);
+            return Err(DataError::format(origin, wanted, self.written.to_string()));
+        }
+        self.file.flush().map_err(|e| DataError::io(&self.path, e))
+    }
 }
 
 /// Opens [N, H, W, C], [N, H, W] or [N, D] as a data set: u8 holds levels (`options.levels` of them, else the maximum + 1, at

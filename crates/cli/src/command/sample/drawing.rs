@@ -4,10 +4,10 @@ use std::path::Path;
 
 use anyhow::Result;
 use calotype_data::{is_picture, picture};
-use calotype_models::{Values, init};
+use calotype_models::init;
 use calotype_training::{Examined, Known, TrainingError, Which, brightness};
 
-use super::{ABOUT_PIXELS, COUNT, Form, done, save_gif, save_npy, save_png, target};
+use super::{ABOUT_PIXELS, COUNT, Form, done, in_own_range, save_gif, save_npy, save_png, target};
 use crate::args::{Half, SampleArgs};
 use crate::command::Ending;
 use crate::fault::WrongUse;
@@ -39,18 +39,17 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
     let count = args.count.unwrap_or(COUNT) as usize;
     let known = args.complete.as_deref().map(|from| known(from, args.keep, &used)).transpose()?;
 
-    let mut bench = used.on(args.device.as_deref(), threads)?;
-    let drawer = bench.drawer(args.batch as usize)?;
+    let mut session = used.on(args.device.as_deref(), threads)?;
     let n_values: usize = shape.iter().product();
-    let noise = init::noise(count, n_values, bench.used.density()?.conditional().n_noise(), args.seed);
+    let noise = init::noise(count, n_values, session.used.density()?.conditional().n_noise(), args.seed);
     let repeated = known.as_ref().map(|(values, mask)| (values.repeat(count), mask.repeat(count)));
     let known_rows = repeated.as_ref().map(|(values, mask)| Known { values, mask });
-    let rows = drawer.draw(bench.opened.device(), noise.as_f32().unwrap_or_default(), known_rows)?;
-    bench.opened.keep_pipelines();
+    let rows = session.draw(args.batch as usize, noise.as_f32().unwrap_or_default(), known_rows)?;
+    session.opened.keep_pipelines();
 
-    let values = bench.used.model.values();
+    let values = session.used.model.values();
     match (form, &*shape) {
-        (Form::Npy, _) => save_npy(&out, &[&[count], &*shape].concat(), &in_own_range(&bench.used, rows))?,
+        (Form::Npy, _) => save_npy(&out, &[&[count], &*shape].concat(), &in_own_range(&session.used, rows))?,
         (Form::Png, &[h, w, c]) => {
             let mut images = brightness(values, &rows);
             let mut n = count;
@@ -64,7 +63,7 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
         }
         (Form::Gif, &[h, w, c]) => {
             let images = brightness(values, &rows);
-            let order = bench.used.density()?.order();
+            let order = session.used.density()?.order();
             let mask = known.as_ref().map(|(_, mask)| mask.as_slice());
             let frames = developing(&images, n_values, &order, mask);
             let frames = frames.iter().map(|frame| picture::sheet(frame, [count, h, w, c], None, ABOUT_PIXELS)).collect();
@@ -72,17 +71,7 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
         }
         _ => return Err(WrongUse(format!("{}: {name} draws vectors", out.display())).into()),
     }
-    done(count, if picture { "images" } else { "rows" }, &bench.used.restored.path, &out)
-}
-
-/// Levels as they are; what was standardised, in the units of the data.
-fn in_own_range(used: &Used, mut rows: Vec<f32>) -> Vec<f32> {
-    if let (Values::Standardised, Some(s)) = (used.model.values(), &used.config.data.standard) {
-        for row in rows.chunks_exact_mut(s.mean.len().max(1)) {
-            row.iter_mut().zip(&s.mean).zip(&s.deviation).for_each(|((v, mean), deviation)| *v = *v * deviation + mean);
-        }
-    }
-    rows
+    done(count, if picture { "images" } else { "rows" }, &session.used.restored.path, &out)
 }
 
 /// A row as the model takes it, and which of its values are kept (1, else 0): both [D].

@@ -4,9 +4,9 @@ use anyhow::Result;
 use calotype_data::{picture, read_npy};
 use calotype_models::latent::{between, latents, n_latents};
 use calotype_models::{Latent, LatentPart};
-use calotype_training::{RowProgram, SAMPLE_BATCH, TrainingError};
+use calotype_training::{SAMPLE_BATCH, TrainingError};
 
-use super::{COUNT, Form, done, save_gif, save_npy, save_png, target};
+use super::{COUNT, Form, done, in_own_range, save_gif, save_npy, save_png, target};
 use crate::args::SampleArgs;
 use crate::command::Ending;
 use crate::fault::WrongUse;
@@ -22,18 +22,23 @@ const FRAME_MS: u32 = 50;
 const LATENTS_LIMIT_BYTES: u64 = 1 << 30;
 
 pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
-    let Some(latent) = used.model.latent() else { return Err(WrongUse("the model has no latents".into()).into()) };
+    let Some(latent) = used.model.latent() else { return Err(used.cannot("has no latents")) };
+    let name = used.model.info().name;
     if args.complete.is_some() {
-        let name = used.model.info().name;
         return Err(WrongUse(format!("{name} cannot complete an image: models with a density can, such as pixelcnn")).into());
     }
+    let shape = used.model.shape().to_vec();
+    let picture = matches!(*shape, [_, _, 1 | 3]);
     let kind = if args.interpolate { "interpolation" } else { "sample" };
     let from = match &args.latents {
         Some(path) => path.file_stem().map_or("latents".into(), |s| s.to_string_lossy().into_owned()),
         None => format!("seed-{}", args.seed),
     };
-    let out = target(args, &used, kind, &from, "png");
+    let out = target(args, &used, kind, &from, if picture { "png" } else { "npy" });
     let form = Form::of(&out)?;
+    if !picture && form != Form::Npy {
+        return Err(WrongUse(format!("{}: {name} makes vectors {shape:?}, which go into a .npy file", out.display())).into());
+    }
     if form == Form::Gif && !args.interpolate {
         let message = format!("{}: a film needs --interpolate; pictures are .png or .npy", out.display());
         return Err(WrongUse(message).into());
@@ -41,27 +46,25 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
     let latents = wanted(args, form, latent)?;
     writable(&out)?;
     let program = latent.sampling(SAMPLE_BATCH)?;
-    let mut bench = used.on(args.device.as_deref(), threads)?;
-    let plan = bench.plan(&program)?;
-    let sampler = RowProgram::load(bench.opened.device(), &plan, bench.loader, args.seed)?;
-    bench.write_states(&plan)?;
-    let images = sampler.all(bench.opened.device(), &latents)?;
-    bench.opened.keep_pipelines();
-    let &[h, w, c] = bench.used.model.shape() else { return Err(WrongUse("the model makes no images".into()).into()) };
-    let (per_image, n) = (h * w * c, images.len() / (h * w * c));
-    match form {
-        Form::Png if args.interpolate => {
-            let rows = strip(&images, per_image);
-            save_png(&out, &rows, [rows.len() / per_image, h, w, c], Some(STRIP_STEPS + 1))?;
+    let mut session = used.on(args.device.as_deref(), threads)?;
+    let sampler = session.row_program(&program, args.seed)?;
+    let rows = session.run(&sampler, &latents)?;
+    session.opened.keep_pipelines();
+    let per_row = sampler.n_out();
+    let n = rows.len() / per_row.max(1);
+    match (form, &*shape) {
+        (Form::Png, &[h, w, c]) if args.interpolate => {
+            let rows = strip(&rows, per_row);
+            save_png(&out, &rows, [rows.len() / per_row, h, w, c], Some(STRIP_STEPS + 1))?;
         }
-        Form::Png => save_png(&out, &images, [n, h, w, c], None)?,
-        Form::Npy => save_npy(&out, &[n, h, w, c], &images)?,
-        Form::Gif => {
-            let frames = images.chunks_exact(per_image).map(|image| picture::grid(image, [1, h, w, c], None, 0));
+        (Form::Png, &[h, w, c]) => save_png(&out, &rows, [n, h, w, c], None)?,
+        (Form::Gif, &[h, w, c]) => {
+            let frames = rows.chunks_exact(per_row).map(|image| picture::grid(image, [1, h, w, c], None, 0));
             save_gif(&out, frames.collect(), FRAME_MS)?;
         }
+        _ => save_npy(&out, &[&[n], &*shape].concat(), &in_own_range(&session.used, rows))?,
     }
-    done(n, "images", &bench.used.restored.path, &out)
+    done(n, if picture { "images" } else { "rows" }, &session.used.restored.path, &out)
 }
 
 /// Latents [N, z] of all images to make.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, anyhow};
 use calotype_data::picture::RgbImage;
 use calotype_data::{DataError, picture, write_npy};
+use calotype_models::Values;
 use calotype_training::{Choice, grouped};
 
 use super::Ending;
@@ -44,7 +45,11 @@ impl Form {
 
 pub fn run(args: &SampleArgs, threads: usize) -> Result<Ending> {
     let used = Used::open(&args.run, args.choice())?;
-    if used.model.latent().is_some() { latent::run(args, used, threads) } else { drawing::run(args, used, threads) }
+    match (used.model.latent(), used.model.density()) {
+        (Some(_), _) => latent::run(args, used, threads),
+        (None, Some(_)) => drawing::run(args, used, threads),
+        (None, None) => Err(used.cannot("makes no rows")),
+    }
 }
 
 /// Where the result goes: in the run folder, unless said otherwise, by a name that another seed does not overwrite.
@@ -68,6 +73,16 @@ fn save_npy(out: &Path, shape: &[usize], data: &[f32]) -> Result<()> {
 fn save_gif(out: &Path, frames: Result<Vec<RgbImage>, DataError>, frame_ms: u32) -> Result<()> {
     let frames = frames.map_err(|e| anyhow!(e))?;
     replace(out, |file| picture::write_gif(file, &frames, frame_ms))
+}
+
+/// Levels as they are; what was standardised, in the units of the data.
+fn in_own_range(used: &Used, mut rows: Vec<f32>) -> Vec<f32> {
+    if let (Values::Standardised, Some(s)) = (used.model.values(), &used.config.data.standard) {
+        for row in rows.chunks_exact_mut(s.mean.len().max(1)) {
+            row.iter_mut().zip(&s.mean).zip(&s.deviation).for_each(|((v, mean), deviation)| *v = *v * deviation + mean);
+        }
+    }
+    rows
 }
 
 /// Says what was made, and where it is.

@@ -6,7 +6,7 @@ use calotype_data::Evaluation;
 use calotype_training::anomaly::{auroc, rate_above, threshold};
 use calotype_training::{Examined, mean_and_error};
 
-use super::Sets;
+use super::{Scores, Sets};
 use crate::args::ScoreArgs;
 use crate::used::Used;
 
@@ -26,7 +26,7 @@ pub(super) fn novel(used: &Used, examined: &Examined, rows: &Evaluation) -> Opti
     Some(Novel { class, of_row: rows.rows().iter().map(|&row| labels[row as usize] == class).collect() })
 }
 
-pub(super) fn text(text: &mut String, args: &ScoreArgs, sets: &Sets, novel: Option<&Novel>, against: Option<&Examined>) {
+pub(super) fn text(text: &mut String, args: &ScoreArgs, sets: &Sets<Scores>, novel: Option<&Novel>, against: Option<&Examined>) {
     let Some(training) = &sets.training else { return };
     let false_alarms = args.false_alarms.unwrap_or(FALSE_ALARMS);
     let limit = threshold(&training.surprise(), false_alarms);

@@ -3,19 +3,22 @@
 mod anomaly;
 mod explain;
 mod heatmap;
+mod outputs;
 mod summary;
 
-use std::fmt::Write as _;
+use std::time::Instant;
 
 use anyhow::Result;
-use calotype_data::{Evaluation, write_npy};
-use calotype_training::{Examined, Scorer, TrainingError, Which, nats, rows_in_words};
+use calotype_data::{Evaluation, Split};
+use calotype_training::{Choice, Examined, TrainingError, Which, nats, rows_in_words};
 
 use super::Ending;
 use crate::args::ScoreArgs;
 use crate::fault::WrongUse;
-use crate::output::{counted, ending, has_folder, note, print, replace, replace_text};
-use crate::used::{Bench, Used};
+use crate::output::{ending, has_folder, print};
+use crate::session::Session;
+use crate::used::{Exactness, Used};
+use outputs::Outputs;
 
 /// What was found for every row of a set.
 #[derive(Clone, Debug, Default)]
@@ -36,129 +39,133 @@ impl Scores {
     }
 }
 
+/// Sets of rows: those that are scored, and what they are held against.
+pub(super) struct Sets<T> {
+    scored: T,
+    /// Rows that should not fit.
+    against: Option<T>,
+    /// What the model was trained on, where a threshold is wanted.
+    training: Option<T>,
+}
+
 pub fn run(args: &ScoreArgs, threads: usize) -> Result<Ending> {
     let used = Used::open(&args.run, args.checkpoint.unwrap_or_default())?;
-    used.density()?;
-    for (flag, path) in [("--out", &args.out), ("--pixels", &args.pixels)] {
-        has_folder(flag, path.as_deref())?;
-    }
-    args.out.as_deref().map(|path| ending("--out", path, "csv")).transpose()?;
-    args.pixels.as_deref().map(|path| ending("--pixels", path, "npy")).transpose()?;
-    let inner = args.inner.map(usize::from);
-    let which = Which { data: args.data.clone(), split: args.split, inner: inner.filter(|_| args.data.is_some()) };
-    if inner.is_some() && args.data.is_none() && args.against.is_none() {
-        return Err(WrongUse("--inner is for other data than the run's: give --data or --against".into()).into());
-    }
+    let (_, exactness) = used.scoring(args.samples)?;
+    check(args, &used, exactness)?;
+    let which = Which { data: args.data.clone(), split: args.split, inner: inner(args).filter(|_| args.data.is_some()) };
     let examined = Examined::open(&used.config, used.model.as_ref(), &which)?;
+    if let Some(index) = args.explain {
+        return explained(args, used, &examined, index, threads);
+    }
     let rows = match args.count {
         Some(n) => examined.rows.first(n as usize),
         None => examined.rows.clone(),
     };
     let heatmaps = args.heatmaps.as_deref().map(|folder| heatmap::Heatmaps::new(folder, used.model.as_ref())).transpose()?;
-    if let Some(index) = args.explain {
-        let row = examined.row(index)?;
-        let mut bench = used.on(args.device.as_deref(), threads)?;
-        let scorer = bench.scorer()?;
-        let log_p = scorer.log_p(bench.opened.device(), &row)?;
-        print(&explain::text(bench.used.density()?, &examined.dataset, index, &row, &log_p))?;
-        return Ok(Ending::Done);
-    }
     let novel = anomaly::novel(&used, &examined, &rows);
     if args.false_alarms.is_some() && args.against.is_none() && novel.is_none() {
         let message = "--false-alarms needs rows that should not fit: --against DATA, or a run that was trained without a class";
         return Err(WrongUse(message.into()).into());
     }
     let background = args.background.as_deref().map(|run| background(run, &used)).transpose()?;
-    let against = args.against.clone().map(|data| Which { data: Some(data), split: None, inner });
+    let against = args.against.clone().map(|data| Which { data: Some(data), split: None, inner: inner(args) });
     let against = against.map(|which| Examined::open(&used.config, used.model.as_ref(), &which)).transpose()?;
-
-    let mut bench = used.on(args.device.as_deref(), threads)?;
-    let started = std::time::Instant::now();
-    let mut keep = Keep { pixels: args.pixels.is_some().then(Vec::new), heatmaps, n: 0 };
-    let mut sets = Sets {
-        scored: Scores { nats: score(&mut bench, &rows, Some(&mut keep))?, background: None },
-        against: None,
-        training: None,
-    };
-    let seconds = started.elapsed().as_secs_f64();
-    if let (Some(path), Some(log_p)) = (&args.pixels, &keep.pixels) {
-        let shape = [&[rows.rows().len()], bench.used.model.shape()].concat();
-        replace(path, |file| write_npy(file, &shape, log_p))?;
-    }
+    let wants_threshold = against.is_some() || novel.is_some();
     // What counts as surprising is learned from the rows that the model was trained on.
-    let other = against.as_ref().map(|e| &e.rows);
-    let training = match other.is_some() || novel.is_some() {
-        true => Some(training_rows(&bench.used)?),
-        false => None,
-    };
-    sets.against = other.map(|rows| score(&mut bench, rows, None)).transpose()?.map(|nats| Scores { nats, background: None });
-    sets.training = training.as_ref().map(|rows| score(&mut bench, rows, None)).transpose()?.map(of_nats);
-    bench.opened.keep_pipelines();
-    if let Some(background) = background {
-        let mut bench = background.on(args.device.as_deref(), threads)?;
-        sets.scored.background = Some(score(&mut bench, &rows, None)?);
-        if let (Some(scores), Some(rows)) = (&mut sets.against, other) {
-            scores.background = Some(score(&mut bench, rows, None)?);
-        }
-        if let (Some(scores), Some(rows)) = (&mut sets.training, &training) {
-            scores.background = Some(score(&mut bench, rows, None)?);
-        }
-    }
-    if let Some(path) = &args.out {
-        let csv = csv(rows.rows(), &sets.scored, bench.used.model.shape().iter().product());
-        replace_text(path, &csv)?;
-    }
-    let mut text = summary::text(&bench.used, &examined, &sets.scored, seconds);
-    anomaly::text(&mut text, args, &sets, novel.as_ref(), against.as_ref());
+    let training = wants_threshold.then(|| training_rows(&used)).transpose()?;
+    let sets = Sets { scored: rows, against: against.as_ref().map(|e| e.rows.clone()), training };
+
+    // The background comes first: then a row of the table is whole as soon as it is scored.
+    let background = background.map(|run| nats_of(&mut run.on(args.device.as_deref(), threads)?, &sets, None)).transpose()?;
+    let mut session = used.on(args.device.as_deref(), threads)?;
+    let started = Instant::now();
+    let of_scored = background.as_ref().map(|b| b.scored.as_slice());
+    let shape = session.used.model.shape().to_vec();
+    let scored = outputs::write(args, &shape, exactness, &sets.scored, of_scored, heatmaps, |outputs: &mut Outputs| {
+        score(&mut session, &sets.scored, args.samples, outputs)
+    })?;
+    let seconds = started.elapsed().as_secs_f64();
+    let mut nats = |rows: Option<&Evaluation>| rows.map(|rows| session.nats(rows, args.samples)).transpose();
+    let nats = Sets { scored, against: nats(sets.against.as_ref())?, training: nats(sets.training.as_ref())? };
+    session.opened.keep_pipelines();
+
+    let scores = with_background(nats, background);
+    let mut text = summary::text(&session.used, &examined, &scores.scored, exactness, seconds);
+    anomaly::text(&mut text, args, &scores, novel.as_ref(), against.as_ref());
     print(&text)?;
     Ok(Ending::Done)
 }
 
-/// What was scored.
-pub(super) struct Sets {
-    scored: Scores,
-    /// Rows that should not fit.
-    against: Option<Scores>,
-    /// What the model was trained on, where a threshold is wanted.
-    training: Option<Scores>,
+/// `--inner`, for pictures of other data.
+fn inner(args: &ScoreArgs) -> Option<usize> {
+    args.inner.map(usize::from)
 }
 
-fn of_nats(nats: Vec<f64>) -> Scores {
-    Scores { nats, background: None }
-}
-
-/// What is kept of rows while they are scored.
-struct Keep {
-    /// log p(x_d | x_<d) of all rows.
-    pixels: Option<Vec<f32>>,
-    heatmaps: Option<heatmap::Heatmaps>,
-    n: usize,
-}
-
-fn score(bench: &mut Bench, rows: &Evaluation, keep: Option<&mut Keep>) -> Result<Vec<f64>> {
-    let scorer: Scorer = bench.scorer()?;
-    let mut all = Vec::with_capacity(rows.rows().len());
-    let mut keep = keep;
-    scorer.each(bench.opened.device(), rows, |x, log_p| {
-        all.push(nats(log_p));
-        if let Some(keep) = &mut keep {
-            if let Some(pixels) = &mut keep.pixels {
-                pixels.extend_from_slice(log_p);
-            }
-            if let Some(heatmaps) = &keep.heatmaps {
-                heatmaps.write(keep.n, x, log_p)?;
-            }
-            keep.n += 1;
+/// Everything that can be told to be wrong before any data are opened.
+fn check(args: &ScoreArgs, used: &Used, exactness: Exactness) -> Result<()> {
+    for (flag, path) in [("--out", &args.out), ("--pixels", &args.pixels)] {
+        has_folder(flag, path.as_deref())?;
+    }
+    args.out.as_deref().map(|path| ending("--out", path, "csv")).transpose()?;
+    args.pixels.as_deref().map(|path| ending("--pixels", path, "npy")).transpose()?;
+    if args.inner.is_some() && args.data.is_none() && args.against.is_none() {
+        return Err(WrongUse("--inner is for other data than the run's: give --data or --against".into()).into());
+    }
+    let of_factors =
+        [("--explain", args.explain.is_some()), ("--pixels", args.pixels.is_some()), ("--heatmaps", args.heatmaps.is_some())];
+    match of_factors.iter().find(|(_, given)| *given) {
+        Some((flag, _)) if exactness != Exactness::Exact => {
+            let name = used.model.info().name;
+            Err(WrongUse(format!("{flag} shows the factors of an exact density, and {name} has a bound for a row as a whole"))
+                .into())
         }
-        Ok::<(), anyhow::Error>(())
+        _ => Ok(()),
+    }
+}
+
+/// `--explain`.
+fn explained(args: &ScoreArgs, used: Used, examined: &Examined, index: usize, threads: usize) -> Result<Ending> {
+    let row = examined.row(index)?;
+    let (program, _) = used.scoring(None)?;
+    let mut session = used.on(args.device.as_deref(), threads)?;
+    let scorer = session.row_program(&program, 0)?;
+    let log_p = session.run(&scorer, &row)?;
+    print(&explain::text(session.used.density()?, &examined.dataset, index, &row, &log_p))?;
+    Ok(Ending::Done)
+}
+
+/// -log p(x) of rows, each handed to `outputs` as soon as it is there.
+fn score(session: &mut Session, rows: &Evaluation, draws: Option<usize>, outputs: &mut Outputs) -> Result<Vec<f64>> {
+    let mut all = Vec::with_capacity(rows.rows().len());
+    session.score(rows, draws, |x, log_p| {
+        all.push(nats(log_p));
+        outputs.row(x, log_p)
     })?;
     Ok(all)
 }
 
+/// -log p(x) of the rows of every set.
+fn nats_of(session: &mut Session, sets: &Sets<Evaluation>, draws: Option<usize>) -> Result<Sets<Vec<f64>>> {
+    let scored = session.nats(&sets.scored, draws)?;
+    let mut of = |rows: &Option<Evaluation>| rows.as_ref().map(|rows| session.nats(rows, draws)).transpose();
+    let (against, training) = (of(&sets.against)?, of(&sets.training)?);
+    session.opened.keep_pipelines();
+    Ok(Sets { scored, against, training })
+}
+
+fn with_background(own: Sets<Vec<f64>>, background: Option<Sets<Vec<f64>>>) -> Sets<Scores> {
+    let (scored, against, training) = background.map_or((None, None, None), |b| (Some(b.scored), b.against, b.training));
+    Sets {
+        scored: Scores { nats: own.scored, background: scored },
+        against: own.against.map(|nats| Scores { nats, background: against }),
+        training: own.training.map(|nats| Scores { nats, background: training }),
+    }
+}
+
 /// The background model, which must see rows as the run does.
 fn background(run: &std::path::Path, used: &Used) -> Result<Used> {
-    let background = Used::open(run, calotype_training::Choice::default())?;
-    background.density()?;
+    let background = Used::open(run, Choice::default())?;
+    background.scoring(None)?;
     let (own, other) = (used.model.as_ref(), background.model.as_ref());
     if own.shape() != other.shape() || own.values() != other.values() {
         let message = format!(
@@ -175,25 +182,10 @@ fn background(run: &std::path::Path, used: &Used) -> Result<Used> {
 
 /// Rows of the run's own training split that it was trained on.
 fn training_rows(used: &Used) -> Result<Evaluation> {
-    let which = Which { split: Some(calotype_data::Split::Train), ..Which::default() };
+    let which = Which { split: Some(Split::Train), ..Which::default() };
     let examined = Examined::open(&used.config, used.model.as_ref(), &which)?;
     let labels = examined.dataset.labels();
     let excluded = |row: u32| used.config.data.exclude.is_some_and(|class| labels.is_some_and(|l| l[row as usize] == class));
     let rows = examined.rows.rows().iter().copied().filter(|&row| !excluded(row)).collect();
     Ok(examined.rows.of(rows).map_err(TrainingError::from)?)
-}
-
-fn csv(rows: &[u32], scores: &Scores, n_values: usize) -> String {
-    let per_bit = std::f64::consts::LN_2 * n_values as f64;
-    let more = if scores.background.is_some() { ",background_log_likelihood_nats,ratio_nats" } else { "" };
-    let mut text = format!("row,index,log_likelihood_nats,bits_per_dim,bound{more}\n");
-    for (n, (index, nats)) in rows.iter().zip(&scores.nats).enumerate() {
-        let _ = write!(text, "{n},{index},{:.6},{:.6},exact", -nats, nats / per_bit);
-        if let Some(b) = &scores.background {
-            let _ = write!(text, ",{:.6},{:.6}", -b[n], b[n] - nats);
-        }
-        text.push('\n');
-    }
-    note(&format!("{} scored", counted(rows.len() as u64, "row")));
-    text
 }

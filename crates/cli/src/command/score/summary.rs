@@ -7,12 +7,12 @@ use calotype_training::{Examined, mean_and_error};
 
 use super::Scores;
 use crate::output::counted;
-use crate::used::Used;
+use crate::used::{Exactness, Used};
 
 const BINS: usize = 12;
 const WIDTH: usize = 40;
 
-pub fn text(used: &Used, examined: &Examined, scores: &Scores, seconds: f64) -> String {
+pub fn text(used: &Used, examined: &Examined, scores: &Scores, exactness: Exactness, seconds: f64) -> String {
     let n_values: usize = used.model.shape().iter().product();
     let per_bit = std::f64::consts::LN_2 * n_values as f64;
     let (mean, error) = mean_and_error(&scores.nats);
@@ -30,12 +30,12 @@ pub fn text(used: &Used, examined: &Examined, scores: &Scores, seconds: f64) -> 
     if examined.dataset.content_hash() == used.config.data.sha256 && examined.split != Split::Test {
         let _ = writeln!(text, "rows that it was trained on are among these");
     }
-    let one = format!("\n-log p      {mean:.3} nats, exact");
+    let one = format!("\n-log p      {mean:.3} nats, {exactness}");
     let _ = match n {
         1 => writeln!(text, "{one}"),
         n => writeln!(
             text,
-            "\n-log p      {mean:.3} +- {error:.3} nats a row (mean and its standard error over {}), exact",
+            "\n-log p      {mean:.3} +- {error:.3} nats a row (mean and its standard error over {}), {exactness}",
             counted(n as u64, "row")
         ),
     };

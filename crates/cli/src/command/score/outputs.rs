@@ -1,0 +1,122 @@
+//! The files of `calotype score`, written row by row: what they take does not grow with the rows.
+
+use std::fs::File;
+use std::path::Path;
+
+use anyhow::Result;
+use calotype_data::{Evaluation, NpyWriter};
+use calotype_training::nats;
+
+use super::heatmap::Heatmaps;
+use crate::args::ScoreArgs;
+use crate::output::{counted, note, replace};
+use crate::used::Exactness;
+
+/// Where the scored rows go, each as soon as it is scored.
+pub(super) struct Outputs<'a> {
+    table: Option<Table<'a>>,
+    pixels: Option<NpyWriter>,
+    heatmaps: Option<Heatmaps>,
+    n: usize,
+}
+
+impl Outputs<'_> {
+    /// The next row: x [D], the terms of its log p(x) in nats.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn row(&mut self, x: &[f32], log_p: &[f32]) -> Result<()> {
+        if let Some(table) = &mut self.table {
+            table.row(self.n, nats(log_p))?;
+        }
+        if let Some(pixels) = &mut self.pixels {
+            pixels.write(log_p)?;
+        }
+        if let Some(heatmaps) = &self.heatmaps {
+            heatmaps.write(self.n, x, log_p)?;
+        }
+        self.n += 1;
+        Ok(())
+    }
+
+    fn finish(self) -> Result<()> {
+        if let Some(mut table) = self.table {
+            table.csv.flush()?;
+            note(&format!("{} scored", counted(self.n as u64, "row")));
+        }
+        Ok(self.pixels.map_or(Ok(()), NpyWriter::finish)?)
+    }
+}
+
+/// Runs `score`, of rows [..shape], with the files that were asked for. They appear when all rows are in them; after an error, none does.
+pub(super) fn write(
+    args: &ScoreArgs,
+    shape: &[usize],
+    exactness: Exactness,
+    rows: &Evaluation,
+    background: Option<&[f64]>,
+    heatmaps: Option<Heatmaps>,
+    score: impl FnOnce(&mut Outputs) -> Result<Vec<f64>>,
+) -> Result<Vec<f64>> {
+    let n_values = shape.iter().product();
+    let of_pixels = [&[rows.rows().len()], shape].concat();
+    with_file(args.out.as_deref(), |csv| {
+        with_file(args.pixels.as_deref(), |npy| {
+            let table = csv.map(|file| Table::begin(file, rows.rows(), n_values, exactness, background)).transpose()?;
+            let pixels = npy.map(|file| NpyWriter::create(file, &of_pixels)).transpose()?;
+            let mut outputs = Outputs { table, pixels, heatmaps, n: 0 };
+            let scored = score(&mut outputs)?;
+            outputs.finish()?;
+            Ok(scored)
+        })
+    })
+}
+
+/// Hands over the path that a file is written at, which it leaves when all has gone well.
+fn with_file<T>(path: Option<&Path>, work: impl FnOnce(Option<&Path>) -> Result<T>) -> Result<T> {
+    let Some(path) = path else { return work(None) };
+    let mut done = None;
+    replace(path, |file| {
+        done = Some(work(Some(file))?);
+        Ok::<(), anyhow::Error>(())
+    })?;
+    done.ok_or_else(|| anyhow::anyhow!("{} was not written", path.display()))
+}
+
+/// `--out`.
+struct Table<'a> {
+    csv: csv::Writer<File>,
+    /// Of each row, its number among all rows of the data.
+    indices: &'a [u32],
+    per_bit: f64,
+    bound: String,
+    background: Option<&'a [f64]>,
+}
+
+impl<'a> Table<'a> {
+    fn begin(
+        path: &Path,
+        indices: &'a [u32],
+        n_values: usize,
+        exactness: Exactness,
+        background: Option<&'a [f64]>,
+    ) -> Result<Self> {
+        let mut csv = csv::Writer::from_path(path)?;
+        let head = ["row", "index", "log_likelihood_nats", "bits_per_dim", "bound"];
+        let more: &[&str] = if background.is_some() { &["background_log_likelihood_nats", "ratio_nats"] } else { &[] };
+        csv.write_record(head.iter().chain(more))?;
+        let per_bit = std::f64::consts::LN_2 * n_values as f64;
+        Ok(Table { csv, indices, per_bit, bound: exactness.word(), background })
+    }
+
+    /// Row `n`, by its -log p(x).
+    fn row(&mut self, n: usize, nats: f64) -> Result<()> {
+        let number = |v: f64| format!("{v:.6}");
+        let mut fields = vec![n.to_string(), self.indices[n].to_string(), number(-nats), number(nats / self.per_bit)];
+        fields.push(self.bound.clone());
+        if let Some(background) = self.background {
+            fields.extend([number(-background[n]), number(background[n] - nats)]);
+        }
+        Ok(self.csv.write_record(&fields)?)
+    }
+}

@@ -1,0 +1,149 @@
+//! A trained run on a device. Each of its programs is planned, loaded and given the checkpoint's states once.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use calotype_data::Evaluation;
+use calotype_graph::{DeviceProfile, Plan, PlanError, PlanOptions, Program, plan};
+use calotype_models::density;
+use calotype_training::{
+    Drawer, Encoder, Known, Loader, Probed, RowProgram, SamplingPlans, Scorer, TrainingError, planning_profile, state_of_run,
+};
+use calotype_training::{Labelled, probe};
+
+use crate::device::Opened;
+use crate::output::bytes;
+use crate::used::Used;
+
+pub struct Session {
+    pub used: Used,
+    pub opened: Opened,
+    pub loader: Loader,
+    /// Planned bytes of what is loaded, each plan with its states.
+    loaded_bytes: u64,
+    scorer: Option<Scorer>,
+    drawer: Option<Drawer>,
+}
+
+impl Session {
+    pub fn new(used: Used, opened: Opened, threads: usize) -> Self {
+        Session { used, opened, loader: Loader { threads }, loaded_bytes: 0, scorer: None, drawer: None }
+    }
+
+    /// What plans are held against: the device's memory, less what is loaded.
+    fn profile(&mut self) -> DeviceProfile {
+        let profile = planning_profile(self.opened.device().profile());
+        let memory_bytes = profile.memory_bytes.map(|all| all.saturating_sub(self.loaded_bytes));
+        DeviceProfile { memory_bytes, ..profile }
+    }
+
+    fn plan(&mut self, program: &Program) -> Result<Arc<Plan>> {
+        let planned = plan(program, &self.profile(), PlanOptions::default());
+        let planned = planned.map_err(|e| match e {
+            PlanError::OutOfMemory { bytes: needed, limit, device } => {
+                let (needed, limit) = (bytes(needed), bytes(limit));
+                anyhow::anyhow!("`{}` needs {needed}, and {device} has {limit} left", program.name())
+            }
+            other => TrainingError::from(other).into(),
+        })?;
+        self.loaded_bytes += planned.memory.total();
+        Ok(Arc::new(planned))
+    }
+
+    /// Writes the checkpoint's states of a loaded plan; a sampler's own stay as they are.
+    fn write_states(&mut self, plan: &Plan) -> Result<()> {
+        for spec in plan.states.iter().filter(|s| !s.name.starts_with(density::SAMPLER_PREFIX)) {
+            let Used { model, config, restored, .. } = &self.used;
+            let value = state_of_run(model.as_ref(), config, &restored.checkpoint, spec)
+                .map_err(|reason| TrainingError::Damaged { path: restored.path.clone(), reason })?;
+            self.opened.device().write_state(&spec.name, &value)?;
+        }
+        Ok(())
+    }
+
+    /// Loads a program of rows, with the checkpoint's states. What it draws, it draws by `seed`.
+    ///
+    /// # Errors
+    /// It does not fit; a state that the checkpoint lacks; what the device says.
+    pub fn row_program(&mut self, program: &Program, seed: u64) -> Result<RowProgram> {
+        let plan = self.plan(program)?;
+        let rows = RowProgram::load(self.opened.device(), &plan, self.loader, seed)?;
+        self.write_states(&plan)?;
+        Ok(rows)
+    }
+
+    /// The outputs of rows [N, n_in], [N, n_out].
+    ///
+    /// # Errors
+    /// What the device says.
+    pub fn run(&mut self, program: &RowProgram, rows: &[f32]) -> Result<Vec<f32>> {
+        Ok(program.all(self.opened.device(), rows)?)
+    }
+
+    /// Features by a program of [`calotype_models::Model::features`].
+    ///
+    /// # Errors
+    /// As of [`Session::row_program`].
+    pub fn encoder(&mut self, program: &Program) -> Result<Encoder> {
+        Ok(Encoder::new(self.row_program(program, self.used.config.seed)?))
+    }
+
+    /// Every row x [D], in their order, with the terms of its log p(x) in nats: see [`Used::scoring`], whose `draws` are meant.
+    ///
+    /// # Errors
+    /// A model that scores nothing; what the device or `f` says.
+    pub fn score(&mut self, rows: &Evaluation, draws: Option<usize>, f: impl FnMut(&[f32], &[f32]) -> Result<()>) -> Result<()> {
+        if self.scorer.is_none() {
+            let (program, _) = self.used.scoring(draws)?;
+            let seed = self.used.config.seed;
+            self.scorer = Some(Scorer::new(self.row_program(&program, seed)?));
+        }
+        match &self.scorer {
+            Some(scorer) => scorer.each(self.opened.device(), rows, f),
+            None => Ok(()),
+        }
+    }
+
+    /// -log p(x) in nats of every row.
+    ///
+    /// # Errors
+    /// As of [`Session::score`].
+    pub fn nats(&mut self, rows: &Evaluation, draws: Option<usize>) -> Result<Vec<f64>> {
+        let mut all = Vec::with_capacity(rows.rows().len());
+        self.score(rows, draws, |_, log_p| {
+            all.push(calotype_training::nats(log_p));
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// Rows [N, D] drawn from noise [N, D, R], `batch` at a time.
+    ///
+    /// # Errors
+    /// A model without a density; what the device says.
+    pub fn draw(&mut self, batch: usize, noise: &[f32], known: Option<Known>) -> Result<Vec<f32>> {
+        if self.drawer.as_ref().is_none_or(|d| d.batch() != batch) {
+            let profile = self.profile();
+            let plans = SamplingPlans::new(self.used.model.as_ref(), batch, &profile)?;
+            let drawer = Drawer::load(self.used.density()?, self.opened.device(), &plans, self.loader)?;
+            for plan in plans.all() {
+                self.loaded_bytes += plan.memory.total();
+                self.write_states(plan)?;
+            }
+            self.drawer = drawer;
+        }
+        match &self.drawer {
+            Some(drawer) => Ok(drawer.draw(self.opened.device(), noise, known)?),
+            None => Err(self.used.cannot("draws nothing")),
+        }
+    }
+
+    /// A linear probe of numbers with classes.
+    ///
+    /// # Errors
+    /// What the device says.
+    pub fn probe(&mut self, train: &Labelled, test: &Labelled, n_classes: usize) -> Result<Probed> {
+        let loader = self.loader;
+        Ok(probe(self.opened.device(), loader, train, test, n_classes)?)
+    }
+}
