@@ -305,7 +305,8 @@ mod tests {
                 let program = graph.finish().expect("a sound graph");
                 let mut read: Vec<String> = program.inputs().map(|(n, _)| n.to_owned()).collect();
                 let mut given: Vec<String> = optimiser.scalars(0, 1.0).into_iter().map(|(n, _)| n).collect();
-                (read.sort(), given.sort());
+                read.sort();
+                given.sort();
                 assert_eq!(read, given, "{rule:?}");
             }
         }
