@@ -120,7 +120,7 @@ mod tests {
         let n = 4000;
         let all = latents(&PARTS, n, 3);
         let all = all.as_f32().expect("floats");
-        assert_eq!(latents(&PARTS, 5, 3).as_f32().expect("floats"), all[..5 * 9]);
+        assert_eq!(latents(&PARTS, 5, 3).as_f32().expect("floats"), &all[..5 * 9]);
         let column = |c: usize| all.iter().skip(c).step_by(9).copied().collect::<Vec<f32>>();
         let mean = |v: &[f32]| v.iter().map(|&v| f64::from(v)).sum::<f64>() / n as f64;
         let square = |v: &[f32]| v.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / n as f64;
