@@ -8,9 +8,12 @@ use calotype_gpu_kernels::ShaderMode;
 use calotype_graph::op::{Fill, Tolerance};
 use calotype_graph::{Device, HostTensor, Plan, PlanOptions, Program, plan};
 use calotype_models::feeds::borrowed;
-use calotype_models::{DataShape, Density, Learning, Model, Preset, Stages, Values, all, density, find, init};
+use calotype_models::{DataShape, Density, Learning, Model, Preset, Stages, Values, add, all, density, find, init};
 use calotype_parity::{compare, drive, fill, run_step};
-use calotype_tests::{On, Suite, with};
+use calotype_tests::{On, Suite, tiny, with};
+
+#[path = "../toy/model.rs"]
+mod toy;
 
 /// Rows of a step.
 const BATCH: usize = 3;
@@ -21,6 +24,7 @@ const AS_WRITTEN: PlanOptions = PlanOptions { simplify: false, fuse: false };
 fn main() -> std::process::ExitCode {
     let mut suite = Suite::new();
     let gpu = On::Gpu(ShaderMode::Unchecked);
+    add(&toy::INFO);
     for info in all() {
         let name = info.name;
         for on in [On::Fast, gpu] {
@@ -53,17 +57,8 @@ const SHAPE: [usize; 3] = [5, 4, 1];
 
 /// Settings that make a model small, for data of this shape.
 fn small(name: &str, shape: [usize; 3], levels: u32) -> Arc<dyn Model> {
-    let settings: &[(&str, &str)] = match name {
-        "dcgan" => &[("size", "32"), ("width", "2"), ("latents", "4")],
-        "context" => &[("neighbours", "4"), ("shared", "true")],
-        "nade" => &[("hidden", "9"), ("order", "random:3")],
-        "rnade" => &[("hidden", "9"), ("components", "2")],
-        "pixelcnn" => &[("width", "4"), ("blocks", "2"), ("dropout", "0")],
-        "row-lstm" | "diagonal-bilstm" => &[("width", "4"), ("layers", "2")],
-        _ => &[],
-    };
-    let set: BTreeMap<String, String> = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    let images = DataShape { shape: shape.to_vec(), levels: Some(levels), n_train: 40, n_classes: 0 };
+    let set: BTreeMap<String, String> = tiny(name).iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let images = DataShape { shape: shape.to_vec(), levels: Some(levels), n_train: 40, n_classes: 3 };
     let vectors = DataShape { shape: vec![6], levels: None, n_train: 40, n_classes: 0 };
     let data = if name == "rnade" { vectors } else { images };
     find(name).expect(name).build(Preset::Small, &set, &data).unwrap_or_else(|e| panic!("{name}: {e}"))

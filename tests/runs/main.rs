@@ -1,2 +1,190 @@
-#[test]
-fn nothing() {}
+//! What holds for a run of every model, as a person trains it: it repeats, it goes on as if it had never stopped, it survives being
+//! killed, and what is written about the model is what it can do. On the CPU, with the models of Calotype and one more.
+
+#[path = "../../crates/cli/tests/cli/support.rs"]
+#[expect(dead_code, reason = "the command line's own tests use all of it")]
+mod support;
+#[path = "../toy/model.rs"]
+mod toy;
+
+use std::fs;
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use calotype_graph::philox::{Domain, Stream};
+use calotype_models::{Learning, ModelInfo, Preset, abilities, all, in_words};
+use calotype_tests::{Suite, tiny};
+use calotype_training::{Material, Wanted};
+use support::{Place, lines, newest, same, until};
+
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_calotype-with-toy");
+
+fn main() -> ExitCode {
+    calotype_models::add(&toy::INFO);
+    let mut suite = Suite::new();
+    for info in all() {
+        let name = info.name;
+        suite.test(format!("{name}: repeats"), move || repeats(info));
+        suite.test(format!("{name}: goes on as one that never stopped"), move || goes_on(info));
+        suite.test(format!("{name}: killed at any instant, nothing is lost"), move || is_killed(info));
+        suite.test(format!("{name}: help and README say what it can do"), move || is_described(info));
+    }
+    suite.run()
+}
+
+/// The data that a tiny run is trained on.
+fn data(info: &ModelInfo) -> &'static str {
+    if info.name == "rnade" { "swiss-roll" } else { "digits" }
+}
+
+/// Arguments of a tiny training run.
+fn train(info: &ModelInfo, out: &str, more: &[&str]) -> Vec<String> {
+    let has = |key: &str| (info.settings)(Preset::Small).iter().any(|s| s.key == key);
+    let fixed = ["train", info.name, "--out", out, "--data", data(info), "--device", "cpu", "--threads", "1"];
+    let mut args: Vec<String> = fixed.iter().map(|a| (*a).to_owned()).collect();
+    if has("batch") {
+        args.extend(["--batch", "8"].map(str::to_owned));
+    }
+    tiny(info.name).iter().for_each(|(key, value)| args.extend(["--set".to_owned(), format!("{key}={value}")]));
+    args.extend(more.iter().map(|a| (*a).to_owned()));
+    args
+}
+
+fn run(place: &Place, args: &[String]) -> support::Ended {
+    place.run(&args.iter().map(String::as_str).collect::<Vec<_>>()).ok()
+}
+
+fn learns_by_steps(info: &ModelInfo) -> bool {
+    (info.settings)(Preset::Small).iter().any(|s| s.key == "steps")
+}
+
+/// The step of a finished tiny run of at most `steps`.
+fn last(info: &ModelInfo, steps: u64) -> u64 {
+    if learns_by_steps(info) { steps } else { 1 }
+}
+
+/// Equal seeds give equal checkpoints and equal samples, byte for byte; another seed gives others where anything is drawn.
+fn repeats(info: &'static ModelInfo) {
+    let place = Place::new();
+    let steps: &[&str] = if learns_by_steps(info) { &["--steps", "5"] } else { &[] };
+    for name in ["a", "b"] {
+        run(&place, &train(info, name, steps));
+        place.run(&["sample", name, "--count", "3", "--seed", "4", "--out", &format!("{name}.npy"), "--device", "cpu"]).ok();
+    }
+    let step = last(info, 5);
+    same(&place.checkpoint("a", step), &place.checkpoint("b", step));
+    let sample = |name: &str| fs::read(place.path(&format!("{name}.npy"))).expect("samples");
+    same(&sample("a"), &sample("b"));
+    if learns_by_steps(info) {
+        run(&place, &train(info, "c", &[steps, &["--seed", "1"]].concat()));
+        assert_ne!(place.checkpoint("a", step), place.checkpoint("c", step), "another seed");
+    }
+}
+
+/// N steps are N/2 steps, resumed: also where programs take turns and N/2 is in the middle of a round, and across a look at the
+/// held-out set.
+fn goes_on(info: &'static ModelInfo) {
+    let place = Place::new();
+    if !learns_by_steps(info) {
+        // There is one checkpoint, and going on from it changes nothing.
+        run(&place, &train(info, "whole", &[]));
+        let before = place.checkpoint("whole", 1);
+        place.run(&["train", "--resume", "whole"]).ok();
+        return same(&before, &place.checkpoint("whole", 1));
+    }
+    let has = |key: &str| (info.settings)(Preset::Small).iter().any(|s| s.key == key);
+    let looks: &[&str] = if has("validate_every") { &["--set", "validate_every=3"] } else { &[] };
+    for half in [4_u64, 7] {
+        let (part, whole) = (format!("part-{half}"), format!("whole-{half}"));
+        let (first, all) = (half.to_string(), (2 * half).to_string());
+        run(&place, &train(info, &part, &[looks, &["--steps", &first]].concat()));
+        place.run(&["train", "--resume", &part, "--steps", &all]).ok();
+        run(&place, &train(info, &whole, &[looks, &["--steps", &all]].concat()));
+        same(&place.checkpoint(&part, 2 * half), &place.checkpoint(&whole, 2 * half));
+    }
+}
+
+/// Killed at random instants (the seed makes them the same each time, as far as a machine allows), then continued: the result is
+/// what it would have been.
+fn is_killed(info: &'static ModelInfo) {
+    let place = Place::new();
+    let mut random = Stream::new(11, Domain::Test, info.name, 0);
+    if !learns_by_steps(info) {
+        return a_count_is_killed(info, &place, &mut random);
+    }
+    let has = |key: &str| (info.settings)(Preset::Small).iter().any(|s| s.key == key);
+    let no_end: &[&str] = if has("validation") { &["--set", "validation=0"] } else { &[] };
+    let many = ["--steps", "1000000", "--set", "checkpoint_every=5", "--set", "sample_every=1000000", "--set", "log_every=1"];
+    let begin = train(info, "run", &[no_end, &many].concat());
+    let begin: Vec<&str> = begin.iter().map(String::as_str).collect();
+    let mut before = 0;
+    for round in 0..10 {
+        let mut child = match place.path("run/run.toml").exists() {
+            true => place.begin(&["train", "--resume", "run"]),
+            false => place.begin(&begin),
+        };
+        if round == 0 {
+            until(&mut child, &place.path("run/metrics.jsonl"), |b| lines(b) >= 7);
+        } else {
+            thread::sleep(Duration::from_millis(u64::from(random.below(300))));
+        }
+        child.kill().expect("it is killed");
+        child.wait().expect("it is gone");
+        let now = newest(&place, "run").unwrap_or(0);
+        assert!(now >= before, "step {before} was saved, and only {now} is left");
+        before = now;
+    }
+    assert!(before > 0, "something was saved between the kills");
+    let total = (before + 5).to_string();
+    let resumed = place.run(&["train", "--resume", "run", "--steps", &total]).ok();
+    assert!(!resumed.stderr.contains("damaged"), "no half checkpoint: {}", resumed.stderr);
+    run(&place, &train(info, "whole", &[no_end, &["--steps", &total, "--set", "checkpoint_every=1000000"]].concat()));
+    same(&place.checkpoint("run", before + 5), &place.checkpoint("whole", before + 5));
+    let metrics = fs::read_to_string(place.path("run/metrics.jsonl")).expect("metrics");
+    let step = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["step"].as_u64().expect("a step");
+    assert_eq!(metrics.lines().map(step).collect::<Vec<_>>(), (1..=before + 5).collect::<Vec<_>>(), "each step once");
+}
+
+/// A count that is killed leaves a run folder that can be trained, and nothing that looks whole.
+fn a_count_is_killed(info: &'static ModelInfo, place: &Place, random: &mut Stream) {
+    run(place, &train(info, "whole", &[]));
+    for round in 0..10 {
+        let name = format!("run-{round}");
+        let begin = train(info, &name, &[]);
+        let mut child = place.begin(&begin.iter().map(String::as_str).collect::<Vec<_>>());
+        thread::sleep(Duration::from_millis(u64::from(random.below(150))));
+        child.kill().expect("it is killed");
+        child.wait().expect("it is gone");
+        match place.path(&name).join("run.toml").exists() {
+            true => drop(place.run(&["train", "--resume", &name]).ok()),
+            false => drop(run(place, &begin)),
+        }
+        same(&place.checkpoint(&name, 1), &place.checkpoint("whole", 1));
+    }
+}
+
+/// `calotype models` and the README's table are made of the model's facets; `calotype models NAME` lists each of its settings.
+fn is_described(info: &'static ModelInfo) {
+    let set = tiny(info.name).iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let wanted = Wanted { model: info.name.into(), data: Some(data(info).into()), set, ..Wanted::default() };
+    let model = Material::open(&wanted).expect("it can be configured").model;
+    let able = in_words(&abilities(model.as_ref()));
+    let place = Place::new();
+    let about = place.run(&["models", info.name]).ok().stdout;
+    assert!(about.contains(info.title) && about.contains(&format!("can do: {able}")), "{about}");
+    for setting in (info.settings)(Preset::Small) {
+        assert!(about.lines().any(|l| l.split_whitespace().next() == Some(setting.key)), "`{}` is not in: {about}", setting.key);
+    }
+    assert!(place.run(&["models"]).ok().stdout.contains(info.title));
+    if std::ptr::eq(info, &toy::INFO) {
+        return;
+    }
+    let how = match model.learning() {
+        Learning::Descent(_) => "by gradients",
+        Learning::Counting(_) => "by counting",
+    };
+    let row = format!("| `{}` | {} | {able} | {how} |", info.name, info.title);
+    let readme = include_str!("../../README.md");
+    assert!(readme.contains(&row), "README's table of models lacks this row:\n{row}");
+}

@@ -4,7 +4,9 @@ mod devices;
 mod golden;
 mod suite;
 mod tidy;
+mod tiny;
 
 pub use devices::{On, with};
 pub use golden::{Golden, permuted};
 pub use suite::Suite;
+pub use tiny::tiny;

@@ -45,7 +45,7 @@ impl fmt::Display for Exactness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Exactness::Exact => f.write_str("exact"),
-            Exactness::Lower(k) => write!(f, "at most: log p by its lower bound of {k} draws"),
+            Exactness::Lower(k) => write!(f, "an upper bound by {k} draws of log p's lower one"),
         }
     }
 }

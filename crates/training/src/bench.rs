@@ -117,7 +117,7 @@ pub fn measure(
         n_dispatches: dispatches as usize / total,
         host_us_per_dispatch: (device.profile().kind != DeviceKind::Cpu)
             .then(|| (host.encode_submit_s - host_before.encode_submit_s) / dispatches as f64 * 1e6),
-        planned_bytes: training.bytes(device.profile()),
+        planned_bytes: training.memory(device.profile()).total(),
         allocated_bytes: device.allocated_bytes(),
         peak_resident_bytes: peak_resident_bytes(),
     };

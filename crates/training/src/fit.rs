@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
-use calotype_graph::{DeviceKind, DeviceProfile, Plan, PlanError, PlanOptions, Program, plan};
+use calotype_graph::{DeviceKind, DeviceProfile, MemoryBytes, Plan, PlanError, PlanOptions, Program, plan};
 use calotype_models::{Learning, Model, Preset, Stages};
 
 use crate::error::{Result, TrainingError};
@@ -37,14 +37,21 @@ impl Training {
         self.stages.at(step).into_iter().map(|n| &self.plans[n]).collect()
     }
 
-    /// Planned bytes of training alone, when most is loaded.
-    pub fn bytes(&self, profile: &DeviceProfile) -> u64 {
-        let largest = self.largest().iter().map(|p| p.memory.total() - p.memory.state).sum::<u64>();
-        largest + state_bytes(self.plans.iter(), profile)
+    /// Planned bytes of training alone, when most is loaded; the states of all stages.
+    pub fn memory(&self, profile: &DeviceProfile) -> MemoryBytes {
+        let largest = self.largest();
+        let sum = |of: fn(&MemoryBytes) -> u64| largest.iter().map(|p| of(&p.memory)).sum::<u64>();
+        MemoryBytes {
+            state: state_bytes(self.plans.iter(), profile),
+            arenas: sum(|m| m.arenas),
+            inputs: sum(|m| m.inputs),
+            outputs: sum(|m| m.outputs),
+            staging: sum(|m| m.staging),
+        }
     }
 
     /// The plans that are loaded when they take most, apart from states.
-    pub fn largest(&self) -> Vec<&Arc<Plan>> {
+    fn largest(&self) -> Vec<&Arc<Plan>> {
         let sets = self.stages.borders().into_iter().map(|step| self.at(step));
         sets.max_by_key(|set| set.iter().map(|p| p.memory.total() - p.memory.state).sum::<u64>()).unwrap_or_default()
     }

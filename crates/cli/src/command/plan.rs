@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
-use calotype_graph::{MemoryBytes, Plan, Shape};
+use calotype_graph::{DeviceProfile, MemoryBytes, Plan, Shape};
 use calotype_training::{Material, Plans, Training, grouped, planning_profile, plans};
 
 use super::{Ending, wanted};
@@ -23,7 +23,7 @@ pub fn run(args: &PlanArgs, threads: usize) -> Result<Ending> {
     let plans = plans(material.model.as_ref(), batch, &profile)?;
     let shown = shown(&plans).ok_or_else(|| anyhow!("{} computes nothing", args.model))?;
     let mut text = format!("{} on {}, batch {batch}, {}\n\n", args.model, material.data.name, profile.name);
-    memory(&mut text, &plans, profile.memory_bytes);
+    memory(&mut text, &plans, &profile);
     for (what, plan) in &shown {
         let n_pipelines = opened.device().prepare(plan)?.len();
         work(&mut text, what, plan, n_pipelines)?;
@@ -48,22 +48,14 @@ fn shown(plans: &Plans) -> Option<Vec<(String, &Arc<Plan>)>> {
     }
 }
 
-fn memory(text: &mut String, plans: &Plans, available: Option<u64>) {
-    // What is loaded together when that is most: the stages of a step, and what samples and scores beside them.
-    let together: Vec<&Arc<Plan>> = match (&plans.training, &plans.held_out) {
-        (Some(training), _) => training.largest(),
-        (None, scoring) => scoring.iter().collect(),
-    };
-    let sum = |of: fn(&MemoryBytes) -> u64| together.iter().map(|p| of(&p.memory)).sum::<u64>();
-    let m = MemoryBytes {
-        state: together.iter().map(|p| p.memory.state).max().unwrap_or(0),
-        arenas: sum(|m| m.arenas),
-        inputs: sum(|m| m.inputs),
-        outputs: sum(|m| m.outputs),
-        staging: sum(|m| m.staging),
+fn memory(text: &mut String, plans: &Plans, profile: &DeviceProfile) {
+    let m = match (&plans.training, &plans.held_out) {
+        (Some(training), _) => training.memory(profile),
+        (None, Some(scoring)) => scoring.memory,
+        (None, None) => MemoryBytes::default(),
     };
     let samples = plans.total_bytes.saturating_sub(m.total());
-    let of = available.map_or(String::new(), |limit| format!(" of {}", bytes(limit)));
+    let of = profile.memory_bytes.map_or(String::new(), |limit| format!(" of {}", bytes(limit)));
     let rows = [
         ("planned memory", plans.total_bytes, of.as_str()),
         ("  states", m.state, "  parameters, moments, statistics"),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use calotype_data::DatasetSpec;
-use calotype_graph::{MemoryBytes, Precision};
+use calotype_graph::{DeviceProfile, Precision};
 use calotype_models::{Ability, Preset, abilities};
 use calotype_training::{
     Checkpoint, Ending as How, Interrupt, Loader, Lock, Material, Outcome, Plans, Progress, Restored, Rows, RunConfig, RunFolder,
@@ -162,7 +162,8 @@ fn held_out(lines: &[metrics::Line]) -> Option<String> {
 
 impl Ready {
     fn train(&mut self, interrupt: &Interrupt, threads: usize) -> Result<Outcome, TrainingError> {
-        self.announce();
+        let profile = self.opened.device().profile().clone();
+        self.announce(&profile);
         let mut progress = Progress::new();
         let setup = Setup {
             config: &self.config,
@@ -178,7 +179,7 @@ impl Ready {
         learn(setup, self.from.as_ref())
     }
 
-    fn announce(&self) {
+    fn announce(&self, profile: &DeviceProfile) {
         let c = &self.config;
         let rows = counted(c.data.n_train as u64, "row");
         let amount = match &self.plans.training {
@@ -196,13 +197,13 @@ impl Ready {
         let total = self.plans.total_bytes;
         match &self.plans.training {
             Some(training) => {
-                let memory = |of: fn(&MemoryBytes) -> u64| training.largest().iter().map(|p| of(&p.memory)).sum::<u64>();
+                let m = training.memory(profile);
                 note(&format!(
                     "planned memory: {} (states {}, activations {}, samples and scores {})",
                     bytes(total),
-                    bytes(memory(|m| m.state)),
-                    bytes(memory(|m| m.arenas)),
-                    bytes(total.saturating_sub(memory(calotype_graph::MemoryBytes::total)))
+                    bytes(m.state),
+                    bytes(m.arenas),
+                    bytes(total.saturating_sub(m.total()))
                 ));
             }
             None => note(&format!("planned memory: {}", bytes(total))),

@@ -55,8 +55,8 @@ fn a_training_step_is_timed() {
 #[cfg(unix)]
 fn a_reader_that_goes_away_is_no_failure() {
     let place = Place::new();
-    let program = assert_cmd::cargo::cargo_bin!("calotype");
-    let line = format!("'{}' models dcgan | true; exit ${{PIPESTATUS[0]}}", program.display());
+    let program = crate::PROGRAM;
+    let line = format!("'{}' models dcgan | true; exit ${{PIPESTATUS[0]}}", program);
     let output = std::process::Command::new("bash").args(["-c", &line]).current_dir(place.path("")).output().expect("bash");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

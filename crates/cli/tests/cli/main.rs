@@ -11,3 +11,6 @@ mod support;
 mod tables;
 mod tiles;
 mod verifying;
+
+/// What is run.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_calotype");

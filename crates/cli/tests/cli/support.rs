@@ -1,7 +1,11 @@
-//! A folder to work in, and the program in it.
+//! A folder to work in, and the program in it: [`crate::PROGRAM`], as whoever includes this says. Shared with `tests/runs`.
 
+use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -32,7 +36,7 @@ impl Place {
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("calotype"));
+        let mut command = Command::new(crate::PROGRAM);
         command.args(args).current_dir(self.0.path()).env("XDG_CACHE_HOME", self.path("cache"));
         command.env_remove("RUST_LOG").env_remove("CALOTYPE_DATA");
         // The software driver's compiled shaders belong to nobody, and cost seconds.
@@ -43,6 +47,11 @@ impl Place {
             command.env("MESA_SHADER_CACHE_DIR", cache);
         }
         command
+    }
+
+    /// Starts a command and does not wait for it.
+    pub fn begin(&self, args: &[&str]) -> Child {
+        self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
     }
 
     pub fn run(&self, args: &[&str]) -> Ended {
@@ -100,4 +109,30 @@ pub fn text(path: &Path) -> &str {
 pub fn same(a: &[u8], b: &[u8]) {
     let at = a.iter().zip(b).position(|(a, b)| a != b);
     assert!(a == b, "{} and {} bytes, first different at {at:?}", a.len(), b.len());
+}
+
+/// Waits for a file whose bytes fulfil a condition; a process that ends before is a failure.
+pub fn until(child: &mut Child, path: &Path, holds: impl Fn(&[u8]) -> bool) {
+    let start = Instant::now();
+    while !fs::read(path).is_ok_and(|bytes| holds(&bytes)) {
+        if let Some(status) = child.try_wait().expect("it is known") {
+            let mut text = String::new();
+            child.stderr.take().expect("piped").read_to_string(&mut text).expect("text");
+            panic!("it ended ({status}): {text}");
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "{} did not come", path.display());
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Lines of a file.
+pub fn lines(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|&&b| b == b'\n').count()
+}
+
+/// The newest checkpoint of a run.
+pub fn newest(place: &Place, run: &str) -> Option<u64> {
+    let entries = fs::read_dir(place.path(run).join("checkpoints")).ok()?;
+    let step = |name: &str| name.strip_prefix("step-")?.strip_suffix(".safetensors")?.parse().ok();
+    entries.filter_map(|e| step(e.ok()?.file_name().to_str()?)).max()
 }

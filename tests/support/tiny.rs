@@ -1,0 +1,19 @@
+//! What makes each model small enough to train in a blink. A model that is not here fails every walk over the registry.
+
+/// Settings, as `--set` takes them.
+///
+/// # Panics
+/// A model that nobody has made small yet.
+pub fn tiny(model: &str) -> &'static [(&'static str, &'static str)] {
+    match model {
+        "independent" | "markov" => &[],
+        "context" => &[("neighbours", "4"), ("shared", "true")],
+        "dcgan" => &[("size", "32"), ("width", "2"), ("latents", "4")],
+        "nade" => &[("hidden", "9"), ("order", "random:3")],
+        "rnade" => &[("hidden", "9"), ("components", "2")],
+        "pixelcnn" => &[("width", "4"), ("blocks", "2"), ("dropout", "0")],
+        "row-lstm" | "diagonal-bilstm" => &[("width", "4"), ("layers", "2")],
+        "toy" => &[("hidden", "6"), ("latents", "2")],
+        other => panic!("`{other}` has no tiny settings: add a line to tests/support/tiny.rs"),
+    }
+}
