@@ -1,6 +1,9 @@
 //! The identity of data: a run is continued only on data of the hash that it began with, so the hashes of named data never change.
 
-use calotype_data::{CATALOGUE, Options, open};
+use std::sync::Arc;
+
+use calotype_data::{CATALOGUE, Evaluation, Options, Preparation, Prepared, hex, open};
+use sha2::{Digest, Sha256};
 
 /// By name, with options as they are by default.
 const HASHES: [(&str, &str); 10] = [
@@ -28,4 +31,33 @@ fn hashes_of_named_data_are_as_they_were() {
 fn every_named_set_has_its_hash_here() {
     let known = CATALOGUE.iter().filter(|e| !e.fetched).map(|e| e.name);
     assert!(known.eq(HASHES.iter().map(|(name, _)| *name)));
+}
+
+/// SHA-256 of the first 64 rows in 0..1, as they are prepared at a size and with a number of channels: of images that shrink, that
+/// grow, and that get a border.
+const PREPARED: [(&str, usize, usize, &str); 6] = [
+    ("fashion-mnist", 16, 1, "0d865c59b79f7f5c9bac8d256a6a5c780f0cc68fcebef812d0240b1fafb1503b"),
+    ("fashion-mnist", 32, 3, "da21f9861b54c90a947f0b1a1fa8d2e625f4f0151e18a84e00facecf33322328"),
+    ("fashion-mnist", 64, 1, "b5eef919146962dd70ac4f2aa29606f87583393a297e9567beaa67459f9c4c64"),
+    ("digits", 16, 1, "5ea002308594ad97134bc1b6b0754e3054eaf53de41d1d1c0fc324138eda1c31"),
+    ("emoji-noto", 32, 3, "b64ba730cea535df049da0de9ec4bad15f3ade3357158b24eae80f0795945170"),
+    ("emoji-twemoji", 28, 1, "81d91fef6aa5136f2cc66cbb36ea330a0b53ac90b5d43bb6db9179ff92060120"),
+];
+
+/// A run that is continued learns from the rows that it began with, to the bit.
+#[test]
+fn prepared_rows_are_as_they_were() {
+    let hash = |(name, size, channels, _): (&str, usize, usize, &str)| {
+        let preparation = Preparation { size: Some(size), channels: Some(channels), ..Preparation::default() };
+        let data = open(name, &Options::default()).expect(name);
+        let rows: Vec<u32> = (0..64).collect();
+        let prepared = Prepared::new(&data, &preparation).expect(name);
+        let evaluation = Evaluation::new(Arc::new(prepared), rows.clone(), 1, 0).expect(name);
+        let bytes: Vec<u8> = rows.iter().flat_map(|&r| evaluation.row(r)).flat_map(f32::to_le_bytes).collect();
+        hex(&Sha256::digest(&bytes))
+    };
+    let found = PREPARED.map(|p| (p.0, p.1, p.2, hash(p)));
+    let listed: String =
+        found.iter().map(|(name, size, c, hash)| format!("    (\"{name}\", {size}, {c}, \"{hash}\"),\n")).collect();
+    assert!(found.iter().zip(PREPARED).all(|(found, known)| found.3 == known.3), "they are now:\n{listed}");
 }
