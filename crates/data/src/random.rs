@@ -40,11 +40,12 @@ impl Draws {
         self.block(row, index).map(uniform)
     }
 
-    /// Two independent N(0, 1), by Box and Muller in f64.
+    /// Two independent N(0, 1), by Box and Muller in f64; by `libm`, which is the same everywhere, where a system's own differs in last
+    /// bits.
     pub(crate) fn normals(&self, row: u32, index: u32) -> [f64; 2] {
         let [a, b, ..] = self.block(row, index).map(|x| (f64::from(x) + 0.5) / 4_294_967_296.0);
-        let (radius, angle) = ((-2.0 * a.ln()).sqrt(), std::f64::consts::TAU * b);
-        [radius * angle.cos(), radius * angle.sin()]
+        let (radius, angle) = ((-2.0 * libm::log(a)).sqrt(), std::f64::consts::TAU * b);
+        [radius * libm::cos(angle), radius * libm::sin(angle)]
     }
 
     /// `0..n` in random order: Fisher and Yates, from the last place down. Bias is below n / 2^64.

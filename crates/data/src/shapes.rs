@@ -14,12 +14,12 @@ use crate::random::{Draws, Stream};
 type Distance = fn(f32, f32, f32) -> f32;
 
 const SHAPES: [(&str, Distance); 5] = [
-    ("circle", |x, y, r| x.hypot(y) - r),
+    ("circle", |x, y, r| hypot(x, y) - r),
     ("square", |x, y, r| rectangle(x, y, 0.85 * r, 0.85 * r)),
     // Equilateral, apex up, its corners on the circle.
     ("triangle", |x, y, r| (y - 0.5 * r).max(0.866 * x.abs() - 0.5 * y - 0.5 * r)),
     ("cross", |x, y, r| rectangle(x, y, r, 0.32 * r).min(rectangle(x, y, 0.32 * r, r))),
-    ("ring", |x, y, r| (x.hypot(y) - 0.75 * r).abs() - 0.25 * r),
+    ("ring", |x, y, r| (hypot(x, y) - 0.75 * r).abs() - 0.25 * r),
 ];
 const COLOURS: [(&str, [f32; 3]); 6] = [
     ("red", [214.0, 39.0, 40.0]),
@@ -113,4 +113,10 @@ fn paint(pixels: &mut [u8], side: usize, draws: &Draws, row: u32) {
 
 fn rectangle(x: f32, y: f32, half_width: f32, half_height: f32) -> f32 {
     (x.abs() - half_width).max(y.abs() - half_height)
+}
+
+/// As `f32::hypot`, which is the system's and not the same everywhere; in f64 only the root and the last step round.
+fn hypot(x: f32, y: f32) -> f32 {
+    let (x, y) = (f64::from(x), f64::from(y));
+    (x * x + y * y).sqrt() as f32
 }

@@ -77,7 +77,7 @@ impl<const D: usize> Mixture<D> {
 /// 8 Gaussians at angles 2 pi k / 8 on a ring of radius 2, deviation 0.02 each.
 pub fn ring_mixture() -> Mixture<2> {
     let angle = |k| std::f64::consts::TAU * f64::from(k) / 8.0;
-    Mixture::even((0..8).map(|k| [2.0 * angle(k).cos(), 2.0 * angle(k).sin()]).collect(), 0.02)
+    Mixture::even((0..8).map(|k| [2.0 * libm::cos(angle(k)), 2.0 * libm::sin(angle(k))]).collect(), 0.02)
 }
 
 /// 25 Gaussians at {-2, -1, 0, 1, 2}^2, deviation 0.05 each.
@@ -111,7 +111,7 @@ pub(crate) fn swiss_roll(options: &Options) -> Result<Dataset> {
     let point = |row| {
         let t = 1.5 * std::f64::consts::PI * (1.0 + 2.0 * f64::from(draws.uniforms(row, CHOICE)[0]));
         let [a, b] = draws.normals(row, NOISE);
-        [(t * t.cos() / 7.0 + 0.05 * a) as f32, (t * t.sin() / 7.0 + 0.05 * b) as f32]
+        [(t * libm::cos(t) / 7.0 + 0.05 * a) as f32, (t * libm::sin(t) / 7.0 + 0.05 * b) as f32]
     };
     points("swiss-roll", 2, (0..n_rows).flat_map(point).collect())
 }
