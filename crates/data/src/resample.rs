@@ -2,6 +2,9 @@
 //!
 //! Pixel i of n covers [i, i + 1); a filter that shrinks is stretched by from / to, so that nothing aliases. At the edges weights that
 //! fall outside are left out and the rest made to sum to 1.
+//!
+//! `image::imageops::resize` has the same filters but other roundings: one value of 22,000 of emoji brought to 32 pixels is another
+//! level. Runs are continued on rows that are the same to the bit, so this stays; it is also four times as fast where it shrinks.
 
 use std::f64::consts::PI;
 
