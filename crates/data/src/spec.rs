@@ -71,7 +71,7 @@ impl DatasetSpec {
         Err(DataError::UnknownName {
             name: name_or_path.to_owned(),
             valid: names().collect::<Vec<_>>().join(", "),
-            guess: closest(name_or_path, names()).map(str::to_owned),
+            guess: nearest(name_or_path, names()).map(str::to_owned),
         })
     }
 
@@ -101,11 +101,12 @@ pub fn open(name_or_path: &str, options: &Options) -> Result<Dataset> {
     DatasetSpec::parse(name_or_path)?.open(options)
 }
 
-/// The candidate with the fewest edits from `typed`, if at most a third of its letters (at least two) differ.
-fn closest<'a>(typed: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+/// The name with the fewest edits from `typed`, if they are few for its length: as for names of models and settings, but that case
+/// and `_` do not count.
+fn nearest<'a>(typed: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let typed = typed.to_lowercase().replace('_', "-");
-    let scored = candidates.map(|c| (strsim::osa_distance(&typed, c), c));
-    scored.min_by_key(|&(n, _)| n).filter(|&(n, c)| n <= (c.len() / 3).max(2)).map(|(_, c)| c)
+    let best = candidates.map(|c| (strsim::osa_distance(&typed, c), c)).min_by_key(|&(n, _)| n)?;
+    (best.0 <= 1 + best.1.len() / 3).then_some(best.1)
 }
 
 #[cfg(test)]
@@ -115,8 +116,8 @@ mod tests {
     #[test]
     fn a_name_is_guessed_only_when_it_is_near() {
         let names = || CATALOGUE.iter().map(|e| e.name);
-        assert_eq!(closest("fashon-mnist", names()), Some("fashion-mnist"));
-        assert_eq!(closest("SWISS_ROLL", names()), Some("swiss-roll"));
-        assert_eq!(closest("imagenet", names()), None);
+        assert_eq!(nearest("fashon-mnist", names()), Some("fashion-mnist"));
+        assert_eq!(nearest("SWISS_ROLL", names()), Some("swiss-roll"));
+        assert_eq!(nearest("imagenet", names()), None);
     }
 }
