@@ -1,7 +1,7 @@
 //! A bench against an earlier one.
 
-use super::Report;
 use super::measure::{Measured, Times};
+use super::report::Report;
 use super::table::seconds;
 
 /// Times that a kernel which seems slower is measured once more.

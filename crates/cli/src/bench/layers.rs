@@ -6,7 +6,7 @@ use calotype_graph::op::{
 };
 use calotype_graph::{Tensor, Type};
 
-use super::cases::{Kernel, Scale, of_sum};
+use super::kernel::{Kernel, Scale, of_sum};
 
 /// Kernels over rows: the 256 levels of a PixelRNN's 28x28 pixels.
 pub fn rows(scale: Scale) -> Vec<Kernel> {

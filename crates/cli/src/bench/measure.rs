@@ -10,7 +10,7 @@ use calotype_graph::{Device, DeviceError, DeviceKind, HostTensor, PlanId};
 use calotype_parity::operands;
 use serde::{Deserialize, Serialize};
 
-use super::cases::Kernel;
+use super::kernel::Kernel;
 use super::roofs::{Bound, Roofs};
 use crate::device::Opened;
 

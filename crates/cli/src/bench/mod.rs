@@ -2,19 +2,17 @@
 
 mod cases;
 mod compare;
+mod kernel;
 mod layers;
 mod measure;
 mod plot;
+mod report;
 mod roofs;
 mod sequences;
 mod table;
 pub mod tune;
 
-use std::fs;
-use std::path::Path;
-
 use anyhow::{Context, Result, anyhow};
-use serde::{Deserialize, Serialize};
 
 use crate::args::BenchArgs;
 use crate::command::Ending;
@@ -24,23 +22,16 @@ use crate::machine::Machine;
 use crate::names::chosen;
 use crate::output::{has_folder, note, print, replace_text};
 use crate::status::Status;
-use cases::{Kernel, Scale, kernels};
+use cases::kernels;
 use compare::{AGAIN, Comparison};
+use kernel::{Kernel, Scale};
 use measure::{Measured, Timer};
+use report::Report;
 use roofs::Roofs;
-
-/// What `--export` writes and `--against` reads.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Report {
-    #[serde(flatten)]
-    pub machine: Machine,
-    pub roofs: Roofs,
-    pub kernels: Vec<Measured>,
-}
 
 /// Roofs and kernels; fails where a kernel is wrong, or slower than it was.
 pub fn run(args: &BenchArgs, threads: usize) -> Result<Ending> {
-    let before = args.against.as_deref().map(read).transpose()?;
+    let before = args.against.as_deref().map(Report::read).transpose()?;
     if let Some(path) = args.plot.as_deref().filter(|p| p.extension().is_none_or(|e| !e.eq_ignore_ascii_case("svg"))) {
         return Err(WrongUse(format!("--plot {}: the roofline is drawn as .svg", path.display())).into());
     }
@@ -115,12 +106,6 @@ fn measure_all(
 fn faster(a: Measured, b: Measured) -> Measured {
     let median = |m: &Measured| m.times.map_or(0.0, |t| t.median_s);
     if median(&b) < median(&a) { b } else { a }
-}
-
-fn read(path: &Path) -> Result<Report> {
-    let named = || format!("--against {}", path.display());
-    let text = fs::read(path).with_context(named)?;
-    serde_json::from_slice(&text).with_context(|| format!("{}: not what --export writes", named()))
 }
 
 fn ending(report: &Report, comparison: Option<&Comparison>) -> Result<Ending> {

@@ -4,8 +4,8 @@
 
 use std::fmt::Write as _;
 
-use super::Report;
 use super::measure::Measured;
+use super::report::Report;
 use super::table::figures;
 
 /// Of the plot, in pixels; the key stands to its right.

@@ -4,7 +4,7 @@ use calotype_graph::Type;
 use calotype_graph::op::lstm_scan::KEPT;
 use calotype_graph::op::{Case, Conditional, Fill, Given, LstmScan, LstmScanGrad, Nade, NadeActivation, NadeGrad, NadeSample};
 
-use super::cases::{Kernel, Scale, of_sum};
+use super::kernel::{Kernel, Scale, of_sum};
 
 /// NADE of binary 28x28 images with 500 hidden units: scoring, its gradient, drawing.
 pub fn densities(scale: Scale) -> Vec<Kernel> {

@@ -3,7 +3,8 @@
 use anyhow::Result;
 use calotype_gpu_kernels::{ProductShape, TileTable};
 
-use super::cases::{Kernel, Scale, kernels};
+use super::cases::kernels;
+use super::kernel::{Kernel, Scale};
 use super::measure::{Measured, PRODUCTS, Timer};
 use super::roofs::Roofs;
 use super::table::seconds;
