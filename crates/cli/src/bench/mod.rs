@@ -5,6 +5,7 @@ mod compare;
 mod kernel;
 mod layers;
 mod measure;
+mod place;
 mod plot;
 mod report;
 mod roofs;
@@ -51,7 +52,7 @@ pub fn run(args: &BenchArgs, threads: usize) -> Result<Ending> {
         replace_text(path, &text).context("--export")?;
     }
     if let Some(path) = &args.plot {
-        replace_text(path, &plot::svg(&report)).context("--plot")?;
+        replace_text(path, &plot::svg(&report)?).context("--plot")?;
     }
     if let Some(comparison) = &comparison {
         print(&format!("\n{comparison}"))?;

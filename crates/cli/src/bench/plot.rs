@@ -2,228 +2,239 @@
 //!
 //! Williams, Waterman, Patterson 2009, "Roofline: an insightful visual performance model for multicore architectures".
 
-use std::fmt::Write as _;
+use std::ops::Range;
+
+use anyhow::{Result, anyhow};
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::measure::Measured;
+use super::place::{Place, beside, first_free};
 use super::report::Report;
 use super::table::figures;
 
-/// Of the plot, in pixels; the key stands to its right.
-const LEFT: f64 = 80.0;
-const TOP: f64 = 60.0;
-const WIDTH: f64 = 760.0;
-const HEIGHT: f64 = 560.0;
-const KEY_LEFT: f64 = LEFT + WIDTH + 40.0;
-const KEY_WIDTH: f64 = 520.0;
-const KEY_LINE: f64 = 17.0;
+type Pixel = (i32, i32);
+type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
+
+/// The chart is square enough for a slope of 1 to look like one; the key stands to its right.
+const CHART: (u32, u32) = (860, 680);
+const KEY_WIDTH: u32 = 540;
+const KEY_TOP: i32 = 64;
+const KEY_LINE: i32 = 17;
+/// Plotters' sizes are 1.24 times the picture's.
+const LARGE: f64 = 18.0 * 1.24;
+const NORMAL: f64 = 13.0 * 1.24;
+const SMALL: f64 = 12.0 * 1.24;
+const NUMBER: f64 = 11.0 * 1.24;
+const GREY: RGBColor = RGBColor(85, 85, 85);
+const PALE: RGBColor = RGBColor(221, 221, 221);
 
 /// Colours that are told apart by eyes of every kind (Okabe and Ito 2008).
-const COLOURS: [&str; 8] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6b6b6b", "#8c6d00"];
+const COLOURS: [RGBColor; 8] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(107, 107, 107),
+    RGBColor(140, 109, 0),
+];
 
-/// A logarithmic axis over whole decades.
-struct Axis {
-    from: i32,
-    to: i32,
-    start: f64,
-    length: f64,
-}
-
-impl Axis {
-    fn over(values: impl Iterator<Item = f64>, start: f64, length: f64) -> Self {
-        let (low, high) = values.fold((f64::INFINITY, 0.0f64), |(low, high), v| (low.min(v), high.max(v)));
-        let from = low.log10().floor() as i32;
-        Axis { from, to: (high.log10().ceil() as i32).max(from + 1), start, length }
-    }
-
-    fn at(&self, value: f64) -> f64 {
-        self.start + self.length * (value.log10() - f64::from(self.from)) / f64::from(self.to - self.from)
-    }
-
-    fn decades(&self) -> impl Iterator<Item = f64> {
-        (self.from..=self.to).map(|d| 10f64.powi(d))
-    }
-
-    fn low(&self) -> f64 {
-        10f64.powi(self.from)
-    }
-
-    fn high(&self) -> f64 {
-        10f64.powi(self.to)
-    }
-}
-
+/// A kernel that computes; one that only moves has no intensity.
 struct Point<'a> {
-    name: &'a str,
-    op: &'a str,
+    kernel: &'a Measured,
+    colour: RGBColor,
     /// FLOP a byte.
     intensity: f64,
     gflop_per_s: f64,
     part_of_roof: f64,
 }
 
-impl<'a> Point<'a> {
-    /// Of a kernel that computes; one that only moves has no intensity.
-    fn of(m: &'a Measured) -> Option<Self> {
-        let (times, part_of_roof) = (m.times?, m.part_of_roof?);
-        (m.flops > 0 && m.bytes > 0).then(|| Point {
-            name: &m.kernel,
-            op: &m.op,
-            intensity: m.flops as f64 / m.bytes as f64,
-            gflop_per_s: m.flops as f64 / times.median_s / 1e9,
+/// Kernels of one op, which follow each other, have one colour.
+fn points(kernels: &[Measured]) -> Vec<Point<'_>> {
+    let mut points: Vec<Point> = Vec::new();
+    let mut n_ops = 0;
+    for kernel in kernels.iter().filter(|k| k.flops > 0 && k.bytes > 0) {
+        let (Some(times), Some(part_of_roof)) = (kernel.times, kernel.part_of_roof) else { continue };
+        n_ops += usize::from(points.last().is_none_or(|p| p.kernel.op != kernel.op));
+        let (flops, bytes) = (kernel.flops as f64, kernel.bytes as f64);
+        points.push(Point {
+            kernel,
+            colour: COLOURS[(n_ops - 1) % COLOURS.len()],
+            intensity: flops / bytes,
+            gflop_per_s: flops / times.median_s / 1e9,
             part_of_roof,
-        })
+        });
     }
+    points
+}
+
+/// Whole decades that hold all values.
+fn decades(values: impl Iterator<Item = f64>) -> Range<f64> {
+    let (low, high) = values.fold((f64::INFINITY, 0.0f64), |(low, high), v| (low.min(v), high.max(v)));
+    let from = low.log10().floor() as i32;
+    10f64.powi(from)..10f64.powi((high.log10().ceil() as i32).max(from + 1))
+}
+
+/// A little more than an axis: the powers that the marks are worked out by may miss its ends by their last bits.
+fn with_ends(axis: &Range<f64>) -> Range<f64> {
+    axis.start * (1.0 - 1e-9)..axis.end * (1.0 + 1e-9)
 }
 
 /// A picture in SVG.
-pub fn svg(report: &Report) -> String {
-    let points: Vec<Point> = report.kernels.iter().filter_map(Point::of).collect();
+///
+/// # Errors
+/// What the drawing says; nothing is known to make it fail.
+pub fn svg(report: &Report) -> Result<String> {
+    let mut text = String::new();
+    draw(&mut text, report).map_err(|e| anyhow!("the roofline cannot be drawn: {e}"))?;
+    Ok(text)
+}
+
+fn draw(text: &mut String, report: &Report) -> Drawn {
+    let points = points(&report.kernels);
     let (peak, bandwidth) = (report.roofs.flop_per_s / 1e9, report.roofs.bytes_per_s / 1e9);
     let ridge = peak / bandwidth;
-    let x = Axis::over(points.iter().map(|p| p.intensity).chain([ridge / 2.0, ridge * 2.0]), LEFT, WIDTH);
-    let y = Axis::over(points.iter().map(|p| p.gflop_per_s).chain([peak / 10.0, peak * 1.1]), TOP + HEIGHT, -HEIGHT);
-    let height = (TOP + HEIGHT + 70.0).max(TOP + KEY_LINE * (points.len() + 2) as f64);
-    let mut s = String::new();
-    let _ = writeln!(
-        s,
-        r#"<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{height}" viewBox="0 0 {w} {height}" font-family="sans-serif" font-size="13">
-<rect width="100%" height="100%" fill="white"/>
-<text x="{LEFT}" y="28" font-size="18">{title}</text>"#,
-        w = KEY_LEFT + KEY_WIDTH,
-        title = escaped(&format!("Roofline of {} (calotype {})", report.machine.device, report.machine.version)),
-    );
-    grid(&mut s, &x, &y);
-    roofs(&mut s, &x, &y, peak, bandwidth);
-    marks(&mut s, &x, &y, &points);
-    key(&mut s, &points);
-    s.push_str("</svg>\n");
-    s
-}
+    let height = CHART.1.max((KEY_TOP + KEY_LINE * (points.len() as i32 + 1)) as u32);
+    let root = SVGBackend::with_string(text, (CHART.0 + KEY_WIDTH, height)).into_drawing_area();
+    root.fill(&WHITE)?;
+    let title = format!("Roofline of {} (calotype {})", report.machine.device, report.machine.version);
+    root.draw(&Text::new(title, (92, 14), ("sans-serif", LARGE)))?;
+    let x = decades(points.iter().map(|p| p.intensity).chain([ridge / 2.0, ridge * 2.0]));
+    let y = decades(points.iter().map(|p| p.gflop_per_s).chain([peak / 10.0, peak * 1.1]));
+    let mut chart = ChartBuilder::on(&root)
+        .margin_top(48)
+        .margin_left(12)
+        .margin_right(KEY_WIDTH + 20)
+        .margin_bottom(height - CHART.1)
+        .x_label_area_size(52)
+        .y_label_area_size(80)
+        .build_cartesian_2d(with_ends(&x).log_scale(), with_ends(&y).log_scale())?;
+    let count = |axis: &Range<f64>| (axis.end / axis.start).log10().round() as usize + 1;
+    let mesh = &mut chart.configure_mesh();
+    mesh.x_labels(count(&x)).y_labels(count(&y)).x_label_formatter(&decade).y_label_formatter(&decade);
+    mesh.max_light_lines(0).bold_line_style(PALE).axis_style(PALE).label_style(("sans-serif", NORMAL));
+    mesh.x_desc("intensity, FLOP a byte").y_desc("rate, GFLOP/s").draw()?;
+    // The slope of memory, from where it enters the picture at its left or at its bottom, up to the ridge; then the ceiling of compute.
+    let enters = x.start.max(y.start / bandwidth);
+    let roof = [(enters, enters * bandwidth), (ridge, peak), (x.end, peak)];
+    chart.draw_series(LineSeries::new(roof, BLACK.stroke_width(2)))?;
 
-fn grid(s: &mut String, x: &Axis, y: &Axis) {
-    let (bottom, right) = (TOP + HEIGHT, LEFT + WIDTH);
-    for v in x.decades() {
-        let at = x.at(v);
-        let _ = writeln!(s, r##"<path d="M{at:.1} {TOP}V{bottom}" stroke="#ddd"/>"##);
-        let _ = writeln!(s, r#"<text x="{at:.1}" y="{:.1}" text-anchor="middle">{v}</text>"#, bottom + 20.0);
-    }
-    for v in y.decades() {
-        let at = y.at(v);
-        let _ = writeln!(s, r##"<path d="M{LEFT} {at:.1}H{right}" stroke="#ddd"/>"##);
-        let _ = writeln!(s, r#"<text x="{:.1}" y="{:.1}" text-anchor="end">{v}</text>"#, LEFT - 8.0, at + 4.0);
-    }
-    let (middle_x, middle_y) = (LEFT + WIDTH / 2.0, TOP + HEIGHT / 2.0);
-    let _ = writeln!(s, r#"<text x="{middle_x}" y="{:.1}" text-anchor="middle">intensity, FLOP a byte</text>"#, bottom + 45.0);
-    let _ = writeln!(s, r#"<text transform="translate(22 {middle_y}) rotate(-90)" text-anchor="middle">rate, GFLOP/s</text>"#);
-}
-
-/// The slope of memory up to the ridge, then the ceiling of compute.
-fn roofs(s: &mut String, x: &Axis, y: &Axis, peak: f64, bandwidth: f64) {
-    let ridge = peak / bandwidth;
-    // Where the slope enters the picture: at its left or at its bottom.
-    let enters = x.low().max(y.low() / bandwidth);
-    let (x0, y0) = (x.at(enters), y.at(enters * bandwidth));
-    let (x1, y1, x2) = (x.at(ridge), y.at(peak), x.at(x.high()));
-    let _ = writeln!(
-        s,
-        r#"<path d="M{x0:.1} {y0:.1}L{x1:.1} {y1:.1}H{x2:.1}" fill="none" stroke="black" stroke-width="2"/>
-<text x="{:.1}" y="{:.1}" text-anchor="end">{} GFLOP/s</text>"#,
-        x2 - 6.0,
-        y1 - 8.0,
-        figures(peak)
-    );
-    let angle = (y1 - y0).atan2(x1 - x0).to_degrees();
-    let (middle_x, middle_y) = (f64::midpoint(x0, x1), f64::midpoint(y0, y1));
-    let _ = writeln!(
-        s,
-        r#"<text transform="translate({middle_x:.1} {middle_y:.1}) rotate({angle:.1})" y="-8" text-anchor="middle">{} GB/s</text>"#,
-        figures(bandwidth)
-    );
-}
-
-fn colour(points: &[Point], op: &str) -> &'static str {
-    let mut ops: Vec<&str> = points.iter().map(|p| p.op).collect();
-    ops.dedup();
-    COLOURS[ops.iter().position(|o| *o == op).unwrap_or(0) % COLOURS.len()]
-}
-
-/// A dot at each kernel's place, and its number beside it where no other number is.
-fn marks(s: &mut String, x: &Axis, y: &Axis, points: &[Point]) {
-    let dots: Vec<(f64, f64)> = points.iter().map(|p| (x.at(p.intensity), y.at(p.gflop_per_s))).collect();
-    let mut taken: Vec<(f64, f64)> = dots.clone();
-    for (n, (p, &(cx, cy))) in points.iter().zip(&dots).enumerate() {
-        let fill = colour(points, p.op);
-        let (tx, ty) = free_place((cx, cy), &taken);
-        taken.push((tx, ty));
-        let _ = writeln!(
-            s,
-            r#"<path d="M{cx:.1} {cy:.1}L{tx:.1} {ty:.1}" stroke="{fill}" stroke-width="0.7"/>
-<circle cx="{cx:.1}" cy="{cy:.1}" r="4.5" fill="{fill}"/>
-<text x="{tx:.1}" y="{:.1}" font-size="11" text-anchor="middle" fill="{fill}" stroke="white" stroke-width="3" paint-order="stroke">{}</text>"#,
-            ty + 4.0,
-            n + 1
-        );
-    }
-}
-
-/// The nearest place around a dot that is 12 pixels from every other: rings of directions, further and further out.
-fn free_place((cx, cy): (f64, f64), taken: &[(f64, f64)]) -> (f64, f64) {
-    let places = (1..=8).flat_map(|ring| (0..16).map(move |turn| (14.0 * f64::from(ring), f64::from(turn))));
-    let around = |(radius, turn): (f64, f64)| {
-        let angle = std::f64::consts::FRAC_PI_8 * turn - std::f64::consts::FRAC_PI_4;
-        (cx + radius * angle.cos(), cy + radius * angle.sin())
+    let area = chart.plotting_area();
+    let (across, down) = (area.get_x_axis_pixel_range(), area.get_y_axis_pixel_range());
+    let inside = Place { left: across.start + 2, top: down.start + 2, right: across.end - 2, bottom: down.end - 2 };
+    let dots: Vec<Pixel> = points.iter().map(|p| area.map_coordinate(&(p.intensity, p.gflop_per_s))).collect();
+    let mut labels = Labels { root: &root, inside, taken: dots.iter().map(|&dot| Place::around(dot, (10, 10))).collect() };
+    let along = |from: f64, to: f64| {
+        let parts = [0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8].map(|part| from * (to / from).powf(part));
+        parts.map(|x| area.map_coordinate(&(x, peak.min(x * bandwidth))))
     };
-    let is_free = |&(px, py): &(f64, f64)| {
-        let inside = (LEFT + 8.0..LEFT + WIDTH - 8.0).contains(&px) && (TOP + 8.0..TOP + HEIGHT - 8.0).contains(&py);
-        inside && taken.iter().all(|&(ox, oy)| (px - ox).abs() > 15.0 || (py - oy).abs() > 12.0)
-    };
-    places.map(around).find(is_free).unwrap_or((cx, cy - 12.0))
+    labels.roof(&format!("{} GB/s", figures(bandwidth)), &along(enters, ridge), -1)?;
+    labels.roof(&format!("{} GFLOP/s", figures(peak)), &along(ridge, x.end), 0)?;
+    labels.numbers(&points, &dots)?;
+    key(&root, &points)?;
+    root.present()
 }
 
-fn key(s: &mut String, points: &[Point]) {
-    let _ =
-        writeln!(s, r##"<text x="{KEY_LEFT}" y="{:.1}" fill="#555">kernel, per cent of the roof above it</text>"##, TOP - 8.0);
+/// A power of ten, without zeros behind its point.
+fn decade(v: &f64) -> String {
+    let digits = (-v.log10().round()).max(0.0) as usize;
+    format!("{v:.digits$}")
+}
+
+/// Writes beside the dots and lines of a chart.
+struct Labels<'a, 'b> {
+    root: &'a DrawingArea<SVGBackend<'b>, Shift>,
+    inside: Place,
+    taken: Vec<Place>,
+}
+
+impl Labels<'_, '_> {
+    /// Above a roof at the first free place along it, and to one side: -1 is left, 0 straight above.
+    fn roof(&mut self, text: &str, along: &[Pixel], side: i32) -> Drawn {
+        let size = (8 * text.len() as i32, 16);
+        let mut above = along.iter().map(|&(x, y)| Place::around((x + side * (size.0 / 2 + 6), y - size.1 / 2 - 4), size));
+        let Some(place) = first_free(&mut above, &self.inside, &self.taken) else { return Ok(()) };
+        self.taken.push(place);
+        self.root.draw(&Text::new(text.to_owned(), place.centre(), letters(NORMAL, BLACK, HPos::Center)))
+    }
+
+    /// Dots, and a number beside each.
+    fn numbers(&mut self, points: &[Point], dots: &[Pixel]) -> Drawn {
+        let mut places = Vec::new();
+        for &dot in dots {
+            let place = beside(dot, (18, 13), &self.inside, &self.taken);
+            self.taken.push(place);
+            places.push(place);
+        }
+        for ((point, &dot), place) in points.iter().zip(dots).zip(&places) {
+            self.root.draw(&PathElement::new([dot, place.centre()], point.colour))?;
+        }
+        for (point, &dot) in points.iter().zip(dots) {
+            self.root.draw(&Circle::new(dot, 4, point.colour.filled()))?;
+        }
+        for (n, (point, place)) in points.iter().zip(&places).enumerate() {
+            let (x, y) = place.centre();
+            // So that a line behind it does not strike it out.
+            let width = if n < 9 { 4 } else { 8 };
+            self.root.draw(&Rectangle::new([(x - width, y - 6), (x + width, y + 6)], WHITE.filled()))?;
+            self.root.draw(&Text::new((n + 1).to_string(), (x, y), letters(NUMBER, point.colour, HPos::Center)))?;
+        }
+        Ok(())
+    }
+}
+
+/// Letters of a size and colour, level with their place, and to that side of it.
+fn letters(size: f64, colour: RGBColor, side: HPos) -> TextStyle<'static> {
+    let font = TextStyle::from(("sans-serif", size).into_font());
+    TextStyle { color: colour.to_backend_color(), pos: Pos::new(side, VPos::Center), ..font }
+}
+
+/// What the numbers stand for.
+fn key(root: &DrawingArea<SVGBackend, Shift>, points: &[Point]) -> Drawn {
+    let left = CHART.0 as i32 + 20;
+    let right = (CHART.0 + KEY_WIDTH) as i32 - 16;
+    let text = |text: String, x: i32, y: i32, colour: RGBColor, side: HPos| {
+        root.draw(&Text::new(text, (x, y), letters(SMALL, colour, side)))
+    };
+    text("kernel, per cent of the roof above it".to_owned(), left, KEY_TOP - 16, GREY, HPos::Left)?;
     for (n, p) in points.iter().enumerate() {
-        let y = TOP + KEY_LINE * (n as f64 + 1.0);
-        let _ = writeln!(
-            s,
-            r#"<text x="{:.1}" y="{y:.1}" font-size="12" text-anchor="end" fill="{fill}">{}</text>
-<text x="{:.1}" y="{y:.1}" font-size="12">{}</text>
-<text x="{:.1}" y="{y:.1}" font-size="12" text-anchor="end">{:.0} %</text>"#,
-            KEY_LEFT + 18.0,
-            n + 1,
-            KEY_LEFT + 26.0,
-            escaped(p.name),
-            KEY_LEFT + KEY_WIDTH - 16.0,
-            100.0 * p.part_of_roof,
-            fill = colour(points, p.op),
-        );
+        let y = KEY_TOP + KEY_LINE * n as i32 + 4;
+        text((n + 1).to_string(), left + 18, y, p.colour, HPos::Right)?;
+        text(p.kernel.kernel.clone(), left + 26, y, BLACK, HPos::Left)?;
+        text(format!("{:.0} %", 100.0 * p.part_of_roof), right, y, BLACK, HPos::Right)?;
     }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const MEASURED: &str = include_str!("../../../../assets/bench/kernels-cpu.json");
+
     #[test]
-    fn decades_lie_evenly() {
-        let axis = Axis::over([0.5, 200.0].into_iter(), 0.0, 400.0);
-        assert_eq!((axis.from, axis.to), (-1, 3));
-        assert_eq!([0.1, 1.0, 1000.0].map(|v| axis.at(v)), [0.0, 100.0, 400.0]);
+    fn axes_span_whole_decades() {
+        assert_eq!(decades([0.5, 200.0].into_iter()), 0.1..1000.0);
+        assert_eq!(decades([10.0].into_iter()), 10.0..100.0);
+        assert_eq!([0.01, 1.0, 1000.0].map(|v| decade(&v)), ["0.01", "1", "1000"]);
     }
 
     #[test]
-    fn numbers_do_not_lie_on_each_other() {
-        let dot = (LEFT + 300.0, TOP + 300.0);
-        let mut taken = vec![dot];
-        for _ in 0..10 {
-            let place = free_place(dot, &taken);
-            assert!(taken.iter().all(|t| (t.0 - place.0).abs() > 15.0 || (t.1 - place.1).abs() > 12.0), "{place:?}");
-            taken.push(place);
+    fn every_kernel_that_computes_is_in_the_picture() {
+        let report: Report = serde_json::from_str(MEASURED).expect("a report");
+        let picture = svg(&report).expect("it is drawn");
+        let points = points(&report.kernels);
+        assert!(points.len() > 40);
+        for name in points.iter().map(|p| p.kernel.kernel.replace('>', "&gt;")) {
+            assert!(picture.contains(&name), "{name}");
+        }
+        assert_eq!(picture.matches("<circle").count(), points.len());
+        assert!(!picture.contains("NaN"), "a dot without a place");
+        for end in [">\n0.1\n<", ">\n1000\n<", ">\n1\n<"] {
+            assert!(picture.contains(end), "{end} on an axis");
         }
     }
 }
