@@ -267,6 +267,9 @@ impl Dataset {
     }
 
     /// SHA-256 over shape, values and labels, in hexadecimal: the data's identity in `run.toml`. Computed once.
+    ///
+    /// Not over captions, factors other than the class, and splits: `emoji` and `shapes` have all of them, and runs that exist are
+    /// continued only on the hashes that they know. What learns from captions must keep a hash of those too.
     pub fn content_hash(&self) -> &str {
         self.hash.get_or_init(|| {
             let mut sha = Sha256::new();

@@ -41,7 +41,7 @@ impl Draws {
     }
 
     /// Two independent N(0, 1), by Box and Muller in f64; by `libm`, which is the same everywhere, where a system's own differs in last
-    /// bits.
+    /// bits. Not [`philox::normal`], made for devices and f32: data made so have other bits, and hashes that runs know.
     pub(crate) fn normals(&self, row: u32, index: u32) -> [f64; 2] {
         let [a, b, ..] = self.block(row, index).map(|x| (f64::from(x) + 0.5) / 4_294_967_296.0);
         let (radius, angle) = ((-2.0 * libm::log(a)).sqrt(), std::f64::consts::TAU * b);
