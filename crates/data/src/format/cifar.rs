@@ -18,39 +18,39 @@ const RECORD: usize = 1 + 3 * PLANE;
 const CLASSES: [&str; 10] = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
 /// The files to read, in order, and how many of them, at the end, are the test split.
-pub(super) struct Batches {
-    files: Vec<PathBuf>,
-    n_test_files: usize,
+pub(super) struct Files {
+    paths: Vec<PathBuf>,
+    n_test: usize,
 }
 
-impl Batches {
+impl Files {
     pub(super) fn one(path: &Path) -> Self {
-        Batches { files: vec![path.to_owned()], n_test_files: 0 }
+        Files { paths: vec![path.to_owned()], n_test: 0 }
     }
 }
 
 /// `data_batch_*.bin` in order, then `test_batch.bin`; none if there is no such file in the folder.
-pub(super) fn batches_in(folder: &Path) -> Result<Option<Batches>> {
+pub(super) fn files_in(folder: &Path) -> Result<Option<Files>> {
     let wrap = |e| DataError::io(folder, e);
-    let mut files = Vec::new();
+    let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(wrap)? {
         let path = entry.map_err(wrap)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if name.starts_with("data_batch_") && name.ends_with(".bin") {
-            files.push(path);
+            paths.push(path);
         }
     }
-    files.sort();
+    paths.sort();
     let test = folder.join("test_batch.bin");
-    let n_test_files = usize::from(test.is_file());
-    files.extend((n_test_files == 1).then_some(test));
-    Ok((!files.is_empty()).then_some(Batches { files, n_test_files }))
+    let n_test = usize::from(test.is_file());
+    paths.extend((n_test == 1).then_some(test));
+    Ok((!paths.is_empty()).then_some(Files { paths, n_test }))
 }
 
 /// Reads all batches: images [32, 32, 3], 10 classes. Errors: a part of a record, a label above 9.
-pub(super) fn open(batches: &Batches, name: &str, options: &Options) -> Result<Dataset> {
+pub(super) fn open(files: &Files, name: &str, options: &Options) -> Result<Dataset> {
     let (mut data, mut labels, mut is_test) = (Vec::new(), Vec::new(), Vec::new());
-    for (nth, path) in batches.files.iter().enumerate() {
+    for (nth, path) in files.paths.iter().enumerate() {
         let left = options.max_bytes.saturating_sub(data.len() as u64);
         let source = Source::file(path, left)?;
         let origin = source.name().to_owned();
@@ -70,7 +70,7 @@ pub(super) fn open(batches: &Batches, name: &str, options: &Options) -> Result<D
                 return Err(DataError::Value { origin, row, column: 0, expected, found });
             }
             labels.push(u32::from(record[0]));
-            is_test.push(nth + batches.n_test_files >= batches.files.len());
+            is_test.push(nth + files.n_test >= files.paths.len());
             let (red, rest) = record[1..].split_at(PLANE);
             let (green, blue) = rest.split_at(PLANE);
             data.extend((0..PLANE).flat_map(|p| [red[p], green[p], blue[p]]));

@@ -47,8 +47,8 @@ fn open_folder(path: &Path, options: &Options) -> Result<Dataset> {
     if path.join("list_attr_celeba.txt").is_file() {
         return celeba::open(path, options);
     }
-    match cifar::batches_in(path)? {
-        Some(batches) => cifar::open(&batches, &name_of(path), options),
+    match cifar::files_in(path)? {
+        Some(files) => cifar::open(&files, &name_of(path), options),
         None => folder::open(path, options),
     }
 }
@@ -60,7 +60,7 @@ fn open_file(path: &Path, options: &Options) -> Result<Dataset> {
     match (extension.as_str(), magic.as_slice()) {
         (_, b"\x93NUMPY") | ("npy", _) => npy::open(path, options),
         ("csv" | "tsv" | "txt", _) => csv::open(path, options),
-        ("bin", _) => cifar::open(&cifar::Batches::one(path), &name_of(path), options),
+        ("bin", _) => cifar::open(&cifar::Files::one(path), &name_of(path), options),
         ("gz", _) | (_, [0x1f, 0x8b, ..] | [0, 0, 8, ..]) => idx::open(path, options),
         (other, _) if folder::EXTENSIONS.contains(&other) => {
             Err(DataError::format(path.display().to_string(), "a folder of images", "one image"))
