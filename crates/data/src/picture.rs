@@ -1,4 +1,4 @@
-//! Pictures out: tiles of images as one PNG, frames as a GIF; and single pictures in.
+//! Pictures out: tiles of images as one PNG, frames as a GIF; and which pixels of one can be seen.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -109,13 +109,8 @@ pub fn write_gif(path: &Path, frames: &[RgbImage], frame_ms: u32) -> Result<()> 
     out.flush().map_err(|e| DataError::io(path, e))
 }
 
-/// Reads one picture, bounded and turned upright, as RGB. Errors: not a picture, a damaged one, or one too large.
-pub fn read_picture(path: &Path) -> Result<RgbImage> {
-    Ok(decode_file(path)?.into_rgb8())
-}
-
 /// Which pixels of a picture can be seen, [H, W] after its middle square is brought to that size; none where all can. A pixel
-/// is seen whose centre falls on one that is at least half opaque. Errors: as [`read_picture`].
+/// is seen whose centre falls on one that is at least half opaque. Errors: not a picture, a damaged one, or one too large.
 pub fn opaque(path: &Path, height: usize, width: usize) -> Result<Option<Vec<bool>>> {
     let picture = decode_file(path)?.into_rgba8();
     if picture.pixels().all(|p| p.0[3] >= 128) {
