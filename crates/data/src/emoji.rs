@@ -109,7 +109,7 @@ fn draw(sheet: &RgbaImage, glyph: &Glyph, vendor: &str, data: &mut Vec<u8>) -> R
     let (width, height) = (sheet.width() as usize, sheet.height() as usize);
     if x0 + SIDE > width || y0 + SIDE > height {
         let place = format!("a cell at column {}, row {}", glyph.column, glyph.row);
-        return Err(DataError::format(format!("the {vendor} sheet"), place, format!("{width}x{height} pixels")));
+        return Err(DataError::format(format!("the {vendor} sheet"), place, format!("{height}x{width} pixels")));
     }
     let rgba = sheet.as_raw();
     for y in y0..y0 + SIDE {

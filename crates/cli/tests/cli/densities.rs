@@ -355,7 +355,7 @@ fn pictures_of_a_folder_keep_their_size_or_it_is_said() {
     scored("old", &[]).ok();
     pictures(&place, "square", 1, [20, 30]);
     let (config, said) = run(&square, "mixed", &[]);
-    let note = "images of 2 sizes, 8x8 to 20x30, brought to 64x64";
+    let note = "images of 2 sizes, 8x8 to 30x20, brought to 64x64";
     assert!(config.contains("shape = [64, 64, 3]") && said.contains(note), "{config}{said}");
     let said = place.run(&["data", text(&square)]).ok().stdout;
     assert!(said.contains(&format!("note      {note}")), "{said}");

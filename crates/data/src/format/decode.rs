@@ -32,10 +32,10 @@ pub(crate) fn decode_image(origin: &str, bytes: &[u8]) -> Result<DynamicImage> {
     let mut decoder = reader.into_decoder().map_err(|e| corrupt(e.to_string()))?;
     let (width, height) = decoder.dimensions();
     if width == 0 || height == 0 {
-        return Err(corrupt(format!("{width}x{height} pixels")));
+        return Err(corrupt(format!("{height}x{width} pixels")));
     }
     if decoder.total_bytes() > MOST_DECODED_BYTES {
-        let what = format!("an image of {width}x{height} pixels");
+        let what = format!("an image of {height}x{width} pixels");
         let (claimed_bytes, limit_bytes) = (decoder.total_bytes(), MOST_DECODED_BYTES);
         return Err(DataError::TooLarge { origin: origin.to_owned(), what, claimed_bytes, limit_bytes });
     }

@@ -102,10 +102,10 @@ pub(super) fn squares(name: &str, files: &[PathBuf], options: &Options) -> Resul
     Ok(if options.size.is_none() { dataset.with_note(resized(&sizes, side)) } else { dataset })
 }
 
-/// `images of 3 sizes, 1x1 to 300x200, brought to 64x64`
+/// `images of 3 sizes, 1x1 to 200x300, brought to 64x64`: height x width
 fn resized(sizes: &BTreeSet<(u32, u32)>, side: usize) -> String {
     let area = |&(w, h): &(u32, u32)| u64::from(w) * u64::from(h);
-    let shown = |size: Option<(u32, u32)>| size.map_or_else(String::new, |(w, h)| format!("{w}x{h}"));
+    let shown = |size: Option<(u32, u32)>| size.map_or_else(String::new, |(w, h)| format!("{h}x{w}"));
     let (least, most) = (sizes.iter().copied().min_by_key(area), sizes.iter().copied().max_by_key(area));
     let from = match sizes.len() {
         1 => shown(least),
