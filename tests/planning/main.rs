@@ -1,6 +1,7 @@
 //! Plans: states are updated in place and yet have the values that were written; memory is what was planned, reused and
 //! never written twice at once; what does not fit is refused.
 
+mod casts;
 mod compositions;
 mod rows;
 
@@ -30,6 +31,7 @@ fn main() -> std::process::ExitCode {
     suite.devices("a sampler's rows", rows::sampler);
     suite.devices("two rows of a state are written", rows::two_writes);
     suite.devices("words keep every bit beside floats", words);
+    suite.devices("casts to words of results", casts::of_results);
     suite.devices("planned bytes are allocated bytes", planned_is_allocated);
     suite.devices("random words are Philox's", random_words);
     suite.test("no step writes where it reads or writes", sound);

@@ -7,7 +7,7 @@ use crate::error::PlanError;
 use crate::graph::{NodeId, NodeKind, Program};
 use crate::memory::{Demand, assign, padded};
 use crate::op::Op;
-use crate::passes::kernel::{Draft, Draws};
+use crate::passes::kernel::{Draft, Draws, Output};
 use crate::passes::merge::Count;
 use crate::passes::{epilogue, fuse, merge, order, rewrite};
 use crate::plan::{Index, Kernel, MemoryBytes, Place, Plan, Port, Read, Region, Step, Write};
@@ -142,7 +142,7 @@ impl Placed {
     fn temporaries(&mut self, draws: &Draws, profile: &DeviceProfile) {
         let mut last: HashMap<NodeId, usize> = HashMap::new();
         for (at, draft) in draws.drafts.iter().enumerate() {
-            for id in draft.reads().chain(draft.outputs.iter().copied()) {
+            for id in draft.reads().chain(draft.outputs.iter().map(|o| o.node)) {
                 last.insert(id, at);
             }
         }
@@ -151,8 +151,8 @@ impl Placed {
         let mut scratch: Vec<Option<usize>> = Vec::new();
         for (at, draft) in draws.drafts.iter().enumerate() {
             let mut heirs: Vec<usize> = Vec::new();
-            for &output in draft.outputs.iter().filter(|o| !self.places.contains_key(o)) {
-                let len = draws.types[output as usize].numel();
+            for Output { node: output, ty } in draft.outputs.iter().filter(|o| !self.places.contains_key(&o.node)) {
+                let len = ty.numel();
                 let heir = dying_operand(draft, &slot_of, &last, at, |id| draws.types[id as usize].numel() == len)
                     .filter(|slot| !heirs.contains(slot));
                 let slot = heir.unwrap_or_else(|| {
@@ -160,8 +160,8 @@ impl Placed {
                     demands.len() - 1
                 });
                 heirs.push(slot);
-                demands[slot].last = last[&output];
-                slot_of.insert(output, slot);
+                demands[slot].last = last[output];
+                slot_of.insert(*output, slot);
             }
             let words = draws.workspace(draft, profile);
             scratch.push((words > 0).then(|| {
@@ -185,7 +185,7 @@ impl Placed {
     fn plan(self, draws: &Draws, profile: &DeviceProfile) -> Plan {
         let program = draws.program;
         // What writes nothing is no step.
-        let writes = |d: &Draft| d.outputs.iter().any(|&o| draws.types[o as usize].numel() > 0);
+        let writes = |d: &Draft| d.outputs.iter().any(|o| o.ty.numel() > 0);
         let drafts = draws.drafts.iter().zip(&self.scratch).filter(|(d, _)| writes(d));
         let steps: Vec<Step> = drafts.map(|(d, s)| self.step(draws, d, *s)).collect();
         let port = |(name, id): &(String, NodeId)| Port {
@@ -220,9 +220,8 @@ impl Placed {
         let own = own.map(|r| Read { place: self.places[&r.base], ty: r.ty.clone(), index: Index::Same });
         let loads = d.operands.iter().map(|o| Read { place: self.places[&o.base], ty: ty(o.base), index: o.index.clone() });
         let reads: Vec<Read> = own.chain(loads).collect();
-        // An op's result keeps the op's shape, though the epilogue may have been written for another.
-        let result = |o: NodeId| if d.op.is_some() { d.result.clone() } else { ty(o) };
-        let writes: Vec<Write> = d.outputs.iter().map(|&o| Write { place: self.places[&o], ty: result(o) }).collect();
+        let write = |o: &Output| Write { place: self.places[&o.node], ty: o.ty.clone() };
+        let writes: Vec<Write> = d.outputs.iter().map(write).collect();
         let n = writes[0].ty.numel() as u64;
         let expression = d.expr.as_ref().map_or(0, |e| e.flops() * n);
         let lens = |reads: &[Read]| reads.iter().map(|r| r.place.len).sum::<usize>();

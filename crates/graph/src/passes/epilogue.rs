@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::kernel::{Draft, Draws, depends};
+use super::kernel::{Draft, Draws, Output, depends};
 use crate::device::DeviceProfile;
 use crate::expr::{Expr, Instr, Reg};
 use crate::op::Op;
 use crate::plan::Index;
 use crate::planner::MAX_BINDINGS;
+use crate::shape::Type;
 
 pub(crate) fn absorb(draws: &mut Draws, profile: &DeviceProfile) {
     let mut at = 0;
@@ -28,7 +29,7 @@ pub(crate) fn absorb(draws: &mut Draws, profile: &DeviceProfile) {
 fn follower(draws: &Draws, at: usize, profile: &DeviceProfile) -> Option<usize> {
     let d = &draws.drafts[at];
     let (op, own) = d.op.as_ref()?;
-    let result = d.outputs[0];
+    let result = d.outputs[0].node;
     // A product in parts is joined by a kernel that knows no epilogue; a reduction joins its own.
     let in_parts = draws.workspace(d, profile) > 0 && !matches!(op, Op::Reduce(_));
     if !op.accepts_epilogue() || d.expr.is_some() || in_parts || draws.is_kept(result) {
@@ -40,7 +41,7 @@ fn follower(draws: &Draws, at: usize, profile: &DeviceProfile) -> Option<usize> 
     let plain = r.operands.iter().all(|o| o.base != result || o.index == Index::Same);
     let others = r.operands.iter().filter(|o| o.base != result).count();
     let fits = own.len() + others + 2 <= MAX_BINDINGS;
-    let same_size = draws.types[r.outputs[0] as usize].numel() == d.result.numel();
+    let same_size = r.outputs[0].ty.numel() == d.result.numel();
     if !r.is_elementwise() || r.outputs.len() != 1 || !plain || !fits || !same_size {
         return None;
     }
@@ -49,7 +50,7 @@ fn follower(draws: &Draws, at: usize, profile: &DeviceProfile) -> Option<usize> 
 
 /// `op`, then `reader` on each element of its result.
 fn merge(op: &mut Draft, reader: Draft) {
-    let result = op.outputs[0];
+    let result = op.outputs[0].node;
     let mut renumbered: HashMap<u16, Option<u16>> = HashMap::new();
     let mut operands = Vec::new();
     for (n, o) in reader.operands.into_iter().enumerate() {
@@ -77,7 +78,9 @@ fn merge(op: &mut Draft, reader: Draft) {
     expr.outputs = body.outputs.iter().map(|&r| regs[r as usize]).collect();
     op.expr = Some(expr);
     op.operands = operands;
-    op.outputs = reader.outputs;
+    // What is written has the reader's element type; the kernel counts through the op's shape.
+    let written = |o: Output| Output { ty: Type { shape: op.result.shape.clone(), dtype: o.ty.dtype }, ..o };
+    op.outputs = reader.outputs.into_iter().map(written).collect();
 }
 
 /// An instruction with its registers renamed.

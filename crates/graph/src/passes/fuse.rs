@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::kernel::{Draft, Draws, Operand, Whole, is_elementwise};
+use super::kernel::{Draft, Draws, Operand, Output, Whole, is_elementwise};
 use super::view::{View, views};
 use crate::expr::{Binary, Expr, Instr, Reg, Unary};
 use crate::graph::{Node, NodeId, NodeKind, Program};
@@ -225,7 +225,7 @@ impl Fusion<'_> {
                 op: Some((op.clone(), reads)),
                 expr: None,
                 operands: vec![],
-                outputs: vec![id],
+                outputs: vec![Output { node: id, ty: node.ty.clone() }],
                 result: node.ty.clone(),
                 name: node.name.to_string(),
             });
@@ -245,7 +245,7 @@ impl Fusion<'_> {
             op: None,
             expr: Some(e.expr),
             operands: e.operands,
-            outputs: vec![root],
+            outputs: vec![Output { node: root, ty: node.ty.clone() }],
             result: node.ty.clone(),
             name: node.name.to_string(),
         })

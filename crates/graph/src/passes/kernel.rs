@@ -23,6 +23,15 @@ pub(crate) struct Whole {
     pub ty: Type,
 }
 
+/// A node that a kernel computes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Output {
+    pub node: NodeId,
+    /// As the kernel writes it: of the node's element type, and of the shape that the kernel counts through (after an op,
+    /// the op's).
+    pub ty: Type,
+}
+
 /// A kernel: an expression, or an op with perhaps an expression as its epilogue.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
@@ -33,7 +42,7 @@ pub(crate) struct Draft {
     /// What `expr` loads.
     pub operands: Vec<Operand>,
     /// Nodes that it computes, in the order of `expr`'s outputs.
-    pub outputs: Vec<NodeId>,
+    pub outputs: Vec<Output>,
     /// Type of the op's own result, before the epilogue.
     pub result: Type,
     pub name: String,
@@ -44,6 +53,11 @@ impl Draft {
     pub fn reads(&self) -> impl Iterator<Item = NodeId> + '_ {
         let own = self.op.iter().flat_map(|(_, reads)| reads.iter().map(|r| r.base));
         own.chain(self.operands.iter().map(|o| o.base))
+    }
+
+    /// Whether it computes `node`.
+    pub fn computes(&self, node: NodeId) -> bool {
+        self.outputs.iter().any(|o| o.node == node)
     }
 
     pub fn is_elementwise(&self) -> bool {
@@ -82,7 +96,7 @@ impl Draws<'_> {
 
     /// Which draft computes each node.
     pub fn producers(&self) -> HashMap<NodeId, usize> {
-        let of = |(i, d): (usize, &Draft)| d.outputs.iter().map(move |&o| (o, i)).collect::<Vec<_>>();
+        let of = |(i, d): (usize, &Draft)| d.outputs.iter().map(move |o| (o.node, i)).collect::<Vec<_>>();
         self.drafts.iter().enumerate().flat_map(of).collect()
     }
 

@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 
 use super::epilogue::map_regs;
-use super::kernel::{Draft, Draws, depends};
+use super::kernel::{Draft, Draws, Operand, Output, depends};
 use crate::expr::{Instr, Reg};
 use crate::graph::NodeId;
 use crate::plan::Index;
 use crate::planner::MAX_BINDINGS;
+use crate::shape::Dtype;
 
 /// How the outputs of a kernel are counted against the limit on bindings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,18 +39,18 @@ pub(crate) fn siblings(draws: &mut Draws, count: Count) {
 
 /// A copy of u32s moves bits; as a part of another kernel it would go through a float.
 fn copies_words(draws: &Draws, d: &Draft) -> bool {
-    let is_u32 = |id: crate::graph::NodeId| draws.types[id as usize].dtype == crate::Dtype::U32;
-    is_u32(d.outputs[0]) && d.operands.first().is_some_and(|o| is_u32(o.base))
+    let reads_words = |o: &Operand| draws.types[o.base as usize].dtype == Dtype::U32;
+    d.outputs[0].ty.dtype == Dtype::U32 && d.operands.first().is_some_and(reads_words)
 }
 
 fn can_join(draws: &Draws, dependencies: &[Vec<usize>], earlier: usize, later: usize, count: Count) -> bool {
     let (a, b) = (&draws.drafts[earlier], &draws.drafts[later]);
-    let numel = |d: &Draft| draws.types[d.outputs[0] as usize].numel();
+    let numel = |d: &Draft| d.outputs[0].ty.numel();
     if !a.is_elementwise() || !b.is_elementwise() || numel(a) != numel(b) || [a, b].iter().any(|d| copies_words(draws, d)) {
         return false;
     }
     // What b reads of a's results must be the element that a has just computed.
-    let reads_result = |o: &super::kernel::Operand| a.outputs.contains(&o.base);
+    let reads_result = |o: &Operand| a.computes(o.base);
     if b.operands.iter().any(|o| reads_result(o) && o.index != Index::Same) {
         return false;
     }
@@ -65,10 +66,10 @@ fn can_join(draws: &Draws, dependencies: &[Vec<usize>], earlier: usize, later: u
 
 /// Storage bindings that the two need as one.
 fn bindings(draws: &Draws, a: &Draft, b: &Draft, count: Count) -> usize {
-    let operands = || a.operands.iter().chain(b.operands.iter().filter(|o| !a.outputs.contains(&o.base)));
+    let operands = || a.operands.iter().chain(b.operands.iter().filter(|o| !a.computes(o.base)));
     let bases: BTreeSet<NodeId> = operands().map(|o| o.base).collect();
-    let shares = |output: &NodeId| {
-        let state = draws.finals.iter().find(|&&(_, value)| value == *output).map(|&(n, _)| &draws.program.states[n]);
+    let shares = |output: &Output| {
+        let state = draws.finals.iter().find(|&&(_, value)| value == output.node).map(|&(n, _)| &draws.program.states[n]);
         let read = state.is_some_and(|s| bases.contains(&s.initial));
         count == Count::InPlace && read && operands().all(|o| state.is_none_or(|s| o.base != s.initial || o.index == Index::Same))
     };
@@ -87,7 +88,7 @@ fn join(a: Draft, b: &mut Draft) {
         let reg = match instr {
             Instr::Load(n) => {
                 let operand = &b.operands[n as usize];
-                match a.outputs.iter().position(|&o| o == operand.base) {
+                match a.outputs.iter().position(|o| o.node == operand.base) {
                     Some(computed) => expr.outputs[computed],
                     None => {
                         let n = operands.iter().position(|o| o == operand).unwrap_or_else(|| {

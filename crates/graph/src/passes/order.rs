@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::kernel::{Draft, Draws, Operand, depends};
+use super::kernel::{Draft, Draws, Operand, Output, depends};
 use crate::expr::Expr;
 use crate::graph::NodeId;
 use crate::plan::Index;
@@ -64,7 +64,7 @@ fn push_copy(draws: &mut Draws, dependencies: &mut Vec<Vec<usize>>, state: usize
         op: None,
         expr: Some(Expr::copy()),
         operands: vec![Operand { base: value, index: Index::Same }],
-        outputs: vec![copy],
+        outputs: vec![Output { node: copy, ty: ty.clone() }],
         result: ty,
         name: draws.program.states[state].spec.name.clone(),
     });
@@ -85,7 +85,7 @@ fn sort(draws: &mut Draws, dependencies: &[Vec<usize>]) {
         waits[i] = before.len();
         before.iter().for_each(|&b| followers[b].push(i));
     }
-    let key = |i: usize| std::cmp::Reverse((draws.drafts[i].outputs.iter().max().copied(), i));
+    let key = |i: usize| std::cmp::Reverse((draws.drafts[i].outputs.iter().map(|o| o.node).max(), i));
     let mut ready: std::collections::BinaryHeap<_> = (0..n).filter(|&i| waits[i] == 0).map(key).collect();
     let mut sorted = Vec::with_capacity(n);
     while let Some(std::cmp::Reverse((_, i))) = ready.pop() {

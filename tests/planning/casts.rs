@@ -1,0 +1,61 @@
+//! Casts to words of what ops and expressions compute, fused or not: the words of the value, never the bits of the float.
+
+use std::sync::Arc;
+
+use calotype_graph::{Device, Dtype, Graph, HostTensor, Tensor, Type, Window, plan};
+use calotype_parity::run_once;
+
+use crate::ALL_OPTIONS;
+
+/// Small whole numbers: every sum of products is exact.
+fn whole(shape: &[usize]) -> HostTensor {
+    let n: usize = shape.iter().product();
+    HostTensor::f32(shape, (0..n).map(|i| (i % 3) as f32).collect::<Vec<_>>())
+}
+
+/// An op on x and w, and their shapes.
+type Composition = (&'static str, &'static [usize], &'static [usize], fn(&Tensor, &Tensor) -> Tensor);
+
+const COMPOSITIONS: [Composition; 10] = [
+    ("sum", &[5, 6], &[6], |x, _| x.sum(&[1])),
+    ("sum of columns in parts", &[1300, 5], &[5], |x, _| x.sum(&[0])),
+    ("largest", &[7, 9], &[9], |x, _| x.max_over(&[0])),
+    ("matmul", &[8, 12], &[12, 16], |x, w| x.matmul(w)),
+    ("a narrow matmul", &[3, 5], &[5, 3], |x, w| x.matmul(w)),
+    ("conv2d", &[2, 6, 6, 3], &[3, 3, 3, 4], |x, w| x.conv2d(w, Window::square(1, 1))),
+    ("strided conv2d", &[1, 7, 7, 2], &[3, 3, 2, 5], |x, w| x.conv2d(w, Window::square(2, 1))),
+    ("conv2d_transpose", &[2, 3, 3, 4], &[4, 4, 3, 4], |x, w| x.conv2d_transpose(w, Window::square(2, 1), None)),
+    ("sum of a product", &[6, 7], &[6, 7], |x, w| (x * w).sum(&[0, 1])),
+    ("elementwise", &[6, 7], &[6, 7], |x, w| x * w),
+];
+
+/// What is done between the op and the cast.
+type Between = (&'static str, fn(&Tensor) -> Tensor);
+
+const BETWEEN: [Between; 3] = [("", |y| y.clone()), (", halved", |y| y * 0.5), (", less than 3", |y| 1.0 - &y.greater(2.5))];
+
+pub fn of_results(device: &mut dyn Device) {
+    for (name, x_shape, w_shape, op) in COMPOSITIONS {
+        for (more, between) in BETWEEN {
+            let g = Graph::new(name);
+            let (x, w) = (g.input("x", Type::f32(x_shape)), g.input("w", Type::f32(w_shape)));
+            let y = between(&op(&x, &w));
+            g.output("words", &y.cast(Dtype::U32));
+            // The same as floats, in a program of its own: here it might keep the op from taking in the cast.
+            let floats = Graph::new(name);
+            let (x, w) = (floats.input("x", Type::f32(x_shape)), floats.input("w", Type::f32(w_shape)));
+            floats.output("floats", &between(&op(&x, &w)));
+            let (words, floats) = (g.finish().expect("a graph"), floats.finish().expect("a graph"));
+            let (x, w) = (whole(x_shape), whole(w_shape));
+            let inputs = [("x", &x), ("w", &w)];
+            for options in ALL_OPTIONS {
+                let mut run = |program| {
+                    let plan = Arc::new(plan(program, device.profile(), options).expect("it fits"));
+                    run_once(device, &plan, &inputs).expect("it runs").remove(0)
+                };
+                let want: Vec<u32> = run(&floats).as_f32().expect("floats").iter().map(|&v| v as u32).collect();
+                assert_eq!(run(&words).as_u32(), Some(want.as_slice()), "{name}{more}, {options:?}");
+            }
+        }
+    }
+}
