@@ -59,3 +59,25 @@ pub fn of_results(device: &mut dyn Device) {
         }
     }
 }
+
+/// A cast keeps the whole part, also for those who go on with it as a float in the same kernel.
+pub fn then_floats(device: &mut dyn Device) {
+    let given = HostTensor::f32([8], [0.25, 1.75, 2.5, 3.0, 4.99, 100.125, 7.5, 0.0]);
+    let whole_parts: Vec<f32> = given.as_f32().into_iter().flatten().map(|x| x.floor()).collect();
+    for options in ALL_OPTIONS {
+        let g = Graph::new("whole parts");
+        let x = g.input("x", given.ty());
+        let words = x.cast(Dtype::U32);
+        g.output("words", &words);
+        g.output("halves", &(words.cast(Dtype::F32) * 0.5));
+        g.output("fractions", &(&x - &words.cast(Dtype::F32)));
+        let plan = Arc::new(plan(&g.finish().expect("a graph"), device.profile(), options).expect("it fits"));
+        let got = run_once(device, &plan, &[("x", &given)]).expect("it runs");
+        let halves: Vec<f32> = whole_parts.iter().map(|w| 0.5 * w).collect();
+        let fractions: Vec<f32> = given.as_f32().into_iter().flatten().zip(&whole_parts).map(|(x, w)| x - w).collect();
+        let words: Vec<u32> = whole_parts.iter().map(|&w| w as u32).collect();
+        assert_eq!(got[0].as_u32(), Some(words.as_slice()), "{options:?}");
+        assert_eq!(got[1].as_f32(), Some(halves.as_slice()), "{options:?}");
+        assert_eq!(got[2].as_f32(), Some(fractions.as_slice()), "{options:?}");
+    }
+}

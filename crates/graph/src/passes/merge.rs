@@ -49,9 +49,11 @@ fn can_join(draws: &Draws, dependencies: &[Vec<usize>], earlier: usize, later: u
     if !a.is_elementwise() || !b.is_elementwise() || numel(a) != numel(b) || [a, b].iter().any(|d| copies_words(draws, d)) {
         return false;
     }
-    // What b reads of a's results must be the element that a has just computed.
+    // What b reads of a's results must be the element that a has just computed, and the very value: a register holds the float
+    // that a word is made from.
     let reads_result = |o: &Operand| a.computes(o.base);
-    if b.operands.iter().any(|o| reads_result(o) && o.index != Index::Same) {
+    let in_register = |o: &Operand| o.index == Index::Same && draws.types[o.base as usize].dtype == Dtype::F32;
+    if b.operands.iter().any(|o| reads_result(o) && !in_register(o)) {
         return false;
     }
     let large = |base| draws.types[base as usize].numel() == numel(a);
