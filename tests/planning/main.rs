@@ -3,6 +3,7 @@
 
 mod casts;
 mod compositions;
+mod mistakes;
 mod rows;
 
 use std::sync::Arc;
@@ -38,6 +39,8 @@ fn main() -> std::process::ExitCode {
     suite.test("no step writes where it reads or writes", sound);
     suite.test("rows are written in place", rows::in_place);
     suite.test("compositions are few kernels", compositions::counts);
+    suite.test("random streams with one hash are refused", mistakes::streams_collide);
+    suite.test("a state is asked for as it was made", mistakes::states_conflict);
     suite.test("arenas are reused", arenas);
     suite.test("planning is deterministic", deterministic);
     suite.test("too much is refused", refusals);

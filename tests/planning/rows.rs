@@ -96,8 +96,8 @@ pub fn in_place() {
     const ROW: usize = 64;
     for (name, build, n_writes) in [("one row", step as fn(&Graph, &[Tensor]), 1), ("two rows", two_rows, 2)] {
         let g = Graph::new(name);
-        let x = g.state("x", Type::f32([10_000, ROW]), Init::Zeros, Layout::Plain, false);
-        let at = g.state("at", Type::u32([1]), Init::Integer(0), Layout::Plain, false);
+        let x = g.state("x", Type::f32([10_000, ROW]), Init::Zeros, Layout::Plain, true);
+        let at = g.state("at", Type::u32([1]), Init::Zeros, Layout::Plain, true);
         build(&g, &[x, at]);
         let plan = planned(&g.finish().expect("a sampler"), PlanOptions::default());
         let writes: Vec<_> = plan.steps.iter().filter(|s| s.stem() == "row_write").collect();

@@ -18,6 +18,12 @@ pub enum GraphError {
     #[error("state `{name}` is {known} where it was made and {asked} here")]
     StateMismatch { name: String, known: Type, asked: Type },
 
+    #[error("state `{name}` is {known} where it was made and {asked} here")]
+    StateConflict { name: String, known: String, asked: String },
+
+    #[error("random streams `{name}` and `{other}` have the same hash and would draw the same numbers: rename one of them")]
+    StreamCollision { name: String, other: String },
+
     #[error("{what} `{name}` is declared twice")]
     Duplicate { what: &'static str, name: String },
 

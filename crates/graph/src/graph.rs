@@ -109,6 +109,8 @@ struct Building {
     program: Program,
     state_index: BTreeMap<String, usize>,
     declared: HashSet<(&'static str, String)>,
+    /// Names of random streams by their hashes.
+    streams: BTreeMap<u32, String>,
     label: Rc<str>,
     error: Option<GraphError>,
 }
@@ -126,6 +128,22 @@ pub struct Label {
 impl Drop for Label {
     fn drop(&mut self) {
         self.graph.0.borrow_mut().label = Rc::clone(&self.before);
+    }
+}
+
+/// How a state was made and how it is asked for, where the two differ in more than the type.
+fn conflict(s: &State, init: &Init, layout: Layout, trainable: bool) -> Option<(String, String)> {
+    let kind = |trainable: bool| if trainable { "trained" } else { "not trained" };
+    if s.trainable != trainable {
+        return Some((kind(s.trainable).to_owned(), kind(trainable).to_owned()));
+    }
+    if s.spec.layout != layout {
+        return Some((format!("laid out as {:?}", s.spec.layout), format!("laid out as {layout:?}")));
+    }
+    match (&s.spec.init, init) {
+        (known, asked) if known == asked => None,
+        (Init::Given(_), Init::Given(_)) => Some(("given its first values".to_owned(), "given others".to_owned())),
+        (known, asked) => Some((known.to_string(), asked.to_string())),
     }
 }
 
@@ -234,18 +252,21 @@ impl Graph {
         self.input(name, Type::f32(Shape::scalar()))
     }
 
-    /// The latest version of a state, made by its first use. Another type under the same name is an error.
+    /// The latest version of a state, made by its first use. A later use that asks for another type, initial value or layout,
+    /// or for a parameter where there is none, is an error that names both.
     pub fn state(&self, name: &str, ty: Type, init: Init, layout: Layout, trainable: bool) -> Tensor {
         let known = {
             let b = self.0.borrow();
             b.state_index.get(name).map(|&n| {
                 let s = &b.program.states[n];
-                (s.latest(), s.spec.ty.clone())
+                (s.latest(), s.spec.ty.clone(), conflict(s, &init, layout, trainable))
             })
         };
-        if let Some((id, known)) = known {
+        if let Some((id, known, conflict)) = known {
             if known != ty {
                 self.fail(GraphError::StateMismatch { name: name.to_owned(), known: known.clone(), asked: ty });
+            } else if let Some((known, asked)) = conflict {
+                self.fail(GraphError::StateConflict { name: name.to_owned(), known, asked });
             }
             return Tensor::new(self.clone(), id, known);
         }
@@ -305,11 +326,17 @@ impl Graph {
     /// Random numbers of this step. `name` chooses the stream and must be new; seed and step are the inputs `seed`
     /// (u32 [2]) and `step` (u32 [1]).
     pub fn random(&self, name: &str, distribution: Distribution, shape: impl Into<Shape>) -> Tensor {
-        self.declare("random stream", name);
+        let stream = philox::stream(name);
+        let taken = self.0.borrow_mut().streams.insert(stream, name.to_owned());
+        match taken {
+            Some(other) if other == name => self.fail(GraphError::Duplicate { what: "random stream", name: name.to_owned() }),
+            Some(other) => self.fail(GraphError::StreamCollision { name: name.to_owned(), other }),
+            None => {}
+        }
         let seed = self.input("seed", Type { shape: [2].into(), dtype: Dtype::U32 });
         let step = self.input("step", Type { shape: [1].into(), dtype: Dtype::U32 });
         let _label = self.label(name);
-        self.apply(Random { distribution, shape: shape.into(), stream: philox::stream(name) }, &[seed, step])
+        self.apply(Random { distribution, shape: shape.into(), stream }, &[seed, step])
     }
 
     /// A node as the handle of a tensor.

@@ -166,6 +166,19 @@ pub enum Init {
     Given(HostTensor),
 }
 
+impl std::fmt::Display for Init {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Init::Zeros => write!(f, "0 at first"),
+            Init::Constant(value) => write!(f, "{value} at first"),
+            Init::Normal { mean, deviation } => write!(f, "normal at first, of mean {mean} and deviation {deviation}"),
+            Init::Uniform { low, high } => write!(f, "uniform at first, in {low}..{high}"),
+            Init::Integer(value) => write!(f, "{value} at first"),
+            Init::Given(_) => write!(f, "given at first"),
+        }
+    }
+}
+
 /// How a state lies in PyTorch, for checkpoints that other programs read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Layout {
