@@ -41,6 +41,8 @@ fn main() -> std::process::ExitCode {
     suite.test("compositions are few kernels", compositions::counts);
     suite.test("random streams with one hash are refused", mistakes::streams_collide);
     suite.test("a state is asked for as it was made", mistakes::states_conflict);
+    suite.test("results overwrite values of their own type", mistakes::in_place_keeps_the_type);
+    suite.test("steps that spoil their operands are found", mistakes::planted);
     suite.test("arenas are reused", arenas);
     suite.test("planning is deterministic", deterministic);
     suite.test("too much is refused", refusals);

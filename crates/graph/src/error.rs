@@ -71,6 +71,12 @@ pub enum PlanError {
 
     #[error("the plan needs {bytes} bytes; {device} has {limit}")]
     OutOfMemory { bytes: u64, limit: u64, device: String },
+
+    #[error("a fault of the planner: `{name}` would write where it reads or writes something else")]
+    Overlap { name: String },
+
+    #[error("a fault of the planner: the kernel of `{name}` would wait for itself")]
+    Circle { name: String },
 }
 
 /// Why a device could not do what was asked.

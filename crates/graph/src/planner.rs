@@ -34,26 +34,27 @@ impl Default for PlanOptions {
 /// Compiles a program for a device.
 ///
 /// # Errors
-/// A tensor that the device cannot bind; more memory than it has.
+/// A tensor that the device cannot bind; more memory than it has. [`PlanError::Overlap`] and [`PlanError::Circle`] are the
+/// planner's own mistakes, looked for in every plan because devices would compute wrong numbers in silence.
 pub fn plan(program: &Program, profile: &DeviceProfile, options: PlanOptions) -> Result<Plan, PlanError> {
     let program = rewrite::rewrite(program, options.simplify)?;
     let program = fuse::legalise(&program);
-    let mut plan = carry_out(&program, profile, options, Count::InPlace);
+    let mut plan = carry_out(&program, profile, options, Count::InPlace)?;
     if plan.steps.iter().any(|s| s.n_bindings() > MAX_BINDINGS) {
-        plan = carry_out(&program, profile, options, Count::Apart);
+        plan = carry_out(&program, profile, options, Count::Apart)?;
     }
     check(&plan, profile)?;
     Ok(plan)
 }
 
-fn carry_out(program: &Program, profile: &DeviceProfile, options: PlanOptions, count: Count) -> Plan {
+fn carry_out(program: &Program, profile: &DeviceProfile, options: PlanOptions, count: Count) -> Result<Plan, PlanError> {
     let mut draws = fuse::draw(program, options.fuse);
     if options.fuse {
         epilogue::absorb(&mut draws, profile);
         merge::siblings(&mut draws, count);
     }
-    order::order(&mut draws);
-    Placed::new(&draws, profile).plan(&draws, profile)
+    order::order(&mut draws)?;
+    Ok(Placed::new(&draws, profile).plan(&draws, profile))
 }
 
 /// Memory that a program would take on a device, whether it fits or not.
@@ -80,7 +81,9 @@ fn check(plan: &Plan, profile: &DeviceProfile) -> Result<(), PlanError> {
                 });
             }
         }
-        debug_assert!(is_sound(step), "`{}` writes where it reads or writes", step.name);
+        if !is_sound(step) {
+            return Err(PlanError::Overlap { name: step.name.clone() });
+        }
     }
     match profile.memory_bytes {
         Some(limit) if plan.memory.total() > limit => {
@@ -90,12 +93,13 @@ fn check(plan: &Plan, profile: &DeviceProfile) -> Result<(), PlanError> {
     }
 }
 
-/// Whether a step's writes overlap nothing, but for those that lie exactly on a read that they may overwrite.
+/// Whether a step's writes overlap nothing, but for those that lie exactly on reads of their element type that they may
+/// overwrite.
 pub fn is_sound(step: &Step) -> bool {
     let scratch = step.workspace.iter();
     step.writes.iter().enumerate().all(|(i, w)| {
         let writes = step.writes[i + 1..].iter().all(|other| !w.place.overlaps(&other.place));
-        let in_place = |n: usize, r: &Read| step.may_overwrite(n) && r.place == w.place;
+        let in_place = |n: usize, r: &Read| step.may_overwrite(n) && r.place == w.place && r.ty.dtype == w.ty.dtype;
         let reads = step.reads.iter().enumerate().all(|(n, r)| in_place(n, r) || !w.place.overlaps(&r.place));
         writes && reads && scratch.clone().all(|s| !s.overlaps(&w.place))
     })
@@ -153,8 +157,12 @@ impl Placed {
             let mut heirs: Vec<usize> = Vec::new();
             for Output { node: output, ty } in draft.outputs.iter().filter(|o| !self.places.contains_key(&o.node)) {
                 let len = ty.numel();
-                let heir = dying_operand(draft, &slot_of, &last, at, |id| draws.types[id as usize].numel() == len)
-                    .filter(|slot| !heirs.contains(slot));
+                // Of one element type, too: a device binds the place once, as the one or the other.
+                let fits = |id: NodeId| {
+                    let before = &draws.types[id as usize];
+                    before.numel() == len && before.dtype == ty.dtype
+                };
+                let heir = dying_operand(draft, &slot_of, &last, at, fits).filter(|slot| !heirs.contains(slot));
                 let slot = heir.unwrap_or_else(|| {
                     demands.push(Demand { len, first: at, last: at });
                     demands.len() - 1

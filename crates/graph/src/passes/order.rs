@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::kernel::{Draft, Draws, Operand, Output, depends};
+use crate::error::PlanError;
 use crate::expr::Expr;
 use crate::graph::NodeId;
 use crate::plan::Index;
@@ -10,7 +11,10 @@ use crate::plan::Index;
 /// Orders the kernels so that every state can be updated in place: whoever reads a state's old value runs before, or is
 /// the kernel that writes the new one and may overwrite the old. Where that cannot be, the new value is kept apart and
 /// copied after the last reader.
-pub(crate) fn order(draws: &mut Draws) {
+///
+/// # Errors
+/// Kernels that wait for each other: a mistake of an earlier pass.
+pub(crate) fn order(draws: &mut Draws) -> Result<(), PlanError> {
     let mut dependencies = draws.dependencies();
     for f in 0..draws.finals.len() {
         let (state, value) = draws.finals[f];
@@ -34,7 +38,7 @@ pub(crate) fn order(draws: &mut Draws) {
         };
         dependencies[first].extend(readers.iter().filter(|&&r| r != first));
     }
-    sort(draws, &dependencies);
+    sort(draws, &dependencies)
 }
 
 /// The final value of a state and, latest first, the values that it was made from by ops which work in place and that
@@ -74,7 +78,7 @@ fn push_copy(draws: &mut Draws, dependencies: &mut Vec<Vec<usize>>, state: usize
 }
 
 /// Dependencies first; among those that are ready, the one written first.
-fn sort(draws: &mut Draws, dependencies: &[Vec<usize>]) {
+fn sort(draws: &mut Draws, dependencies: &[Vec<usize>]) -> Result<(), PlanError> {
     let n = draws.drafts.len();
     let mut waits: Vec<usize> = vec![0; n];
     let mut followers: Vec<Vec<usize>> = vec![vec![]; n];
@@ -97,7 +101,37 @@ fn sort(draws: &mut Draws, dependencies: &[Vec<usize>]) {
             }
         }
     }
-    debug_assert_eq!(sorted.len(), n, "kernels wait for each other");
+    if let Some(stuck) = (0..n).find(|&i| waits[i] > 0) {
+        return Err(PlanError::Circle { name: draws.drafts[stuck].name.clone() });
+    }
     let mut drafts: Vec<Option<Draft>> = draws.drafts.drain(..).map(Some).collect();
     draws.drafts = sorted.into_iter().filter_map(|i| drafts[i].take()).collect();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Program;
+    use crate::shape::Type;
+
+    #[test]
+    fn kernels_that_wait_for_each_other_are_an_error() {
+        let kernel = |reads: NodeId, node: NodeId| Draft {
+            op: None,
+            expr: Some(Expr::copy()),
+            operands: vec![Operand { base: reads, index: Index::Same }],
+            outputs: vec![Output { node, ty: Type::f32([1]) }],
+            result: Type::f32([1]),
+            name: format!("node {node}"),
+        };
+        let program = Program::default();
+        let order_of = |drafts: Vec<Draft>| {
+            let mut draws = Draws { program: &program, types: vec![], drafts, finals: vec![], versions: vec![] };
+            order(&mut draws).map(|()| draws.drafts.iter().map(|d| d.outputs[0].node).collect::<Vec<_>>())
+        };
+        assert_eq!(order_of(vec![kernel(2, 1), kernel(0, 2)]), Ok(vec![2, 1]));
+        let circle = order_of(vec![kernel(0, 1), kernel(3, 2), kernel(2, 3)]);
+        assert!(matches!(&circle, Err(PlanError::Circle { name }) if name == "node 2"), "{circle:?}");
+    }
 }
