@@ -77,7 +77,9 @@ impl Table {
             return bound;
         }
         // Arenas are written by nearly every dispatch: binding them alike everywhere saves pipelines.
-        let read_only = matches!(place.region, Region::Input | Region::State(_)) && place.len > 0;
+        let read_only = matches!(place.region, Region::Input | Region::State(_))
+            && place.len > 0
+            && self.slots.iter().all(|s| s.read_only || s.place.region != place.region);
         self.slots.push(Slot { name: name.clone(), place, element, read_only });
         name
     }
@@ -150,6 +152,19 @@ pub(crate) struct Dispatch {
     pub product: Option<ProductShape>,
 }
 
+impl Dispatch {
+    /// The names of two bindings that share memory which one of them may write, or of one buffer of which one is read-only:
+    /// WebGPU forbids both, and native drivers say nothing.
+    pub fn clash(&self) -> Option<(&str, &str)> {
+        let pairs = self.slots.iter().enumerate().flat_map(|(n, a)| self.slots[n + 1..].iter().map(move |b| (a, b)));
+        let clashes = |a: &Slot, b: &Slot| {
+            let writable = !(a.read_only && b.read_only);
+            writable && (a.place.overlaps(&b.place) || (a.place.region == b.place.region && a.read_only != b.read_only))
+        };
+        pairs.filter(|(a, b)| clashes(a, b)).map(|(a, b)| (a.name.as_str(), b.name.as_str())).next()
+    }
+}
+
 /// A linear grid of workgroups folded over x then y, so that neither passes [`MAX_GRID`]. Kernels take
 /// `x + y · num_workgroups.x` and leave what lies beyond their work.
 pub(crate) fn folded(workgroups: u64) -> Result<[u32; 3], DeviceError> {
@@ -218,6 +233,32 @@ mod tests {
         t.read("dy", place, Element::F32);
         let d = t.dispatch("f", "let a = dy[i] + p.dy[i] + ady[dy[0]] + x[1];".to_owned(), [1; 3]);
         assert_eq!((d.slots.len(), d.wgsl.as_str()), (1, "let a = x[i] + p.dy[i] + ady[x[0]] + x[1];"));
+    }
+
+    #[test]
+    fn bindings_that_share_memory_to_be_written_are_found() {
+        let place = |region, offset| Place { region, offset, len: 8 };
+        let clash = |other: Place, element| {
+            let mut t = Table::default();
+            t.read("x", place(Region::Arena(0), 64), Element::F32);
+            t.write("y", other, element);
+            t.dispatch("f", String::new(), [1; 3]).clash().map(|(a, b)| (a.to_owned(), b.to_owned()))
+        };
+        let both = Some(("x".to_owned(), "y".to_owned()));
+        assert_eq!(clash(place(Region::Arena(0), 64), Element::F32), None, "one binding");
+        assert_eq!(clash(place(Region::Arena(0), 64), Element::U32), both);
+        assert_eq!(clash(place(Region::Arena(0), 64), Element::Vec4F32), both);
+        assert_eq!(clash(place(Region::Arena(0), 68), Element::F32), both);
+        assert_eq!(clash(place(Region::Arena(0), 128), Element::U32), None);
+        assert_eq!(clash(place(Region::Arena(1), 64), Element::U32), None);
+        // One buffer has one usage, in whichever order its parts are bound.
+        let mut t = Table::default();
+        t.write("y", place(Region::State(0), 0), Element::F32);
+        t.read("x", place(Region::State(0), 64), Element::F32);
+        let mut d = t.dispatch("f", String::new(), [1; 3]);
+        assert_eq!(d.clash(), None);
+        d.slots[1].read_only = true;
+        assert_eq!(d.clash(), Some(("y", "x")));
     }
 
     #[test]

@@ -242,10 +242,13 @@ impl LoadedPlan {
     }
 }
 
-/// The dispatches of every step, none of which may bind more than `limit` storage buffers.
+/// The dispatches of every step, none of which may bind more than `limit` storage buffers, or bind memory that it writes twice.
 pub(crate) fn lower(plan: &Plan, target: &Target, limit: usize) -> Result<Vec<Vec<Dispatch>>, DeviceError> {
     let lowered = plan.steps.iter().map(|step| crate::op::lower(step, target)).collect::<Result<Vec<_>, _>>()?;
     for (step, dispatches) in plan.steps.iter().zip(&lowered) {
+        if let Some((a, b)) = dispatches.iter().find_map(Dispatch::clash) {
+            return Err(DeviceError::Other(format!("`{}` binds memory that it writes as `{a}` and as `{b}`", step.name)));
+        }
         if let Some(d) = dispatches.iter().find(|d| d.slots.len() > limit) {
             return Err(DeviceError::Unsupported {
                 op: step.stem().to_owned(),

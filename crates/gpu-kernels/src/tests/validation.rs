@@ -82,6 +82,7 @@ fn every_composition_is_valid() {
                     let lowered = crate::op::lower(step, &target).unwrap_or_else(|e| panic!("{}: {e}", check.name()));
                     for d in lowered {
                         assert!(d.slots.len() <= calotype_graph::MAX_BINDINGS, "{}: {} bindings", check.name(), d.slots.len());
+                        assert_eq!(d.clash(), None, "{}: {:?}", check.name(), d.slots);
                         if !seen.contains(&d.wgsl) {
                             validate(&d.wgsl).unwrap_or_else(|e| panic!("{}: {e}\n{}", check.name(), d.wgsl));
                             seen.insert(d.wgsl);
