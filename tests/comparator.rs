@@ -5,7 +5,9 @@ use std::sync::Arc;
 use calotype_cpu_reference::Cpu;
 use calotype_graph::op::{Case, Tolerance, cases};
 use calotype_graph::{Device, DeviceProfile, Graph, HostTensor, Plan, PlanOptions, Poll, Type, plan};
-use calotype_parity::{Mismatch, POISON, Table, checks, close, compare, compare_slices, drive, poison, unharmed};
+use calotype_parity::{
+    Mismatch, POISON, Table, checks, close, compare, compare_slices, compare_with_nan, drive, poison, unharmed,
+};
 
 const TOLERANCE: Tolerance = Tolerance { atol: 0.1, rtol: 0.01 };
 const INF: f32 = f32::INFINITY;
@@ -29,6 +31,22 @@ fn nan_is_close_to_nothing() {
     assert!(far(&[1.0, 2.0], &[1.0, f32::NAN]));
     assert!(far(&[f32::NAN], &[f32::NAN]));
     assert!(!close(f64::NAN, 0.0, Tolerance { atol: f32::INFINITY, rtol: 0.0 }));
+}
+
+#[test]
+fn nan_is_right_where_it_is_wanted_and_nowhere_else() {
+    let wants = HostTensor::f32([3], [1.0, f32::NAN, -INF]);
+    let check = |got: [f32; 3]| compare_with_nan(&HostTensor::f32([3], got), &wants, TOLERANCE);
+    assert!(matches!(check([1.05, f32::NAN, -INF]), Ok(Some(_))));
+    assert!(check([1.0, -f32::NAN, -INF]).is_ok(), "of either sign");
+    assert!(check([1.5, f32::NAN, -INF]).is_err(), "numbers are compared as ever");
+    assert!(check([1.0, 0.0, -INF]).is_err() && check([1.0, INF, -INF]).is_err(), "NaN was lost");
+    assert!(check([f32::NAN, f32::NAN, -INF]).is_err() && check([1.0, f32::NAN, f32::NAN]).is_err(), "NaN came from nowhere");
+    assert!(check([1.0, f32::from_bits(POISON), -INF]).is_err(), "nothing was written");
+    let short = HostTensor::f32([2], [1.0, f32::NAN]);
+    assert!(matches!(compare_with_nan(&short, &wants, TOLERANCE), Err(Mismatch::Type { .. })));
+    let words = HostTensor::u32([1], [7]);
+    assert_eq!(compare_with_nan(&words, &words, TOLERANCE), Ok(None));
 }
 
 #[test]

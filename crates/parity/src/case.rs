@@ -3,7 +3,7 @@
 use calotype_graph::op::{Case, Fill, Tolerance};
 use calotype_graph::{Device, Dtype, Graph, GraphError, HostTensor, PlanOptions, Program, Tensor, Type, plan};
 
-use crate::compare::{Worst, compare};
+use crate::compare::{Worst, compare, compare_with_nan};
 use crate::operand::{fill, operand};
 use crate::run::{Fault, run_guarded};
 
@@ -132,6 +132,7 @@ impl Check {
     fn compare(&self, program: &Program, got: &[HostTensor], want: &[HostTensor]) -> Result<Option<Worst>, Fault> {
         let mut worst = None;
         for ((name, _), (got, want)) in program.outputs().zip(got.iter().zip(want)) {
+            let compare = if self.case.nan { compare_with_nan } else { compare };
             let here = compare(got, want, self.tolerance(want));
             let here = here.map_err(|what| Fault::Output { output: name.to_owned(), what })?;
             worst = here.into_iter().chain(worst).reduce(worse);

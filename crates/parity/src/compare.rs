@@ -3,6 +3,8 @@
 use calotype_graph::op::Tolerance;
 use calotype_graph::{HostTensor, Type};
 
+use crate::guard::POISON;
+
 /// `|got - want| <= atol + rtol |want|`. Equal infinities are close; a NaN is close to nothing, itself included.
 pub fn close(got: f64, want: f64, tolerance: Tolerance) -> bool {
     got == want || (want.is_finite() && (got - want).abs() <= allowed(want, tolerance))
@@ -76,6 +78,21 @@ pub fn compare_slices<T: Copy + Into<f64>>(got: &[T], want: &[T], tolerance: Tol
         Some(worst) if n_far > 0 => Err(Mismatch::Far { n_far, n: got.len(), worst }),
         _ => Ok(worst),
     }
+}
+
+/// As [`compare`], for results that NaN belongs to: where it is wanted it must be, and have been computed (it is not
+/// [`POISON`]); everywhere else it is a fault as ever.
+///
+/// # Errors
+/// As [`compare`].
+pub fn compare_with_nan(got: &HostTensor, want: &HostTensor, tolerance: Tolerance) -> Result<Option<Worst>, Mismatch> {
+    let (Some(g), Some(w), true) = (got.as_f32(), want.as_f32(), got.ty() == want.ty()) else {
+        return compare(got, want, tolerance);
+    };
+    let right = |(g, w): (&f32, &f32)| w.is_nan() && g.is_nan() && g.to_bits() != POISON;
+    let kept: Vec<bool> = g.iter().zip(w).map(right).collect();
+    let others = |v: &[f32]| v.iter().zip(&kept).map(|(&v, &kept)| if kept { 0.0 } else { v }).collect::<Vec<f32>>();
+    compare_slices(&others(g), &others(w), tolerance)
 }
 
 /// Compares tensors: floats by [`compare_slices`], words for equality.

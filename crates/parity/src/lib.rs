@@ -9,7 +9,7 @@ mod run;
 mod table;
 
 pub use case::{Check, CheckKind, checks, forward, gradient, operands};
-pub use compare::{Mismatch, Worst, close, compare, compare_slices};
+pub use compare::{Mismatch, Worst, close, compare, compare_slices, compare_with_nan};
 pub use guard::{POISON, poison, unharmed};
 pub use operand::{fill, operand};
 pub use run::{Fault, drive, read_states, run_guarded, run_once, run_step};

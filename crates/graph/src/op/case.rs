@@ -73,6 +73,8 @@ pub struct Case {
     pub tolerance: Tolerance,
     /// Whether the derivative is checked too; false for ops without one and at kinks.
     pub gradient: bool,
+    /// Whether an element of the result may have to be NaN: everywhere else a NaN is a fault, wanted or not.
+    pub nan: bool,
 }
 
 impl Case {
@@ -90,12 +92,17 @@ impl Case {
         build: impl Fn(&[Tensor]) -> Tensor + Send + Sync + 'static,
     ) -> Self {
         let build = std::sync::Arc::new(build);
-        Case { stem, name: name.into(), given, build, tolerance: Tolerance::F32, gradient: true }
+        Case { stem, name: name.into(), given, build, tolerance: Tolerance::F32, gradient: true, nan: false }
     }
 
     pub fn tolerance(mut self, atol: f32, rtol: f32) -> Self {
         self.tolerance = Tolerance { atol, rtol };
         self
+    }
+
+    /// A case about NaN and infinity: they stay where they belong. The derivative is not checked.
+    pub fn not_finite(self) -> Self {
+        Case { nan: true, gradient: false, ..self }
     }
 
     pub fn without_gradient(mut self) -> Self {
