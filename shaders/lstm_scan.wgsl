@@ -40,9 +40,9 @@ fn time_of(turn: u32) -> u32 {
     return select(turn, p.steps - 1u - turn, REVERSE);
 }
 
-// Above 10 tanh is 1 to the last bit, and some drivers give NaN for large arguments.
+// Above 10 tanh is 1 to the last bit, and some drivers give NaN for large arguments. NaN stays, which clamp may drop.
 fn tanh_clamped(x: f32) -> f32 {
-    return tanh(clamp(x, -10.0, 10.0));
+    return select(tanh(clamp(x, -10.0, 10.0)), x, (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u);
 }
 
 // exp never grows, so that nothing overflows.

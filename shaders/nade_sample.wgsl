@@ -60,7 +60,7 @@ fn draw(at: u32) -> f32 {
     let n = OUTPUTS / 3u;
     var largest = y[0];
     for (var k = 1u; k < n; k++) {
-        largest = max(largest, y[k]);
+        largest = select(largest, y[k], y[k] > largest);
     }
     var total = 0.0;
     for (var k = 0u; k < n; k++) {
@@ -76,8 +76,9 @@ fn draw(at: u32) -> f32 {
             break;
         }
     }
-    let deviation = max(exp(y[2u * n + component]), bitcast<f32>(p.deviation_floor));
-    return y[n + component] + deviation * noise[at + 1u];
+    let deviation = exp(y[2u * n + component]);
+    let least = bitcast<f32>(p.deviation_floor);
+    return y[n + component] + select(deviation, least, deviation < least) * noise[at + 1u];
 }
 
 @compute @workgroup_size(LANES)

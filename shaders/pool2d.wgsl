@@ -1,5 +1,5 @@
 // pool2d — the largest, mean or sum of each window of an image; one invocation a slot: an element, or four neighbouring
-// channels.
+// channels. A NaN is larger than any number.
 //   math    y[b, oh, ow, c] = max or SCALE · Σ of x[b, h, w, c] over the window; padding is never chosen and adds nothing
 //   shapes  x [B, height, width, channels] -> y [B, out_h, out_w, channels]     f32, channels in slots
 //   grid    ⌈B·out_h·out_w·channels / WG_SIZE⌉, folded over x then y
@@ -19,8 +19,10 @@ struct Params {
 
 // section types
 alias slot = f32;
+alias places = u32;
 // end types
 
+const INFINITY_BITS: u32 = 0x7f800000u;
 const WG_SIZE: u32 = 256u;
 const MAX: bool = true;
 const SCALE: f32 = 1.0;
@@ -30,6 +32,11 @@ const STRIDE_H: u32 = 2u;
 const STRIDE_W: u32 = 2u;
 const PAD_H: u32 = 0u;
 const PAD_W: u32 = 0u;
+
+// Those of NaN are above those of infinity.
+fn magnitude_bits(v: slot) -> places {
+    return bitcast<places>(v) & places(0x7fffffffu);
+}
 
 @compute @workgroup_size(WG_SIZE)
 fn pool2d(
@@ -54,7 +61,8 @@ fn pool2d(
                     if (none) {
                         value = v;
                     } else if (MAX) {
-                        value = select(value, v, v > value);
+                        let first_nan = (magnitude_bits(v) > places(INFINITY_BITS)) & (magnitude_bits(value) <= places(INFINITY_BITS));
+                        value = select(value, v, (v > value) | first_nan);
                     } else {
                         value += v;
                     }

@@ -2,6 +2,7 @@
 //   math    dx[b, h, w, c] = SCALE · Σ dy[b, oh, ow, c] over the windows that hold (h, w), or, for the largest, over those of
 //           them whose first largest element of x it is
 //   shapes  dy [B, out_h, out_w, channels] · x [B, height, width, channels] -> dx as x     f32, channels in slots
+//           A NaN is larger than any number.
 //   order   windows in ascending order: the same bits each time
 //   grid    ⌈B·height·width·channels / WG_SIZE⌉, folded over x then y
 // section bindings
@@ -24,6 +25,7 @@ alias slot = f32;
 alias places = u32;
 // end types
 
+const INFINITY_BITS: u32 = 0x7f800000u;
 const WG_SIZE: u32 = 256u;
 const MAX: bool = true;
 const SCALE: f32 = 1.0;
@@ -33,6 +35,11 @@ const STRIDE_H: u32 = 2u;
 const STRIDE_W: u32 = 2u;
 const PAD_H: u32 = 0u;
 const PAD_W: u32 = 0u;
+
+// Those of NaN are above those of infinity.
+fn magnitude_bits(v: slot) -> places {
+    return bitcast<places>(v) & places(0x7fffffffu);
+}
 
 @compute @workgroup_size(WG_SIZE)
 fn pool2d_grad(
@@ -63,7 +70,8 @@ fn pool2d_grad(
                         let tw = ow * STRIDE_W + tap % KERNEL_W - PAD_W;
                         if ((th < p.height) & (tw < p.width)) {
                             let t = x[((b * p.height + th) * p.width + tw) * p.channels + c];
-                            let better = (t > best) | (place == places(KERNEL_H * KERNEL_W));
+                            let first_nan = (magnitude_bits(t) > places(INFINITY_BITS)) & (magnitude_bits(best) <= places(INFINITY_BITS));
+                            let better = (t > best) | first_nan | (place == places(KERNEL_H * KERNEL_W));
                             best = select(best, t, better);
                             place = select(place, places(tap), better);
                         }

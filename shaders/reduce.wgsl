@@ -1,4 +1,5 @@
 // reduce — sum, largest, or index of the first largest over the middle axis; one workgroup COLS columns of GROUPS slices.
+//   A NaN is larger than any number.
 //   math    y[o, c] = f(Σ_n x[o, n, c]), or max_n, or argmax_n; f a generated epilogue
 //   shapes  x [outer, n, inner] -> y [outer, parts, inner]; part s covers `part` of n, so that a second run adds them up
 //   order   each lane takes every LANES-th element in turn, then lanes are joined pairwise: the same bits each time
@@ -34,6 +35,15 @@ const WG_SIZE: u32 = COLS * LANES * GROUPS;
 var<workgroup> values: array<f32, WG_SIZE>;
 var<workgroup> places: array<u32, WG_SIZE>;
 
+// By its bits: `x != x` is lowered to false.
+fn is_nan(x: f32) -> bool {
+    return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn exceeds(v: f32, best: f32) -> bool {
+    return (v > best) | (is_nan(v) & !is_nan(best));
+}
+
 @compute @workgroup_size(WG_SIZE)
 fn reduce(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -62,7 +72,7 @@ fn reduce(
         let v = x[(o * p.n + k) * p.inner + c];
         if (KIND == SUM) {
             value += v;
-        } else if (v > value) {
+        } else if (exceeds(v, value)) {
             value = v;
             place = k;
         }
@@ -79,7 +89,7 @@ fn reduce(
                 values[thread] += v;
             } else if (places[other] < end) {
                 let mine = values[thread];
-                if (v > mine || (v == mine && places[other] < places[thread])) {
+                if (exceeds(v, mine) || (!exceeds(mine, v) && places[other] < places[thread])) {
                     values[thread] = v;
                     places[thread] = places[other];
                 }

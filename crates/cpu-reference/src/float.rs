@@ -51,6 +51,15 @@ pub trait Float:
         self.partial_cmp(&self).is_none()
     }
 
+    fn is_infinite(self) -> bool {
+        self.abs().to_f64() == f64::INFINITY
+    }
+
+    /// Whether it comes before `best` where the largest is looked for: a NaN is larger than any number.
+    fn exceeds(self, best: Self) -> bool {
+        self > best || (self.is_nan() && !best.is_nan())
+    }
+
     /// The larger; NaN if either is.
     fn larger(self, other: Self) -> Self {
         if self > other || self.is_nan() { self } else { other }
@@ -145,5 +154,7 @@ mod tests {
             assert!(a.larger(b).is_nan() && a.smaller(b).is_nan());
         }
         assert_eq!((2.0f64.larger(3.0), 2.0f64.smaller(3.0)), (3.0, 2.0));
+        let first = |x: &[f32]| (1..x.len()).fold(0, |best, i| if x[i].exceeds(x[best]) { i } else { best });
+        assert_eq!([first(&[1.0, 3.0, 3.0]), first(&[f32::INFINITY, f32::NAN, f32::NAN, 9.0])], [1, 1]);
     }
 }

@@ -197,7 +197,7 @@ fn unary(op: Unary, x: &str) -> String {
     match op {
         Unary::Neg => format!("-{x}"),
         Unary::Abs => format!("abs({x})"),
-        Unary::Sign => format!("sign({x})"),
+        Unary::Sign => format!("sign_of({x})"),
         Unary::Exp => format!("exp({x})"),
         Unary::Log => format!("log_nan({x})"),
         Unary::Sqrt => format!("sqrt({x})"),
@@ -207,7 +207,7 @@ fn unary(op: Unary, x: &str) -> String {
         Unary::Tanh => format!("tanh_clamped({x})"),
         Unary::Sigmoid => format!("sigmoid({x})"),
         Unary::Softplus => format!("softplus({x})"),
-        Unary::Relu => format!("max({x}, real(0.0))"),
+        Unary::Relu => format!("larger({x}, real(0.0))"),
         Unary::LeakyRelu(slope) => format!("select({} * {x}, {x}, {x} > real(0.0))", literal(slope.get())),
         Unary::Floor => format!("floor({x})"),
     }
@@ -220,8 +220,8 @@ fn binary(op: Binary, a: &str, b: &str) -> String {
         Binary::Sub => format!("{a} - {b}"),
         Binary::Mul => format!("{a} * {b}"),
         Binary::Div => format!("{a} / {b}"),
-        Binary::Max => format!("max({a}, {b})"),
-        Binary::Min => format!("min({a}, {b})"),
+        Binary::Max => format!("larger({a}, {b})"),
+        Binary::Min => format!("smaller({a}, {b})"),
         Binary::Greater => test(">"),
         Binary::GreaterEqual => test(">="),
         Binary::Equal => test("=="),

@@ -22,7 +22,7 @@ impl std::fmt::Debug for Scalar {
     }
 }
 
-/// Functions of one number.
+/// Functions of one number. Of NaN every one is NaN on every backend, but for the sign, which is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Unary {
     Neg,
@@ -30,7 +30,7 @@ pub enum Unary {
     /// -1, 0 or 1.
     Sign,
     Exp,
-    /// Natural logarithm; of a negative number or NaN it is NaN on every backend.
+    /// Natural logarithm; of a negative number it is NaN on every backend.
     Log,
     Sqrt,
     /// 1 / sqrt(x).
@@ -52,7 +52,7 @@ pub enum Unary {
     Floor,
 }
 
-/// Functions of two numbers. Comparisons give 1 or 0; a comparison with NaN gives 0.
+/// Functions of two numbers. Comparisons give 1 or 0; a comparison with NaN gives 0, any other function of it NaN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Binary {
     Add,

@@ -17,7 +17,7 @@ pub fn plain<T: Float>(p: &Pool2d, d: &PoolDims, x: &[T], y: &mut [T]) {
                 found = Some(match (found, p.kind) {
                     (None, _) => v,
                     (Some(best), PoolKind::Max) => {
-                        if v > best {
+                        if v.exceeds(best) {
                             v
                         } else {
                             best
@@ -44,7 +44,7 @@ pub fn fast(cx: &Context, p: &Pool2d, d: &PoolDims, x: &[f32], y: &mut [f32]) {
                     let pairs = y.iter_mut().zip(x);
                     match p.kind {
                         _ if std::mem::take(&mut first) => y.copy_from_slice(x),
-                        PoolKind::Max => pairs.for_each(|(y, &x)| *y = if x > *y { x } else { *y }),
+                        PoolKind::Max => pairs.for_each(|(y, &x)| *y = if x.exceeds(*y) { x } else { *y }),
                         PoolKind::Average | PoolKind::Sum => pairs.for_each(|(y, x)| *y += x),
                     }
                 }

@@ -27,7 +27,7 @@ pub fn plain<T: Float>(p: &Pool2d, d: &PoolDims, dy: &[T], x: Option<&[T]>, dx: 
 fn first_largest<T: Float>(d: &PoolDims, x: &[T], [b, oh, ow, c]: [usize; 4]) -> usize {
     let all = d.window(0, oh).flat_map(|h| d.window(1, ow).map(move |w| (h, w)));
     let places = all.map(|(h, w)| ((b * d.size[0] + h) * d.size[1] + w) * d.channels + c);
-    places.reduce(|best, at| if x[at] > x[best] { at } else { best }).unwrap_or(0)
+    places.reduce(|best, at| if x[at].exceeds(x[best]) { at } else { best }).unwrap_or(0)
 }
 
 /// As [`plain`].
@@ -88,8 +88,9 @@ unsafe fn largest_grad_body(d: &PoolDims, dy: &[f32], x: &[f32], dx: &mut [f32])
                 for w in columns.clone() {
                     let x = &x[pixel(h, w) + channel..][..dy.len()];
                     for ((best, place), &x) in best.iter_mut().zip(&mut places).zip(x) {
-                        *place = if x > *best { pixel(h, w) as u32 } else { *place };
-                        *best = if x > *best { x } else { *best };
+                        let larger = x.exceeds(*best);
+                        *place = if larger { pixel(h, w) as u32 } else { *place };
+                        *best = if larger { x } else { *best };
                     }
                 }
             }

@@ -22,9 +22,9 @@ pub fn plain<T: Float>(p: &Reduce, ty: &Type, x: &[T], y: &mut [T]) {
     }
 }
 
-/// Index of the first largest element; 0 where there is none.
+/// Index of the first largest element, or of the first NaN; 0 where there is none.
 fn arg_max<T: Float>(column: impl Iterator<Item = T>) -> u32 {
-    let best = column.enumerate().reduce(|best, v| if v.1 > best.1 { v } else { best });
+    let best = column.enumerate().reduce(|best, v| if v.1.exceeds(best.1) { v } else { best });
     best.map_or(0, |(k, _)| k as u32)
 }
 
@@ -59,8 +59,9 @@ fn arg_max_columns(cx: &Context, (outer, n, inner): (usize, usize, usize), x: &[
             best[..y.len()].copy_from_slice(row(0));
             for k in 1..n {
                 for ((best, place), &v) in best.iter_mut().zip(&mut places).zip(row(k)) {
-                    *place = if v > *best { k as u32 } else { *place };
-                    *best = if v > *best { v } else { *best };
+                    let larger = v.exceeds(*best);
+                    *place = if larger { k as u32 } else { *place };
+                    *best = if larger { v } else { *best };
                 }
             }
             y.iter_mut().zip(places).for_each(|(y, place)| *y = f32::from_bits(place));

@@ -246,6 +246,23 @@ pub fn cases() -> Vec<Case> {
         let given = vec![cycle(EXTREME, 27), cycle(&[0.0, -100.0, 30.0], 27)];
         all.push(Case::op(S, format!("{f:?}"), f, given).without_gradient());
     }
+    // One element at a time and four.
+    for (n, name) in [(33, "NaN"), (32, "NaN in fours")] {
+        const NAN: &[f32] = &[-1.5, f32::NAN, 0.5, 2.0, f32::NAN];
+        for f in [Neg, Abs, Sign, Exp, Log, Sqrt, Rsqrt, Recip, Square, Tanh, Sigmoid, Softplus, Relu, leaky, Floor] {
+            all.push(Case::op(S, format!("{f:?} of {name}"), f, vec![cycle(NAN, n)]).not_finite());
+        }
+        use Binary::{Add, Div, Equal, Greater, GreaterEqual, Max, Min, Mul, Sub};
+        for f in [Add, Sub, Mul, Div, Max, Min, Greater, GreaterEqual, Equal] {
+            let given = vec![cycle(NAN, n), cycle(&[1.0, -2.0, f32::NAN], n)];
+            all.push(Case::op(S, format!("{f:?} of {name}"), f, given).not_finite());
+        }
+        let given = vec![cycle(&[0.0, 1.0, f32::NAN], n), cycle(NAN, n), cycle(&[4.0, f32::NAN], n)];
+        all.push(Case::op(S, format!("Select by {name}"), Select, given).not_finite());
+        let chain = |t: &[Tensor]| (&(&t[0] * 2.0).relu() - &t[0].max(&t[1]).tanh()).leaky_relu(0.2);
+        let given = vec![cycle(NAN, n), cycle(&[1.0, -2.0, f32::NAN], n)];
+        all.push(Case::composed(S, format!("chain of {name}"), given, chain).not_finite());
+    }
     let broadcasts: [(&str, &[usize], &[usize]); 8] = [
         ("channels", &[2, 3, 4, 5], &[5]),
         ("rows", &[6, 7], &[6, 1]),

@@ -313,5 +313,16 @@ pub fn cases() -> Vec<Case> {
     let mut saturated = given([3, 2, 3, 4], 2);
     saturated[0] = Given::fixed(Type::f32([3, 2, 3, 16]), far);
     all.push(Case::op(S, "saturated", LstmScan { taps: 2, reverse: false, keep: false }, saturated));
+    // A NaN goes on to later times and to the positions that see it, and no further.
+    const SOME: [f32; 97] = {
+        let mut values = [0.3; 97];
+        values[40] = f32::NAN;
+        values
+    };
+    for taps in [1, 2, 3] {
+        let mut nan = given([3, 2, 3, 4], taps);
+        nan[0] = Given::fixed(Type::f32([3, 2, 3, 16]), Fill::Cycle(&SOME));
+        all.push(Case::op(S, format!("NaN, taps {taps}"), LstmScan { taps, reverse: false, keep: true }, nan).not_finite());
+    }
     all
 }

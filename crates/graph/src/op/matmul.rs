@@ -1,6 +1,6 @@
 //! Matrix product, batched, with transposed operands.
 
-use super::{Carried, Case, Cotangents, Given, Operation, Vjp, floats};
+use super::{Carried, Case, Cotangents, Fill, Given, Operation, Vjp, floats};
 use crate::shape::Type;
 use crate::tensor::Tensor;
 
@@ -100,5 +100,12 @@ pub fn cases() -> Vec<Case> {
     all.push(Case::composed(S, "epilogue: bias, residual, leaky relu", given, |t| {
         (&(&t[0].matmul(&t[1]) + &t[2]) + &t[3]).leaky_relu(0.2)
     }));
+    // A NaN reaches its row, through the epilogue and what follows it.
+    for (name, n) in [("NaN", 33), ("NaN in fours", 32)] {
+        const SOME: &[f32] = &[0.5, -1.0, 0.25, f32::NAN, 1.0, -0.5, 0.75];
+        let given = vec![Given { fill: Fill::Cycle(SOME), ..Given::normal([9, 3]) }, Given::normal([3, n])];
+        let body = |t: &[Tensor]| (t[0].matmul(&t[1]).relu() - 0.5).tanh();
+        all.push(Case::composed(S, format!("epilogue: {name}, relu, tanh"), given, body).not_finite());
+    }
     all
 }

@@ -158,6 +158,10 @@ pub(super) const WINDOWS: [(&str, PoolWindow, [usize; 4]); 6] = [
     ("all of it, more than a workgroup", PoolWindow { kernel: [4, 5], stride: [4, 5], pad: [0, 0] }, [2, 4, 5, 300]),
 ];
 
+/// Values of images of which some windows hold a NaN.
+pub(super) const NAN: &[f32] =
+    &[3.0, -1.0, 2.0, 7.0, f32::NAN, 5.0, -4.0, 0.5, 1.5, 6.0, 8.0, -7.0, 4.0, 2.5, f32::INFINITY, 9.0, 1.0];
+
 pub fn cases() -> Vec<Case> {
     let case = |kind, name: &str, window, shape: [usize; 4]| {
         Case::op("pool2d", format!("{kind:?}: {name}"), Pool2d { kind, window }, vec![Given::normal(shape)])
@@ -170,6 +174,11 @@ pub fn cases() -> Vec<Case> {
     let window = PoolWindow { kernel: [3, 3], stride: [2, 2], pad: [1, 1] };
     // Its gradient is right by convention, not by differences: pool2d_grad has it, and the goldens.
     all.push(Case::op("pool2d", "Max: ties", Pool2d { kind: PoolKind::Max, window }, vec![equal]).without_gradient());
+    for (name, shape) in [("one channel", [1, 6, 6, 1]), ("channels in fours", [2, 6, 5, 4])] {
+        let given = Given { fill: super::Fill::Cycle(NAN), ..Given::normal(shape) };
+        let op = Pool2d { kind: PoolKind::Max, window };
+        all.push(Case::op("pool2d", format!("Max with NaN: {name}"), op, vec![given]).not_finite());
+    }
     all.push(case(PoolKind::Sum, "2 by 2", PoolWindow::tiles(2), [2, 4, 6, 3]));
     all.push(case(PoolKind::Average, "no image", PoolWindow::tiles(2), [0, 4, 4, 3]));
     all

@@ -84,6 +84,8 @@ pub fn cases() -> Vec<Case> {
         all.push(Case::op(S, format!("Average: {name}"), op(PoolKind::Average), vec![dy()]));
         let ties = Given::fixed(Type::f32(shape), Fill::Below(3));
         all.push(Case::op(S, format!("Max, ties: {name}"), op(PoolKind::Max), vec![dy(), ties]).without_gradient());
+        let nan = Given::fixed(Type::f32(shape), Fill::Cycle(super::pool2d::NAN));
+        all.push(Case::op(S, format!("Max, NaN: {name}"), op(PoolKind::Max), vec![dy(), nan]).not_finite());
     }
     let upsample = |factor, shape: [usize; 4]| {
         Case::composed(S, format!("nearest, {shape:?} by {factor}"), vec![Given::normal(shape)], move |t| {

@@ -7,8 +7,9 @@ use crate::shape::{Shape, Type};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReduceKind {
     Sum,
+    /// NaN if there is one.
     Max,
-    /// Index of the first largest element along the axis, as u32.
+    /// Index of the first largest element along the axis, or of the first NaN, as u32.
     ArgMax,
 }
 
@@ -137,6 +138,18 @@ pub fn cases() -> Vec<Case> {
         let given = vec![Given::normal([n, 5]), Given::normal([5])];
         all.push(Case::composed("reduce", format!("{kind:?} {name}, then an expression"), given, move |t| after(t, kind)));
     }
+    const NAN: &[f32] = &[3.0, -1.0, 2.0, 7.0, 5.0, -4.0, f32::NAN, 0.5, 1.5, 6.0, 8.0];
+    for kind in [Sum, Max, ArgMax] {
+        // Rows of which some hold none, columns in one run, columns in parts (of a reduction that comes in parts).
+        for (name, first, shape) in [("of rows", 1, [9, 7]), ("of columns", 0, [6, 33]), ("of parts", 0, [1300, 5])] {
+            let given = Given { fill: Fill::Cycle(NAN), ..Given::normal(shape) };
+            let op = Reduce { kind, first, end: first + 1 };
+            all.push(Case::op("reduce", format!("{kind:?} {name} with NaN"), op, vec![given]).not_finite());
+        }
+    }
+    let nan = Given { fill: Fill::Cycle(NAN), ..Given::normal([7, 5]) };
+    let given = vec![nan, Given::normal([5])];
+    all.push(Case::composed("reduce", "Max with NaN, then an expression", given, move |t| after(t, Max).relu()).not_finite());
     let ties = Given { ty: Type::f32([4, 6]), fill: Fill::Cycle(&[1.0, 3.0, 3.0, 2.0]), differentiable: false };
     for kind in [Max, ArgMax] {
         let op = Reduce { kind, first: 1, end: 2 };
