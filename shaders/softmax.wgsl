@@ -1,6 +1,7 @@
 // softmax — exponentials that sum to 1 in each row, or the logarithm of their sum; LANES invocations a row, GROUPS rows a
 // workgroup.
-//   math    y = exp(x - max x) / Σ exp(x - max x); log_sum_exp: y = max x + log Σ exp(x - max x)
+//   math    y = exp(x - max x) / Σ exp(x - max x), 0 in a row of -∞ alone
+//           log_sum_exp: y = max x + log Σ exp(x - max x), max x where that is infinite
 //   shapes  x [rows, n] -> y [rows, n]; log_sum_exp: y [rows]     f32, row-major
 //   grid    ⌈rows/GROUPS⌉, folded over x then y
 // section bindings
@@ -13,11 +14,23 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 // end bindings
 
+const INFINITY_BITS: u32 = 0x7f800000u;
 const LANES: u32 = 32u; // a power of two
 const GROUPS: u32 = 8u;
 const WG_SIZE: u32 = LANES * GROUPS;
 
 var<workgroup> lanes: array<f32, WG_SIZE>;
+
+// Those of NaN are above those of infinity. By the bits: WGSL has no literal for infinity, and `x != x` is lowered to false.
+fn magnitude_bits(x: f32) -> u32 {
+    return bitcast<u32>(x) & 0x7fffffffu;
+}
+
+// The larger; NaN if either is.
+fn larger(a: f32, b: f32) -> f32 {
+    let number = select(max(a, b), b, magnitude_bits(b) > INFINITY_BITS);
+    return select(number, a, magnitude_bits(a) > INFINITY_BITS);
+}
 
 @compute @workgroup_size(WG_SIZE)
 fn softmax(
@@ -37,13 +50,13 @@ fn softmax(
         largest = x[base];
     }
     for (var k = lane; k < n; k += LANES) {
-        largest = max(largest, x[base + k]);
+        largest = larger(largest, x[base + k]);
     }
     lanes[thread] = largest;
     for (var half = LANES / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
         if (lane < half) {
-            lanes[thread] = max(lanes[thread], lanes[thread + half]);
+            lanes[thread] = larger(lanes[thread], lanes[thread + half]);
         }
     }
     workgroupBarrier();
@@ -64,8 +77,9 @@ fn softmax(
     workgroupBarrier();
     sum = lanes[first];
     // section result
+    let nothing = bitcast<u32>(largest) == 0xff800000u; // -∞
     for (var k = lane; k < n; k += LANES) {
-        y[base + k] = exp(x[base + k] - largest) / sum;
+        y[base + k] = select(exp(x[base + k] - largest) / sum, 0.0, nothing);
     }
     // end result
 }

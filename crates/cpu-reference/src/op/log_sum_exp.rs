@@ -6,12 +6,12 @@ use crate::fast::math::exp;
 use crate::fast::simd::multiversion;
 use crate::float::Float;
 
-/// `y = max + log Σ exp(x - max)` over each row of `n`.
+/// `y = max + log Σ exp(x - max)` over each row of `n`; max where that is infinite.
 pub fn plain<T: Float>(n: usize, x: &[T], y: &mut [T]) {
     for (x, y) in x.chunks_exact(n).zip(y) {
         let max = largest(x);
         let sum = x.iter().fold(T::ZERO, |sum, &v| sum + (v - max).exp());
-        *y = max + sum.ln();
+        *y = if max.is_infinite() { max } else { max + sum.ln() };
     }
 }
 
@@ -20,7 +20,7 @@ pub fn plain<T: Float>(n: usize, x: &[T], y: &mut [T]) {
 #[inline(always)]
 unsafe fn row_body<const FMA: bool>(x: &[f32], y: &mut [f32]) {
     let max = largest_wide(x);
-    y[0] = max + sum_wide(x.iter().map(|&x| exp::<FMA>(x - max))).ln();
+    y[0] = if max.is_infinite() { max } else { max + sum_wide(x.iter().map(|&x| exp::<FMA>(x - max))).ln() };
 }
 
 multiversion! {

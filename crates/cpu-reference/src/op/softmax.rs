@@ -5,10 +5,14 @@ use crate::fast::math::exp;
 use crate::fast::simd::multiversion;
 use crate::float::Float;
 
-/// `y = exp(x - max) / Σ exp(x - max)` over each row of `n`.
+/// `y = exp(x - max) / Σ exp(x - max)` over each row of `n`; 0 in a row of -∞ alone.
 pub fn plain<T: Float>(n: usize, x: &[T], y: &mut [T]) {
     for (x, y) in x.chunks_exact(n).zip(y.chunks_exact_mut(n)) {
         let max = largest(x);
+        if max.is_infinite() && max < T::ZERO {
+            y.fill(T::ZERO);
+            continue;
+        }
         let mut sum = T::ZERO;
         for (x, y) in x.iter().zip(&mut *y) {
             *y = (*x - max).exp();
@@ -64,6 +68,9 @@ pub(super) fn sum_wide(values: impl Iterator<Item = f32>) -> f32 {
 #[inline(always)]
 unsafe fn row_body<const FMA: bool>(x: &[f32], y: &mut [f32]) {
     let max = largest_wide(x);
+    if max == f32::NEG_INFINITY {
+        return y.fill(0.0);
+    }
     for (y, &x) in y.iter_mut().zip(x) {
         *y = exp::<FMA>(x - max);
     }

@@ -1,11 +1,12 @@
 //! Logarithm of a sum of exponentials over the last axis.
 
-use super::softmax::{has_elements, row_cases};
-use super::{Carried, Case, Cotangents, Operation, Vjp};
+use super::softmax::{has_elements, not_finite, row_cases};
+use super::{Carried, Case, Cotangents, Fill, Given, Operation, Vjp};
 use crate::shape::{Shape, Type};
 use crate::tensor::Tensor;
 
-/// `y = max + log Σ exp(x - max)` over the last axis, which is removed.
+/// `y = max + log Σ exp(x - max)` over the last axis, which is removed; max where that is infinite. The derivative is 0 in a row
+/// of -∞ alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LogSumExp;
 
@@ -48,5 +49,10 @@ impl Tensor {
 }
 
 pub fn cases() -> Vec<Case> {
-    row_cases("log_sum_exp", LogSumExp)
+    let mut all = row_cases("log_sum_exp", LogSumExp);
+    // Of rows of -∞ alone, too, which carry no gradient.
+    let given = vec![not_finite(), Given::normal([6])];
+    let gradient = |t: &[Tensor]| t[0].graph().vjp(&[(&t[0].log_sum_exp(), &t[1])], &[&t[0]]).remove(0);
+    all.push(Case::composed("log_sum_exp", "gradient of NaN and infinity", given, gradient).not_finite());
+    all
 }

@@ -3,7 +3,7 @@
 use super::{Carried, Case, Cotangents, Fill, Given, Operation, Vjp, floats};
 use crate::shape::Type;
 
-/// `y = exp(x - max) / Σ exp(x - max)` over the last axis.
+/// `y = exp(x - max) / Σ exp(x - max)` over the last axis; 0 in a row of -∞ alone, of which nothing is left to choose from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Softmax;
 
@@ -45,6 +45,38 @@ impl Operation for Softmax {
     }
 }
 
+/// Rows of four with NaN, with one infinity, with both, and without anything else.
+pub(super) fn not_finite() -> Given {
+    const INF: f32 = f32::INFINITY;
+    const ROWS: &[f32] = &[
+        1.0,
+        f32::NAN,
+        -2.0,
+        0.5,
+        f32::NAN,
+        INF,
+        1.0,
+        -INF,
+        -INF,
+        -INF,
+        -INF,
+        -INF,
+        1.0,
+        -INF,
+        2.0,
+        -INF,
+        INF,
+        1.0,
+        2.0,
+        3.0,
+        INF,
+        INF,
+        0.0,
+        0.0,
+    ];
+    Given::fixed(Type::f32([ROWS.len() / 4, 4]), Fill::Cycle(ROWS))
+}
+
 /// Rows that both row-wise exponentials are tested on.
 pub(super) fn row_cases(stem: &'static str, op: impl Into<super::Op>) -> Vec<Case> {
     let op = op.into();
@@ -56,6 +88,7 @@ pub(super) fn row_cases(stem: &'static str, op: impl Into<super::Op>) -> Vec<Cas
         case("long rows", Given::normal([2, 3, 513])),
         case("many rows", Given::normal([300, 10])),
         case("far apart", extreme).without_gradient(),
+        case("NaN and infinity", not_finite()).not_finite(),
     ]
 }
 
