@@ -1,6 +1,6 @@
 //! Liveness, and offsets in arenas: tensors whose lives do not meet share memory.
 
-use crate::device::DeviceProfile;
+use crate::profile::DeviceProfile;
 use crate::shape::ELEMENT_BYTES;
 
 /// Something that needs `len` elements from step `first` to step `last`, both included.
@@ -70,8 +70,8 @@ fn lowest_gap(demands: &[Demand], slots: &[Slot], placed: &[usize], i: usize, le
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::DeviceKind;
     use crate::philox::{Domain, Stream};
+    use crate::profile::DeviceKind;
 
     pub(crate) fn profile() -> DeviceProfile {
         DeviceProfile {
@@ -87,7 +87,7 @@ mod tests {
             step_bytes: 0,
             staging_copies: 0,
             guard_bands: false,
-            precision: crate::device::Precision::Full,
+            precision: crate::profile::Precision::Full,
         }
     }
 

@@ -5,6 +5,9 @@ use crate::host::HostTensor;
 use crate::op::Op;
 use crate::shape::{ELEMENT_BYTES, Shape, Type};
 
+/// Storage buffers that a kernel may bind: WebGPU's default limit.
+pub const MAX_BINDINGS: usize = 8;
+
 /// A block of device memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Region {
@@ -68,7 +71,7 @@ pub struct Write {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kernel {
     /// Every write has the same number of elements; `expr` is evaluated for each. The limit on bindings
-    /// ([`MAX_BINDINGS`](crate::planner::MAX_BINDINGS)) holds.
+    /// ([`MAX_BINDINGS`]) holds.
     Elementwise(Expr),
     /// An op on whole tensors. The first [`Op::arity`] reads are its own; the rest belong to the epilogue, which turns each
     /// element of the result (its `Acc`) into what is written. Only ops whose
@@ -127,7 +130,7 @@ impl Step {
         all.map(|p| (p.region, p.offset)).collect::<std::collections::BTreeSet<_>>().len()
     }
 
-    /// How often it takes [`step_bytes`](crate::device::DeviceProfile::step_bytes): once for two dispatches.
+    /// How often it takes [`step_bytes`](crate::profile::DeviceProfile::step_bytes): once for two dispatches.
     pub fn units(&self) -> u64 {
         match &self.kernel {
             Kernel::Elementwise(_) => 1,

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use crate::device::DeviceProfile;
 use crate::error::PlanError;
 use crate::graph::{NodeId, NodeKind, Program};
 use crate::memory::{Demand, assign, padded};
@@ -10,11 +9,9 @@ use crate::op::Op;
 use crate::passes::kernel::{Draft, Draws, Output};
 use crate::passes::merge::Count;
 use crate::passes::{epilogue, fuse, merge, order, rewrite};
-use crate::plan::{Index, Kernel, MemoryBytes, Place, Plan, Port, Read, Region, Step, Write};
+use crate::plan::{Index, Kernel, MAX_BINDINGS, MemoryBytes, Place, Plan, Port, Read, Region, Step, Write};
+use crate::profile::DeviceProfile;
 use crate::shape::{ELEMENT_BYTES, Type};
-
-/// Storage buffers that a kernel may bind: WebGPU's default limit.
-pub const MAX_BINDINGS: usize = 8;
 
 /// What planning does beyond what it must. Tests compare plans with and without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::reduce::parts;
 use super::{Carried, Case, Cotangents, Given, Operation, Vjp, floats};
-use crate::device::DeviceProfile;
+use crate::profile::DeviceProfile;
 use crate::shape::Type;
 
 /// x [.., C] -> [2, C]: mean, then biased variance (divided by n), of each channel over all leading axes. Ioffe and

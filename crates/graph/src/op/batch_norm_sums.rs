@@ -3,7 +3,7 @@
 use super::batch_norm_stats::rows;
 use super::reduce::parts;
 use super::{Carried, Case, Cotangents, Given, Operation, Vjp, floats};
-use crate::device::DeviceProfile;
+use crate::profile::DeviceProfile;
 use crate::shape::Type;
 
 /// x [.., C], dy [.., C], stats [2, C] (mean, variance) -> [2, C]: Σ dy, then Σ dy (x - mean), of each channel.

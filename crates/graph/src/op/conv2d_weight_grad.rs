@@ -2,7 +2,7 @@
 
 use super::conv2d::{ConvDims, dims, geometries};
 use super::{Carried, Case, Conv2d, Conv2dTranspose, Cotangents, Given, Operation, Vjp, Window, floats, rank};
-use crate::device::{DeviceKind, DeviceProfile};
+use crate::profile::{DeviceKind, DeviceProfile};
 use crate::shape::Type;
 use crate::tensor::Tensor;
 

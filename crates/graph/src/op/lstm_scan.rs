@@ -1,7 +1,7 @@
 //! The recurrence of every LSTM here: states over positions, a convolution of the previous states in the gates.
 
 use super::{Carried, Case, Conv2dWeightGrad, Cotangents, Fill, Given, LstmScanGrad, Op, Operation, Vjp, Window, floats, rank};
-use crate::device::{DeviceKind, DeviceProfile};
+use crate::profile::{DeviceKind, DeviceProfile};
 use crate::shape::Type;
 use crate::tensor::Tensor;
 

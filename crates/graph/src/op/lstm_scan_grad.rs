@@ -2,7 +2,7 @@
 
 use super::lstm_scan::{KEPT, LstmDims, Scan, check_operand, check_sizes, sizes};
 use super::{Carried, Case, Cotangents, Given, Operation, Vjp, floats, rank};
-use crate::device::{DeviceKind, DeviceProfile};
+use crate::profile::{DeviceKind, DeviceProfile};
 use crate::shape::Type;
 
 /// The derivative of [`LstmScan`](super::LstmScan) by its gates: kept [5T, B, P, H] (the result of a scan that keeps its gates),

@@ -63,8 +63,8 @@ pub use scatter_add::ScatterAdd;
 pub use softmax::Softmax;
 pub use view::{Detach, Expand, Flip, Permute, Reshape, Slice};
 
-use crate::device::DeviceProfile;
 use crate::expr::{Binary, Unary};
+use crate::profile::DeviceProfile;
 use crate::shape::Type;
 use crate::tensor::Tensor;
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::nade::{NadeDims, SIZES, check, data, weights};
 use super::{Carried, Case, Cotangents, Given, NadeActivation, Operation, Vjp, floats};
-use crate::device::{DeviceKind, DeviceProfile};
+use crate::profile::{DeviceKind, DeviceProfile};
 use crate::shape::Type;
 
 /// Cotangents of all of [`Nade`](super::Nade)'s operands in one tensor, laid out as [`NadeGrad::layout`] says. Operands x, w,

@@ -1,7 +1,7 @@
 //! Reductions over one run of neighbouring axes.
 
 use super::{Carried, Case, Cotangents, Fill, Given, Operation, Vjp, floats};
-use crate::device::{DeviceKind, DeviceProfile};
+use crate::profile::{DeviceKind, DeviceProfile};
 use crate::shape::{Shape, Type};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 
 use super::kernel::{Draft, Draws, Output, depends};
-use crate::device::DeviceProfile;
 use crate::expr::{Expr, Instr, Reg};
 use crate::op::Op;
-use crate::plan::Index;
-use crate::planner::MAX_BINDINGS;
+use crate::plan::{Index, MAX_BINDINGS};
+use crate::profile::DeviceProfile;
 use crate::shape::Type;
 
 pub(crate) fn absorb(draws: &mut Draws, profile: &DeviceProfile) {

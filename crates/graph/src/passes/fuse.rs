@@ -8,8 +8,7 @@ use super::view::{View, views};
 use crate::expr::{Binary, Expr, Instr, Reg, Unary};
 use crate::graph::{Node, NodeId, NodeKind, Program};
 use crate::op::{Carried, Cast, Op};
-use crate::plan::Index;
-use crate::planner::MAX_BINDINGS;
+use crate::plan::{Index, MAX_BINDINGS};
 
 /// The program with copies where an op needs its operand in order, and where an output or a state needs a value of its own.
 pub(crate) fn legalise(program: &Program) -> Program {

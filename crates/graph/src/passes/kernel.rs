@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use crate::device::DeviceProfile;
 use crate::expr::Expr;
 use crate::graph::{NodeId, NodeKind, Program};
 use crate::op::Op;
 use crate::plan::Index;
+use crate::profile::DeviceProfile;
 use crate::shape::Type;
 
 /// An operand of an expression: a whole node in memory and how it is indexed.

@@ -7,8 +7,7 @@ use super::epilogue::map_regs;
 use super::kernel::{Draft, Draws, Operand, Output, depends};
 use crate::expr::{Instr, Reg};
 use crate::graph::NodeId;
-use crate::plan::Index;
-use crate::planner::MAX_BINDINGS;
+use crate::plan::{Index, MAX_BINDINGS};
 use crate::shape::Dtype;
 
 /// How the outputs of a kernel are counted against the limit on bindings.
