@@ -20,7 +20,7 @@ impl Kernel {
 const BATCH_NORM_EPS: f32 = 1e-5;
 const BATCH_NORM_MOMENTUM: f32 = 0.1;
 
-/// Layers without biases, made in a scope. States: `NAME.weight` and so on.
+/// Layers, made in a scope; convolutions have no biases. States: `NAME.weight` and so on.
 pub trait Layers {
     /// x [B, H, W, Cin] -> [B, h, w, channels].
     fn conv(&self, name: &str, x: &Tensor, channels: usize, kernel: Kernel, init: Init) -> Tensor;

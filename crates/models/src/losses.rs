@@ -22,8 +22,3 @@ pub fn bce(logits: &Tensor, targets: &Tensor) -> Tensor {
 pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Tensor {
     &logits.log_sum_exp() - &logits.pick(labels)
 }
-
-/// Mean squared difference.
-pub fn mse(a: &Tensor, b: &Tensor) -> Tensor {
-    (a - b).square().mean_all()
-}

@@ -13,10 +13,8 @@ use crate::error::{Result, TrainingError};
 use crate::fit::Training;
 use crate::load::Loader;
 use crate::schedule::{Ready, Schedule};
+use crate::trainer::IN_FLIGHT;
 use crate::wait;
-
-/// Steps in flight, as when training.
-const IN_FLIGHT: usize = 2;
 
 /// Steps that are run before the clock is looked at.
 const WARM_UP: usize = 3;

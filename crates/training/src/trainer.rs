@@ -31,7 +31,7 @@ use crate::watch::Watch;
 use crate::{report, wait};
 
 /// Steps whose losses have not been read yet.
-const IN_FLIGHT: usize = 2;
+pub(crate) const IN_FLIGHT: usize = 2;
 
 /// Steps whose batches lie ready.
 const FED_AHEAD: usize = 3;
