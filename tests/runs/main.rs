@@ -82,8 +82,8 @@ fn repeats(info: &'static ModelInfo) {
     }
 }
 
-/// N steps are N/2 steps, resumed: also where programs take turns and N/2 is in the middle of a round, and across a look at the
-/// held-out set.
+/// N steps are N/2 steps, resumed: also where the schedule goes from one stage to the next in between, where programs take turns and
+/// N/2 is in the middle of a round, and across a look at the held-out set.
 fn goes_on(info: &'static ModelInfo) {
     let place = Place::new();
     if !learns_by_steps(info) {
@@ -95,7 +95,7 @@ fn goes_on(info: &'static ModelInfo) {
     }
     let has = |key: &str| (info.settings)(Preset::Small).iter().any(|s| s.key == key);
     let looks: &[&str] = if has("validate_every") { &["--set", "validate_every=3"] } else { &[] };
-    for half in [4_u64, 7] {
+    for half in [4_u64, 7, 11] {
         let (part, whole) = (format!("part-{half}"), format!("whole-{half}"));
         let (first, all) = (half.to_string(), (2 * half).to_string());
         run(&place, &train(info, &part, &[looks, &["--steps", &first]].concat()));

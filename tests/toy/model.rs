@@ -1,8 +1,9 @@
 //! A model that needs all that training offers: a variational auto-encoder (Kingma and Welling 2014, arXiv:1312.6114) whose decoder
 //! is also held by a critic of classes and bits (after Larsen et al. 2016, arXiv:1512.09300), each of one hidden layer.
 //!
-//! Two stages take turns, two of the critic before one of the rest (n_critic = 2); classes are fed, true ones and those of other
-//! rows; two optimisers move the decoder; rows are made by its moving average, from a latent of two parts; densities are bounds.
+//! It warms up without the critic; then two stages take turns, two of the critic before one of the rest (n_critic = 2), and once the
+//! critic's moments begin anew. Classes are fed, true ones and those of other rows; two optimisers move the decoder; rows are made by
+//! its moving average, from a latent of two parts; densities are bounds.
 
 use std::sync::Arc;
 
@@ -25,10 +26,12 @@ pub static INFO: ModelInfo = ModelInfo {
     configure: |settings, data| Ok(Arc::new(Toy::new(settings, data)?)),
 };
 
+/// Steps of the auto-encoder alone.
+const WARM_UP: u64 = 6;
 /// Turns of the critic before one of the rest.
 const N_CRITIC: u64 = 2;
-/// Turns after which the critic's moments begin anew, once.
-const RESET_AT: u64 = 7;
+/// Updates of the critic after which its moments begin anew, once.
+const RESET_AFTER: u64 = 3;
 /// Of the decoder's average.
 const KEEP: f32 = 0.9;
 
@@ -136,8 +139,8 @@ impl Toy {
         graph.finish()
     }
 
-    /// The auto-encoder by its bound, then the decoder by the critic; both losses from the decoder as it was.
-    fn train_rest(&self, batch: usize) -> Result<Program, GraphError> {
+    /// The auto-encoder by its bound, then, but for the warm-up, the decoder by the critic; both losses from the decoder as it was.
+    fn train_rest(&self, batch: usize, by_critic: bool) -> Result<Program, GraphError> {
         let graph = Graph::new("toy auto-encoder");
         let s = Scope::new(&graph, Mode::Train);
         let x = self.input(&graph, batch);
@@ -148,9 +151,11 @@ impl Toy {
         let per_row = 1.0 / batch as f32;
         let reconstruction = bce(&logits, &x.reshape([batch, self.dims()])).sum_all() * per_row;
         let kl = (log_var.exp() + mean.square() - &log_var - 1.0).sum_all() * (0.5 * per_row);
-        let adversarial = bce_real(&self.judge(&s, &self.made(&s, &class), &class));
+        let adversarial = by_critic.then(|| bce_real(&self.judge(&s, &self.made(&s, &class), &class)));
         self.autoencoder.update(&[&s.sub("encoder"), &s.sub("decoder")], &(&reconstruction + &kl));
-        self.adversarial.update(&[&s.sub("decoder")], &(&adversarial * 0.1));
+        if let Some(loss) = &adversarial {
+            self.adversarial.update(&[&s.sub("decoder")], &(loss * 0.1));
+        }
         for (spec, w) in s.sub("decoder").parameters() {
             let name = format!("ema.{}", spec.name);
             let average = graph.state(&name, spec.ty.clone(), spec.init, spec.layout, false);
@@ -158,7 +163,9 @@ impl Toy {
         }
         graph.output("reconstruction", &reconstruction);
         graph.output("kl", &kl);
-        graph.output("loss_adversarial", &adversarial);
+        if let Some(loss) = &adversarial {
+            graph.output("loss_adversarial", loss);
+        }
         graph.finish()
     }
 }
@@ -203,23 +210,31 @@ impl Model for Toy {
 impl Descent for Toy {
     fn stages(&self, batch: usize) -> Vec<Stage> {
         let (labels, others) = (Feed::labels("labels", self.n_classes), Feed::other_labels("others", self.n_classes));
-        vec![Stage::always("critic", batch, &[Feed::ROWS, labels, others]), Stage::always("rest", batch, &[Feed::ROWS, labels])]
+        vec![
+            Stage::always("warm-up", batch, &[Feed::ROWS, labels]).during(0..WARM_UP),
+            Stage::always("critic", batch, &[Feed::ROWS, labels, others]).during(WARM_UP..u64::MAX),
+            Stage::always("rest", batch, &[Feed::ROWS, labels]).during(WARM_UP..u64::MAX),
+        ]
     }
 
     fn program(&self, stage: &Stage) -> Result<Program, GraphError> {
-        if stage.name == "critic" { self.train_critic(stage.batch) } else { self.train_rest(stage.batch) }
+        match stage.name.as_str() {
+            "critic" => self.train_critic(stage.batch),
+            name => self.train_rest(stage.batch, name == "rest"),
+        }
     }
 
     fn at(&self, step: u64, lr_scale: f64) -> Turn {
-        let (round, turn) = (step / (N_CRITIC + 1), step % (N_CRITIC + 1));
-        let resets = if step == RESET_AT { vec!["optimizer.critic."] } else { vec![] };
-        if turn < N_CRITIC {
-            let since_reset = if step < RESET_AT { 0 } else { RESET_AT / (N_CRITIC + 1) * N_CRITIC + RESET_AT % (N_CRITIC + 1) };
-            let updates = round * N_CRITIC + turn - since_reset;
-            return Turn { stage: 0, scalars: self.critic.scalars(updates, lr_scale), resets };
+        let Some(turn) = step.checked_sub(WARM_UP) else { return Turn::only(self.autoencoder.scalars(step, lr_scale)) };
+        let (round, turn) = (turn / (N_CRITIC + 1), turn % (N_CRITIC + 1));
+        if turn == N_CRITIC {
+            let autoencoder = self.autoencoder.scalars(WARM_UP + round, lr_scale);
+            return Turn { stage: 2, scalars: [autoencoder, self.adversarial.scalars(round, lr_scale)].concat(), resets: vec![] };
         }
-        let scalars = [self.autoencoder.scalars(round, lr_scale), self.adversarial.scalars(round, lr_scale)].concat();
-        Turn { stage: 1, scalars, resets }
+        let updates = round * N_CRITIC + turn;
+        let resets = if updates == RESET_AFTER { vec!["optimizer.critic."] } else { vec![] };
+        let since = if updates < RESET_AFTER { updates } else { updates - RESET_AFTER };
+        Turn { stage: 1, scalars: self.critic.scalars(since, lr_scale), resets }
     }
 
     fn validation(&self) -> Option<Validation> {
