@@ -17,6 +17,7 @@ mod toy;
 
 /// Rows of a step.
 const BATCH: usize = 3;
+/// From each border of a model's stages.
 const STEPS: u64 = 3;
 const SEED: u64 = 5;
 const AS_WRITTEN: PlanOptions = PlanOptions { simplify: false, fuse: false };
@@ -102,7 +103,9 @@ fn learn(model: &dyn Model, device: &mut dyn Device, options: PlanOptions) -> Ve
         stages.iter().map(|(_, program)| Arc::new(plan(program, device.profile(), options).expect("it fits"))).collect();
     plans.iter().for_each(|plan| write_initial(device, plan));
     let ids: Vec<_> = plans.iter().map(|plan| device.load(plan).expect("it loads")).collect();
-    let losses = (0..STEPS).map(|step| {
+    // Every stage has a turn.
+    let steps = stages.borders().into_iter().flat_map(|border| border..border + STEPS);
+    let losses = steps.map(|step| {
         let turn = descent.at(step, 1.0);
         let feeds = stages.get(turn.stage).feeds.iter();
         let fed = feeds.map(|feed| (feed.name.to_owned(), feed.made_up(model, BATCH, SEED, step))).collect();
