@@ -8,7 +8,7 @@ use calotype_gpu_kernels::ShaderMode;
 use calotype_graph::op::{Fill, Tolerance};
 use calotype_graph::{Device, HostTensor, Plan, PlanOptions, Program, plan};
 use calotype_models::feeds::borrowed;
-use calotype_models::{DataShape, Density, Learning, Model, Preset, Stages, Values, add, all, density, find, init};
+use calotype_models::{DataShape, Density, Feed, Learning, Model, Preset, Source, Stages, Values, add, all, density, find, init};
 use calotype_parity::{compare, drive, fill, run_step};
 use calotype_tests::{On, Suite, tiny, with};
 
@@ -108,7 +108,11 @@ fn learn(model: &dyn Model, device: &mut dyn Device, options: PlanOptions) -> Ve
     let losses = steps.map(|step| {
         let turn = descent.at(step, 1.0);
         let feeds = stages.get(turn.stage).feeds.iter();
-        let fed = feeds.map(|feed| (feed.name.to_owned(), feed.made_up(model, BATCH, SEED, step))).collect();
+        let value = |feed: &Feed| match feed.source {
+            Source::Rows => rows(model, BATCH, &format!("step {step}")),
+            _ => feed.made_up(model, BATCH, SEED, step),
+        };
+        let fed = feeds.map(|feed| (feed.name.to_owned(), value(feed))).collect();
         let inputs = stages.inputs(&turn, fed, SEED, step);
         run_step(device, ids[turn.stage], &borrowed(&inputs)).expect("it runs")
     });
