@@ -1,6 +1,6 @@
 //! Reverse-mode differentiation as a graph transform: gradients are ordinary tensors, and can be differentiated again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::error::GraphError;
 use crate::graph::{Graph, NodeId, NodeKind};
@@ -37,7 +37,8 @@ impl Graph {
     /// As [`Graph::vjp`], with `None` where no gradient arrives.
     pub fn vjp_or_none(&self, from: &[(&Tensor, &Tensor)], wrt: &[&Tensor]) -> Vec<Option<Tensor>> {
         let Some(last) = from.iter().map(|(y, _)| y.id).max() else { return vec![None; wrt.len()] };
-        let leads = self.leads_to(wrt, last);
+        let wanted: HashSet<NodeId> = wrt.iter().map(|w| w.id).collect();
+        let leads = self.leads_to(&wanted, last);
         let mut cotangents: HashMap<NodeId, Tensor> = HashMap::new();
         for (y, dy) in from {
             accumulate(&mut cotangents, y.id, (*dy).clone());
@@ -48,7 +49,7 @@ impl Graph {
                 continue;
             }
             let Some(dy) = cotangents.remove(&id) else { continue };
-            if wrt.iter().any(|w| w.id == id) {
+            if wanted.contains(&id) {
                 found.insert(id, dy.clone());
             }
             self.node_vjp(id, &dy, &leads, &mut cotangents);
@@ -56,11 +57,11 @@ impl Graph {
         wrt.iter().map(|w| found.get(&w.id).cloned()).collect()
     }
 
-    /// For each node up to `last`: is it one of `wrt`, or computed from one?
-    fn leads_to(&self, wrt: &[&Tensor], last: NodeId) -> Vec<bool> {
+    /// For each node up to `last`: is it one of those wanted, or computed from one?
+    fn leads_to(&self, wanted: &HashSet<NodeId>, last: NodeId) -> Vec<bool> {
         let mut leads = vec![false; last as usize + 1];
         for id in 0..=last {
-            let is = wrt.iter().any(|w| w.id == id) || self.node(id).operands.iter().any(|&o| leads[o as usize]);
+            let is = wanted.contains(&id) || self.node(id).operands.iter().any(|&o| leads[o as usize]);
             leads[id as usize] = is;
         }
         leads

@@ -1,5 +1,7 @@
 //! Scalar expressions: the body of every elementwise kernel and of every epilogue.
 
+use std::collections::HashMap;
+
 /// A float constant, compared and hashed by its bits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Scalar(u32);
@@ -88,6 +90,18 @@ pub enum Instr {
     Select(Reg, Reg, Reg),
 }
 
+impl Instr {
+    /// The same with its registers renamed.
+    pub(crate) fn map_regs(self, f: impl Fn(Reg) -> Reg) -> Instr {
+        match self {
+            Instr::Unary(op, a) => Instr::Unary(op, f(a)),
+            Instr::Binary(op, a, b) => Instr::Binary(op, f(a), f(b)),
+            Instr::Select(c, a, b) => Instr::Select(f(c), f(a), f(b)),
+            Instr::Load(_) | Instr::Acc | Instr::Position | Instr::Const(_) => self,
+        }
+    }
+}
+
 /// A straight-line program over f32 registers. Instructions refer to earlier ones only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Expr {
@@ -127,5 +141,53 @@ impl Expr {
     /// Arithmetic operations for each element; transcendental functions count as one.
     pub fn flops(&self) -> u64 {
         self.code.iter().filter(|i| matches!(i, Instr::Unary(..) | Instr::Binary(..) | Instr::Select(..))).count() as u64
+    }
+}
+
+/// An expression that grows by instructions, none of them twice.
+#[derive(Default)]
+pub(crate) struct Builder {
+    expr: Expr,
+    known: HashMap<Instr, Reg>,
+}
+
+impl From<Expr> for Builder {
+    fn from(expr: Expr) -> Self {
+        let known = expr.code.iter().zip(0..).map(|(&instr, reg)| (instr, reg)).collect();
+        Builder { expr, known }
+    }
+}
+
+impl Builder {
+    /// Appends an instruction, or finds the equal one.
+    pub fn push(&mut self, instr: Instr) -> Reg {
+        *self.known.entry(instr).or_insert_with(|| {
+            self.expr.code.push(instr);
+            self.expr.code.len() as Reg - 1
+        })
+    }
+
+    /// Appends `body`, whose loads and accumulator are what `leaf` makes of them; the registers of its outputs.
+    pub fn append(&mut self, body: &Expr, leaf: impl Fn(&mut Builder, Instr) -> Reg) -> Vec<Reg> {
+        let mut regs: Vec<Reg> = Vec::with_capacity(body.code.len());
+        for &instr in &body.code {
+            let reg = match instr {
+                Instr::Load(_) | Instr::Acc => leaf(self, instr),
+                other => self.push(other.map_regs(|r| regs[r as usize])),
+            };
+            regs.push(reg);
+        }
+        body.outputs.iter().map(|&r| regs[r as usize]).collect()
+    }
+
+    /// Register of output `n` so far.
+    pub fn output(&self, n: usize) -> Reg {
+        self.expr.outputs[n]
+    }
+
+    /// The expression, with these outputs after those it has.
+    pub fn finish(mut self, outputs: &[Reg]) -> Expr {
+        self.expr.outputs.extend(outputs);
+        self.expr
     }
 }

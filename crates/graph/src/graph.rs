@@ -1,7 +1,7 @@
 //! Building a graph: nodes, state versions, inputs and outputs.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::error::GraphError;
@@ -108,7 +108,10 @@ impl Program {
 struct Building {
     program: Program,
     state_index: BTreeMap<String, usize>,
-    declared: HashSet<(&'static str, String)>,
+    /// Names that were claimed, by kind.
+    declared: BTreeSet<(&'static str, String)>,
+    input_index: BTreeMap<String, NodeId>,
+    output_names: BTreeSet<String>,
     /// Names of random streams by their hashes.
     streams: BTreeMap<u32, String>,
     label: Rc<str>,
@@ -232,8 +235,7 @@ impl Graph {
     pub fn input(&self, name: &str, ty: Type) -> Tensor {
         let known = {
             let b = self.0.borrow();
-            let found = b.program.inputs.iter().find(|(n, _)| n == name);
-            found.map(|&(_, id)| (id, b.program.nodes[id as usize].ty.clone()))
+            b.input_index.get(name).map(|&id| (id, b.program.nodes[id as usize].ty.clone()))
         };
         if let Some((id, known)) = known {
             if known != ty {
@@ -243,7 +245,9 @@ impl Graph {
         }
         let index = self.0.borrow().program.inputs.len();
         let t = self.push(NodeKind::Input(index), vec![], ty, Some(name));
-        self.0.borrow_mut().program.inputs.push((name.to_owned(), t.id));
+        let mut b = self.0.borrow_mut();
+        b.program.inputs.push((name.to_owned(), t.id));
+        b.input_index.insert(name.to_owned(), t.id);
         t
     }
 
@@ -317,7 +321,7 @@ impl Graph {
 
     /// Names a result that is read back each step.
     pub fn output(&self, name: &str, value: &Tensor) {
-        if self.0.borrow().program.outputs.iter().any(|(n, _)| n == name) {
+        if !self.0.borrow_mut().output_names.insert(name.to_owned()) {
             return self.fail(GraphError::Duplicate { what: "output", name: name.to_owned() });
         }
         self.0.borrow_mut().program.outputs.push((name.to_owned(), value.id));

@@ -1,6 +1,6 @@
 //! Kernels while they are being drawn up: what each computes, in terms of nodes.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use crate::expr::Expr;
 use crate::graph::{NodeId, NodeKind, Program};
@@ -9,8 +9,12 @@ use crate::plan::Index;
 use crate::profile::DeviceProfile;
 use crate::shape::Type;
 
+/// Operands that an elementwise kernel loads, in as many ways: how each is indexed takes room in the kernel's block of
+/// parameters ([`DeviceProfile::step_bytes`] is for two of 64 words).
+pub(crate) const MAX_LOADS: usize = 12;
+
 /// An operand of an expression: a whole node in memory and how it is indexed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Operand {
     pub base: NodeId,
     pub index: Index,
@@ -89,27 +93,9 @@ pub(crate) struct Draws<'a> {
 }
 
 impl Draws<'_> {
-    /// Whether a node is read after the step.
-    pub fn is_kept(&self, id: NodeId) -> bool {
-        self.program.outputs.iter().any(|&(_, o)| o == id) || self.finals.iter().any(|&(_, f)| f == id)
-    }
-
-    /// Which draft computes each node.
-    pub fn producers(&self) -> HashMap<NodeId, usize> {
-        let of = |(i, d): (usize, &Draft)| d.outputs.iter().map(move |o| (o.node, i)).collect::<Vec<_>>();
-        self.drafts.iter().enumerate().flat_map(of).collect()
-    }
-
-    /// For each draft, those that it must follow.
-    pub fn dependencies(&self) -> Vec<Vec<usize>> {
-        let producers = self.producers();
-        let of = |d: &Draft| {
-            let mut before: Vec<usize> = d.reads().filter_map(|r| producers.get(&r).copied()).collect();
-            before.sort_unstable();
-            before.dedup();
-            before
-        };
-        self.drafts.iter().map(of).collect()
+    /// Nodes that are read after the step.
+    pub fn kept(&self) -> HashSet<NodeId> {
+        self.program.outputs.iter().map(|&(_, o)| o).chain(self.finals.iter().map(|&(_, f)| f)).collect()
     }
 
     /// Scratch elements of a draft's op.
@@ -124,19 +110,4 @@ impl Draws<'_> {
 /// Whether a node is computed by an expression.
 pub(crate) fn is_elementwise(kind: &NodeKind) -> bool {
     matches!(kind, NodeKind::Op(Op::Unary(_) | Op::Binary(_) | Op::Select(_) | Op::Cast(_) | Op::Full(_) | Op::Iota(_)))
-}
-
-/// Whether `from` is reached from `to` by following dependencies, over paths that avoid the direct edge when `indirect`.
-pub(crate) fn depends(dependencies: &[Vec<usize>], to: usize, from: usize, indirect: bool) -> bool {
-    let mut stack: Vec<usize> = dependencies[to].iter().copied().filter(|&d| !(indirect && d == from)).collect();
-    let mut seen = vec![false; dependencies.len()];
-    while let Some(d) = stack.pop() {
-        if d == from {
-            return true;
-        }
-        if !std::mem::replace(&mut seen[d], true) {
-            stack.extend(&dependencies[d]);
-        }
-    }
-    false
 }

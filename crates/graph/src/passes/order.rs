@@ -1,8 +1,10 @@
 //! The order of kernels, and the edges that in-place updates of state need.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 
-use super::kernel::{Draft, Draws, Operand, Output, depends};
+use super::kernel::{Draft, Draws, Operand, Output};
+use super::links::{Links, producers, readers, sorted};
 use crate::error::PlanError;
 use crate::expr::Expr;
 use crate::graph::NodeId;
@@ -15,98 +17,107 @@ use crate::plan::Index;
 /// # Errors
 /// Kernels that wait for each other: a mistake of an earlier pass.
 pub(crate) fn order(draws: &mut Draws) -> Result<(), PlanError> {
-    let mut dependencies = draws.dependencies();
+    let mut edges = Edges::new(draws);
     for f in 0..draws.finals.len() {
         let (state, value) = draws.finals[f];
         let initial = draws.program.states[state].initial;
-        let producers = draws.producers();
-        if !producers.contains_key(&value) {
+        if !edges.producers.contains_key(&value) {
             continue;
         }
-        let readers: Vec<usize> = (0..draws.drafts.len()).filter(|&i| draws.drafts[i].reads().any(|r| r == initial)).collect();
-        let in_place = |first: usize| {
-            let before = |&r: &usize| !depends(&dependencies, r, first, false);
-            readers.iter().all(|r| if *r == first { draws.drafts[first].may_overwrite(initial) } else { before(r) })
-        };
-        let versions = versions(draws, &producers, value);
-        let first = match versions.iter().rposition(|v| in_place(producers[v])) {
+        let readers = edges.readers.get(&initial).cloned().unwrap_or_default();
+        let versions = edges.versions(draws, value);
+        let first = match versions.iter().rposition(|v| edges.in_place(draws, &readers, initial, *v)) {
             Some(n) => {
                 draws.versions.extend(versions[1..=n].iter().map(|&v| (state, v)));
-                producers[&versions[n]]
+                edges.producers[&versions[n]]
             }
-            None => push_copy(draws, &mut dependencies, state, f, value),
+            None => edges.push_copy(draws, f),
         };
-        dependencies[first].extend(readers.iter().filter(|&&r| r != first));
+        readers.iter().filter(|&&r| r != first).for_each(|&r| edges.links.follow(first, r));
     }
-    sort(draws, &dependencies)
+    sort(draws, &edges.links.into_before())
 }
 
-/// The final value of a state and, latest first, the values that it was made from by ops which work in place and that
-/// nobody else reads: all of them can live in the state's memory.
-fn versions(draws: &Draws, producers: &HashMap<NodeId, usize>, value: NodeId) -> Vec<NodeId> {
-    let mut versions = vec![value];
-    let mut at = value;
-    while let Some((op, own)) = &draws.drafts[producers[&at]].op {
-        let Some(before) = op.in_place().map(|n| own[n].base) else { break };
-        let readers = draws.drafts.iter().filter(|d| d.reads().any(|r| r == before)).count();
-        let made_here = producers.get(&before).is_some_and(|&p| draws.drafts[p].outputs.len() == 1);
-        if readers != 1 || !made_here || !draws.drafts[producers[&at]].may_overwrite(before) || draws.is_kept(before) {
-            break;
+/// What must come before what.
+struct Edges {
+    producers: HashMap<NodeId, usize>,
+    readers: HashMap<NodeId, Vec<usize>>,
+    kept: HashSet<NodeId>,
+    links: Links,
+}
+
+impl Edges {
+    fn new(draws: &Draws) -> Self {
+        let producers = producers(&draws.drafts);
+        let links = Links::new(&draws.drafts, &producers);
+        Edges { producers, readers: readers(&draws.drafts), kept: draws.kept(), links }
+    }
+
+    /// Whether the kernel that computes `value` can be the first to write over a state's `initial` value: all its other
+    /// `readers` can run before.
+    fn in_place(&mut self, draws: &Draws, readers: &[usize], initial: NodeId, value: NodeId) -> bool {
+        let first = self.producers[&value];
+        if readers.contains(&first) && !draws.drafts[first].may_overwrite(initial) {
+            return false;
         }
-        versions.push(before);
-        at = before;
+        readers.iter().all(|&r| r == first || !self.links.follows(r, first))
     }
-    versions
-}
 
-fn push_copy(draws: &mut Draws, dependencies: &mut Vec<Vec<usize>>, state: usize, f: usize, value: NodeId) -> usize {
-    let copy = draws.types.len() as NodeId;
-    let ty = draws.types[value as usize].clone();
-    draws.types.push(ty.clone());
-    let producer = draws.producers()[&value];
-    draws.drafts.push(Draft {
-        op: None,
-        expr: Some(Expr::copy()),
-        operands: vec![Operand { base: value, index: Index::Same }],
-        outputs: vec![Output { node: copy, ty: ty.clone() }],
-        result: ty,
-        name: draws.program.states[state].spec.name.clone(),
-    });
-    dependencies.push(vec![producer]);
-    draws.finals[f].1 = copy;
-    draws.drafts.len() - 1
+    /// The final value of a state and, latest first, the values that it was made from by ops which work in place and that
+    /// nobody else reads: all of them can live in the state's memory.
+    fn versions(&self, draws: &Draws, value: NodeId) -> Vec<NodeId> {
+        let mut versions = vec![value];
+        let mut at = value;
+        while let Some((op, own)) = &draws.drafts[self.producers[&at]].op {
+            let Some(before) = op.in_place().map(|n| own[n].base) else { break };
+            let readers = self.readers.get(&before).map_or(0, Vec::len);
+            let made_here = self.producers.get(&before).is_some_and(|&p| draws.drafts[p].outputs.len() == 1);
+            let overwritten = draws.drafts[self.producers[&at]].may_overwrite(before);
+            if readers != 1 || !made_here || !overwritten || self.kept.contains(&before) {
+                break;
+            }
+            versions.push(before);
+            at = before;
+        }
+        versions
+    }
+
+    /// Adds a kernel that copies final value `f` to where its state is.
+    fn push_copy(&mut self, draws: &mut Draws, f: usize) -> usize {
+        let (state, value) = draws.finals[f];
+        let copy = draws.types.len() as NodeId;
+        let ty = draws.types[value as usize].clone();
+        draws.types.push(ty.clone());
+        draws.drafts.push(Draft {
+            op: None,
+            expr: Some(Expr::copy()),
+            operands: vec![Operand { base: value, index: Index::Same }],
+            outputs: vec![Output { node: copy, ty: ty.clone() }],
+            result: ty,
+            name: draws.program.states[state].spec.name.clone(),
+        });
+        let at = draws.drafts.len() - 1;
+        self.links.push();
+        self.links.follow(at, self.producers[&value]);
+        self.producers.insert(copy, at);
+        self.readers.entry(value).or_default().push(at);
+        self.kept.remove(&value);
+        self.kept.insert(copy);
+        draws.finals[f].1 = copy;
+        at
+    }
 }
 
 /// Dependencies first; among those that are ready, the one written first.
-fn sort(draws: &mut Draws, dependencies: &[Vec<usize>]) -> Result<(), PlanError> {
-    let n = draws.drafts.len();
-    let mut waits: Vec<usize> = vec![0; n];
-    let mut followers: Vec<Vec<usize>> = vec![vec![]; n];
-    for (i, before) in dependencies.iter().enumerate() {
-        let mut before = before.clone();
-        before.sort_unstable();
-        before.dedup();
-        waits[i] = before.len();
-        before.iter().for_each(|&b| followers[b].push(i));
-    }
-    let key = |i: usize| std::cmp::Reverse((draws.drafts[i].outputs.iter().map(|o| o.node).max(), i));
-    let mut ready: std::collections::BinaryHeap<_> = (0..n).filter(|&i| waits[i] == 0).map(key).collect();
-    let mut sorted = Vec::with_capacity(n);
-    while let Some(std::cmp::Reverse((_, i))) = ready.pop() {
-        sorted.push(i);
-        for &j in &followers[i] {
-            waits[j] -= 1;
-            if waits[j] == 0 {
-                ready.push(key(j));
-            }
-        }
-    }
-    if let Some(stuck) = (0..n).find(|&i| waits[i] > 0) {
-        return Err(PlanError::Circle { name: draws.drafts[stuck].name.clone() });
-    }
+fn sort(draws: &mut Draws, before: &[Vec<usize>]) -> Result<(), PlanError> {
+    let key = |at: usize| Reverse((draws.drafts[at].outputs.iter().map(|o| o.node).max(), at));
+    let order = sorted(before, key);
     let mut drafts: Vec<Option<Draft>> = draws.drafts.drain(..).map(Some).collect();
-    draws.drafts = sorted.into_iter().filter_map(|i| drafts[i].take()).collect();
-    Ok(())
+    draws.drafts = order.into_iter().filter_map(|at| drafts[at].take()).collect();
+    match drafts.into_iter().flatten().next() {
+        Some(stuck) => Err(PlanError::Circle { name: stuck.name }),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Rebuilds a program from what its outputs and states need: dead code is left behind, composite ops are expanded, equal
 //! nodes are shared, those that a wider op computes too are parts of it, and each node is simplified by [`rules`](super::rules).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::rules;
 use crate::error::GraphError;
@@ -68,8 +68,10 @@ fn held(program: &Program, live: &[bool]) -> HashMap<NodeId, Op> {
         nodes.filter_map(|(node, id)| if let NodeKind::Op(op) = &node.kind { Some((id, op, &node.operands)) } else { None })
     };
     let narrow: Vec<_> = ops().filter_map(|(id, op, operands)| Some((id, op.wider()?, operands))).collect();
-    let there = |wide: &Op, on: &Vec<NodeId>| ops().any(|(_, op, operands)| op == wide && operands == on);
-    narrow.into_iter().filter(|(_, wide, operands)| there(wide, operands)).map(|(id, wide, _)| (id, wide)).collect()
+    let wanted: HashSet<(&Op, &Vec<NodeId>)> = narrow.iter().map(|(_, wide, operands)| (wide, *operands)).collect();
+    let there: HashSet<_> = ops().map(|(_, op, operands)| (op, operands)).filter(|wide| wanted.contains(wide)).collect();
+    let held = narrow.iter().filter(|(_, wide, operands)| there.contains(&(wide, *operands)));
+    held.map(|(id, wide, _)| (*id, wide.clone())).collect()
 }
 
 /// The same program, smaller. Inputs stay, used or not; a state that is neither read nor assigned goes.
