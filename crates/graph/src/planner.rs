@@ -8,7 +8,7 @@ use crate::memory::{Demand, assign, padded};
 use crate::op::Op;
 use crate::passes::kernel::{Draft, Draws, Output};
 use crate::passes::merge::Count;
-use crate::passes::{epilogue, fuse, merge, order, rewrite};
+use crate::passes::{epilogue, fuse, legalise, merge, order, rewrite};
 use crate::plan::{Index, Kernel, MAX_BINDINGS, MemoryBytes, Place, Plan, Port, Read, Region, Step, Write};
 use crate::profile::DeviceProfile;
 use crate::shape::{ELEMENT_BYTES, Type};
@@ -35,7 +35,7 @@ impl Default for PlanOptions {
 /// planner's own mistakes, looked for in every plan because devices would compute wrong numbers in silence.
 pub fn plan(program: &Program, profile: &DeviceProfile, options: PlanOptions) -> Result<Plan, PlanError> {
     let program = rewrite::rewrite(program, options.simplify)?;
-    let program = fuse::legalise(&program);
+    let program = legalise::legalise(&program);
     let mut plan = carry_out(&program, profile, options, Count::InPlace)?;
     if plan.steps.iter().any(|s| s.n_bindings() > MAX_BINDINGS) {
         plan = carry_out(&program, profile, options, Count::Apart)?;

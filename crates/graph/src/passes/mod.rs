@@ -3,6 +3,7 @@
 pub(crate) mod epilogue;
 pub(crate) mod fuse;
 pub(crate) mod kernel;
+pub(crate) mod legalise;
 pub(crate) mod links;
 pub(crate) mod merge;
 pub(crate) mod order;
