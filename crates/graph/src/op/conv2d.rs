@@ -154,6 +154,9 @@ pub(super) fn geometries() -> Vec<(&'static str, [usize; 4], [usize; 4], Window)
         ("oblong", [2, 7, 6, 3], [3, 5, 3, 4], oblong),
         ("dilated", [1, 8, 7, 3], [3, 3, 3, 4], dilated),
         ("dilated and strided", [1, 9, 8, 2], [3, 4, 2, 3], dilated_strided),
+        ("no image", [0, 6, 5, 3], [3, 3, 3, 4], Window::square(1, 1)),
+        ("no image, 1x1", [0, 5, 3, 4], [1, 1, 4, 6], Window::square(1, 0)),
+        ("no image, to one pixel", [0, 4, 4, 6], [4, 4, 6, 2], Window::square(1, 0)),
     ]
 }
 

@@ -204,21 +204,25 @@ fn as_matrix(window: &Window, image: &[usize], kernel: [usize; 2]) -> Option<AsM
 impl AsMatrix {
     /// [rows, columns] of the large side and of the small side.
     fn sizes(&self, large: &[usize], c_out: usize) -> ([usize; 2], [usize; 2]) {
-        let rows = match self {
-            AsMatrix::Whole => large[0],
-            AsMatrix::Pixel => large[0] * large[1] * large[2],
+        let pixels = large[1] * large[2];
+        let (rows, columns) = match self {
+            AsMatrix::Whole => (large[0], pixels * large[3]),
+            AsMatrix::Pixel => (large[0] * pixels, large[3]),
         };
-        let columns = large.iter().product::<usize>() / rows.max(1);
         ([rows, columns], [rows, c_out])
     }
 }
 
 fn conv2d(r: &mut Rewriter, c: &Conv2d, x: &Tensor, w: &Tensor) -> Option<Tensor> {
     let k = w.dims();
-    let (large, _) = as_matrix(&c.window, x.dims(), [k[0], k[1]])?.sizes(x.dims(), k[3]);
+    let kind = as_matrix(&c.window, x.dims(), [k[0], k[1]])?;
+    let (large, _) = kind.sizes(x.dims(), k[3]);
     let (a, b) = (reshaped(r, x, large), reshaped(r, w, [large[1], k[3]]));
     let y = r.apply(&MatMul::PLAIN.into(), &[a, b]);
-    let pixels = if large[0] == x.dims()[0] { [1, 1] } else { [x.dims()[1], x.dims()[2]] };
+    let pixels = match kind {
+        AsMatrix::Whole => [1, 1],
+        AsMatrix::Pixel => [x.dims()[1], x.dims()[2]],
+    };
     Some(reshaped(r, &y, [x.dims()[0], pixels[0], pixels[1], k[3]]))
 }
 
