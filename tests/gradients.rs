@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use calotype_cpu_reference::Cpu;
-use calotype_graph::op::{Case, Fill, PoolWindow, Tolerance, cases};
+use calotype_graph::op::{Case, Conditional, Fill, NadeWeights, PoolWindow, Tolerance, cases};
 use calotype_graph::philox::{Domain, Stream};
 use calotype_graph::{Device, Graph, GraphError, HostTensor, PlanId, PlanOptions, Program, Tensor, Type, Window, plan};
 use calotype_parity::{compare_slices, fill, forward, gradient, operands};
@@ -172,8 +172,24 @@ fn a_second_derivative_of_a_largest_element_is_an_error_that_names_it() {
     assert!(g.finish().is_ok());
     g.grad(&dx.square().sum_all(), &[&x]);
     let error = g.finish().expect_err("the largest is first order only");
-    assert!(matches!(&error, GraphError::NotDifferentiable { op: "pool2d_grad", .. }), "{error}");
-    assert!(error.to_string().contains("features.pool"), "{error}");
+    assert!(matches!(&error, GraphError::NotDifferentiable { op: "pool2d_grad", in_gradient: true, .. }), "{error}");
+    assert!(error.to_string().contains("features.pool") && error.to_string().contains("first order only"), "{error}");
+}
+
+#[test]
+fn a_first_derivative_that_there_is_not_is_an_error_that_does_not_speak_of_the_second() {
+    let g = Graph::new("sampler");
+    let _label = g.label("sampler.draw");
+    let input = |name: &str, shape: &[usize]| g.input(name, Type::f32(shape));
+    let (noise, known, mask) = (input("noise", &[2, 3, 1]), input("known", &[2, 3]), input("mask", &[2, 3]));
+    let (w, c) = (input("w", &[3, 4]), input("c", &[4]));
+    let (v, b) = (input("v", &[3, 4, 1]), input("b", &[3, 1]));
+    let weights = NadeWeights { w: w.clone(), c, v, b, rho: None };
+    let x = weights.sample(Conditional::Bernoulli, &noise, &known, &mask);
+    g.grad(&x.sum_all(), &[&w]);
+    let error = g.finish().expect_err("a sample has no derivative");
+    assert!(matches!(&error, GraphError::NotDifferentiable { op: "nade_sample", in_gradient: false, .. }), "{error}");
+    assert!(error.to_string().contains("sampler.draw") && !error.to_string().contains("order"), "{error}");
 }
 
 #[test]

@@ -7,6 +7,9 @@ use crate::graph::{Graph, NodeId, NodeKind};
 use crate::op::Vjp;
 use crate::tensor::Tensor;
 
+/// Names of nodes that differentiation makes end so.
+const GRADIENT: &str = " gradient";
+
 impl Graph {
     /// ∂loss/∂w for each w of `wrt`, in its shape; zeros where loss does not depend on it. `loss` has one element.
     ///
@@ -74,10 +77,13 @@ impl Graph {
         if !wanted.contains(&true) {
             return;
         }
-        let _label = self.label(&format!("{} gradient", node.name.trim_end_matches(" gradient")));
+        let _label = self.label(&format!("{}{GRADIENT}", node.name.trim_end_matches(GRADIENT)));
         let inputs: Vec<Tensor> = node.operands.iter().map(|&o| self.tensor(o)).collect();
         match op.vjp(&Vjp { inputs: &inputs, output: &self.tensor(id), dy, wanted: &wanted }) {
-            None => self.fail(GraphError::NotDifferentiable { op: op.stem(), name: node.name.to_string() }),
+            None => {
+                let (op, in_gradient) = (op.stem(), node.name.ends_with(GRADIENT));
+                self.fail(GraphError::NotDifferentiable { op, name: node.name.to_string(), in_gradient });
+            }
             Some(parts) => {
                 for ((&operand, part), wanted) in node.operands.iter().zip(parts).zip(wanted) {
                     if let (true, Some(part)) = (wanted, part) {

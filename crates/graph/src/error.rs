@@ -9,8 +9,13 @@ pub enum GraphError {
     #[error("{op} `{name}`: {why} (operands: {})", list(.operands))]
     Operands { op: &'static str, name: String, why: String, operands: Vec<Type> },
 
-    #[error("{op} has no derivative of this order: it is first order only, and `{name}` asks for more")]
-    NotDifferentiable { op: &'static str, name: String },
+    #[error("{op} has no derivative, and the gradient through `{name}` needs it{}", second_order(*.in_gradient))]
+    NotDifferentiable {
+        op: &'static str,
+        name: String,
+        /// Whether the op is itself a part of a gradient: a derivative of higher order was asked for.
+        in_gradient: bool,
+    },
 
     #[error("the gradient starts at `{name}` of shape {shape}; it must be a scalar (reduce it first)")]
     NotScalar { name: String, shape: Shape },
@@ -44,6 +49,10 @@ pub enum GraphError {
 
     #[error("a tensor of another graph was used in `{name}`")]
     ForeignTensor { name: String },
+}
+
+fn second_order(in_gradient: bool) -> &'static str {
+    if in_gradient { "; it is part of a gradient, and what it came from is first order only" } else { "" }
 }
 
 fn list(types: &[Type]) -> String {

@@ -116,7 +116,8 @@ pub trait Operation {
     /// Type of the result. The error says what is wrong; op, name and operand types are added by the caller.
     fn infer(&self, inputs: &[Type]) -> Result<Type, String>;
 
-    /// Cotangents of the inputs, written in ops; `None` where the op has no derivative (it is first order only).
+    /// Cotangents of the inputs, written in ops; `None` where the op has no derivative, which is an error. An input without slope
+    /// (an index, a comparison's operand) has no cotangent, which is none.
     fn vjp(&self, v: &Vjp) -> Option<Cotangents>;
 
     /// Floating-point operations.

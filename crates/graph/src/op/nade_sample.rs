@@ -86,8 +86,9 @@ impl Operation for NadeSample {
         }
     }
 
-    fn vjp(&self, v: &Vjp) -> Option<Cotangents> {
-        Some(vec![None; v.inputs.len()])
+    /// A sample is no function of the weights that could be followed: an error, not a gradient of zero.
+    fn vjp(&self, _v: &Vjp) -> Option<Cotangents> {
+        None
     }
 
     fn flops(&self, inputs: &[Type], _output: &Type) -> u64 {
