@@ -3,6 +3,7 @@
 
 mod casts;
 mod compositions;
+mod growth;
 mod mistakes;
 mod rows;
 
@@ -45,6 +46,7 @@ fn main() -> std::process::ExitCode {
     suite.test("steps that spoil their operands are found", mistakes::planted);
     suite.test("arenas are reused", arenas);
     suite.test("planning is deterministic", deterministic);
+    suite.test("planning takes time in proportion to a graph's size", growth::is_proportional);
     suite.test("too much is refused", refusals);
     suite.test("random numbers differ by seed, step and name", streams);
     suite.run()

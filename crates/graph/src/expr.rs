@@ -120,15 +120,6 @@ impl Expr {
         self.code == [Instr::Load(0)] && self.outputs == [0]
     }
 
-    /// Appends an instruction, or finds an equal one.
-    pub fn push(&mut self, instr: Instr) -> Reg {
-        let at = self.code.iter().position(|&i| i == instr).unwrap_or_else(|| {
-            self.code.push(instr);
-            self.code.len() - 1
-        });
-        at as Reg
-    }
-
     /// Number of operands that it loads.
     pub fn n_operands(&self) -> usize {
         let loads = self.code.iter().filter_map(|i| match i {

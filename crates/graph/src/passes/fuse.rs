@@ -1,16 +1,20 @@
 //! Draws up kernels: decides which elementwise nodes are written to memory and which live in registers of the kernels
 //! that use them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::kernel::{Draft, Draws, Operand, Output, Whole, is_elementwise};
+use super::emit::expression;
+use super::kernel::{Draft, Draws, MAX_LOADS, Output, Whole, is_elementwise};
 use super::view::{View, views};
-use crate::expr::{Binary, Expr, Instr, Reg, Unary};
+use crate::expr::{Binary, Unary};
 use crate::graph::{Node, NodeId, NodeKind, Program};
 use crate::op::Op;
 use crate::plan::{Index, MAX_BINDINGS};
 
-struct Fusion<'a> {
+/// Instructions of a kernel that fusion makes: registers are counted in 16 bits, and compilers of shaders take their time.
+const MAX_CODE: usize = 1024;
+
+pub(super) struct Fusion<'a> {
     program: &'a Program,
     views: Vec<View>,
     /// Nodes that must be in memory whatever their uses.
@@ -24,25 +28,35 @@ struct Fusion<'a> {
 pub(crate) fn draw(program: &Program, fuse: bool) -> Draws<'_> {
     let mut f = Fusion { program, views: views(program), pinned: vec![false; program.nodes.len()], root: vec![] };
     f.pin(fuse);
-    let drafts = loop {
+    loop {
         f.choose_roots();
-        match f.drafts() {
-            Ok(drafts) => break drafts,
-            Err(too_wide) => f.pinned[too_wide as usize] = true,
+        if !f.limit() {
+            break;
         }
-    };
+    }
+    let drafts = f.drafts();
     let states = program.states.iter().enumerate().filter(|(_, s)| s.current != s.initial);
     let finals = states.map(|(n, s)| (n, s.current)).collect();
     Draws { program, types: program.nodes.iter().map(|n| n.ty.clone()).collect(), drafts, finals, versions: vec![] }
 }
 
 impl Fusion<'_> {
-    fn node(&self, id: NodeId) -> &Node {
+    pub fn node(&self, id: NodeId) -> &Node {
         &self.program.nodes[id as usize]
     }
 
-    fn numel(&self, id: NodeId) -> usize {
+    pub fn numel(&self, id: NodeId) -> usize {
         self.node(id).ty.numel()
+    }
+
+    /// The node in whose memory this one lies: itself, if it is no view.
+    pub fn base(&self, id: NodeId) -> NodeId {
+        self.views[id as usize].base
+    }
+
+    /// Whether kernels that use this node (no view) compute it themselves.
+    pub fn is_inlined(&self, id: NodeId) -> bool {
+        self.is_full(id) || (self.elementwise(id) && !self.root[id as usize])
     }
 
     fn elementwise(&self, id: NodeId) -> bool {
@@ -85,7 +99,7 @@ impl Fusion<'_> {
                 self.pinned[id as usize] = true;
             }
             for &o in &node.operands {
-                let base = self.views[o as usize].base;
+                let base = self.base(o);
                 if self.operand_index(id, o, self.numel(id)).is_none() && !self.is_full(base) {
                     self.pinned[base as usize] = true;
                 }
@@ -105,7 +119,7 @@ impl Fusion<'_> {
     }
 
     /// How a kernel of `numel` elements, of which node `id` is a part, reads an operand of that node.
-    fn index(&self, id: NodeId, operand: NodeId, numel: usize) -> Index {
+    pub fn index(&self, id: NodeId, operand: NodeId, numel: usize) -> Index {
         let view = &self.views[operand as usize];
         let shape = if self.is_stuck_reshape(id) { &self.node(operand).ty.shape } else { &self.node(id).ty.shape };
         let index = view.index(shape, self.numel(view.base));
@@ -126,7 +140,7 @@ impl Fusion<'_> {
             NodeKind::Op(Op::Select(_) | Op::Cast(_) | Op::Full(_)) => true,
             _ => false,
         };
-        let bases: BTreeSet<NodeId> = node.operands.iter().map(|&o| self.views[o as usize].base).collect();
+        let bases: BTreeSet<NodeId> = node.operands.iter().map(|&o| self.base(o)).collect();
         let large = bases.into_iter().filter(|&b| !self.is_full(b) && self.numel(b) > 1).count();
         plain && large <= 1
     }
@@ -135,139 +149,160 @@ impl Fusion<'_> {
     fn choose_roots(&mut self) {
         let n = self.program.nodes.len();
         self.root = vec![false; n];
-        let mut sinks: Vec<BTreeSet<NodeId>> = vec![BTreeSet::new(); n];
+        let mut sinks = vec![Sinks::None; n];
         for id in (0..n as NodeId).rev() {
             if self.is_view(id) || !self.elementwise(id) {
                 continue;
             }
             let i = id as usize;
-            self.root[i] = self.pinned[i] || (sinks[i].len() > 1 && !self.cheap(id));
-            let mine = if self.root[i] { BTreeSet::from([id]) } else { std::mem::take(&mut sinks[i]) };
+            self.root[i] = self.pinned[i] || (sinks[i] == Sinks::Several && !self.cheap(id));
+            let mine = if self.root[i] { Sinks::One(id) } else { sinks[i] };
             for &o in &self.node(id).operands {
-                let base = self.views[o as usize].base;
-                sinks[base as usize].extend(&mine);
+                let base = self.base(o) as usize;
+                sinks[base] = sinks[base].and(mine);
             }
         }
     }
 
-    /// All kernels; an error names a node to write, where a kernel would bind too much.
-    fn drafts(&self) -> Result<Vec<Draft>, NodeId> {
-        let mut drafts = Vec::new();
-        for (id, node) in self.program.nodes.iter().enumerate() {
-            let id = id as NodeId;
-            let NodeKind::Op(op) = &node.kind else { continue };
-            if self.is_view(id) {
+    /// Pins parts of kernels that would bind, load or compute too much, the largest part of each first; whether there were
+    /// any. Who computes what may then change: roots are to be chosen anew.
+    fn limit(&mut self) -> bool {
+        let mut places = Places::default();
+        let mut needs: Vec<Needs> = vec![Needs::default(); self.program.nodes.len()];
+        let mut pinned = false;
+        for id in 0..self.program.nodes.len() as NodeId {
+            if self.is_view(id) || !self.elementwise(id) {
                 continue;
             }
-            if self.elementwise(id) {
-                if self.root[id as usize] {
-                    drafts.push(self.expression(id)?);
-                }
-                continue;
-            }
-            let whole = |&o: &NodeId| Whole { base: self.views[o as usize].base, ty: self.node(o).ty.clone() };
-            let reads = node.operands.iter().map(whole).collect();
-            drafts.push(Draft {
-                op: Some((op.clone(), reads)),
-                expr: None,
-                operands: vec![],
-                outputs: vec![Output { node: id, ty: node.ty.clone() }],
-                result: node.ty.clone(),
-                name: node.name.to_string(),
-            });
-        }
-        Ok(drafts)
-    }
-
-    fn expression(&self, root: NodeId) -> Result<Draft, NodeId> {
-        let mut e = Emit { fusion: self, numel: self.numel(root), expr: Expr::default(), operands: vec![], done: HashMap::new() };
-        let out = e.node(root);
-        e.expr.outputs.push(out);
-        if e.operands.len() + 1 > MAX_BINDINGS {
-            return Err(self.widest_part(root, e.operands.len()));
-        }
-        let node = self.node(root);
-        Ok(Draft {
-            op: None,
-            expr: Some(e.expr),
-            operands: e.operands,
-            outputs: vec![Output { node: root, ty: node.ty.clone() }],
-            result: node.ty.clone(),
-            name: node.name.to_string(),
-        })
-    }
-
-    /// The inlined node that loads the most operands by itself, but not all.
-    fn widest_part(&self, root: NodeId, all: usize) -> NodeId {
-        let mut best = (0, root);
-        let mut stack = vec![root];
-        while let Some(id) = stack.pop() {
-            for &o in &self.node(id).operands {
-                let base = self.views[o as usize].base;
-                if self.elementwise(base) && !self.root[base as usize] && !self.is_full(base) {
-                    let mut e = Emit {
-                        fusion: self,
-                        numel: self.numel(base),
-                        expr: Expr::default(),
-                        operands: vec![],
-                        done: HashMap::new(),
-                    };
-                    e.node(base);
-                    if e.operands.len() < all && e.operands.len() > best.0 {
-                        best = (e.operands.len(), base);
+            needs[id as usize] = loop {
+                let all = self.needs(id, &needs, &mut places);
+                let parts = self.node(id).operands.iter().map(|&o| self.base(o));
+                let parts = parts.filter(|&o| self.is_inlined(o) && !self.is_full(o));
+                let size = |&o: &NodeId| (needs[o as usize].loads.len(), needs[o as usize].code);
+                match parts.max_by_key(size) {
+                    Some(largest) if !places.fit(&all) => {
+                        (self.pinned[largest as usize], self.root[largest as usize], pinned) = (true, true, true);
                     }
+                    _ => break all,
+                }
+            };
+        }
+        pinned
+    }
+
+    /// What a kernel needs to compute a node whose inlined operands need `needs`.
+    fn needs(&self, id: NodeId, needs: &[Needs], places: &mut Places) -> Needs {
+        let mut all = Needs { loads: vec![], code: 1 };
+        for &operand in &self.node(id).operands {
+            let base = self.base(operand);
+            if self.is_inlined(base) {
+                let part = &needs[base as usize];
+                part.loads.iter().for_each(|&load| all.add(load));
+                all.code += part.code.max(1);
+            } else {
+                // As in a kernel of many elements: one of a single element has no more operands.
+                all.add(places.of(base, self.index(id, operand, usize::MAX)));
+                all.code += 1;
+            }
+        }
+        if all.code > MAX_CODE {
+            all.code = self.count(id); // what is used twice was counted twice
+        }
+        all
+    }
+
+    /// Instructions that compute a node, each counted once.
+    fn count(&self, id: NodeId) -> usize {
+        let mut seen: HashSet<NodeId> = HashSet::from([id]);
+        let mut stack = vec![id];
+        while let Some(id) = stack.pop() {
+            for base in self.node(id).operands.iter().map(|&o| self.base(o)) {
+                if seen.insert(base) && self.is_inlined(base) {
                     stack.push(base);
                 }
             }
         }
-        best.1
+        seen.len()
+    }
+
+    /// All kernels.
+    fn drafts(&self) -> Vec<Draft> {
+        let mut drafts = Vec::new();
+        for (id, node) in self.program.nodes.iter().enumerate() {
+            let id = id as NodeId;
+            let NodeKind::Op(op) = &node.kind else { continue };
+            let elementwise = self.elementwise(id);
+            if self.is_view(id) || (elementwise && !self.root[id as usize]) {
+                continue;
+            }
+            let (op, (expr, operands)) = if elementwise {
+                let (expr, operands) = expression(self, id);
+                (None, (Some(expr), operands))
+            } else {
+                let whole = |&o: &NodeId| Whole { base: self.base(o), ty: self.node(o).ty.clone() };
+                let reads = node.operands.iter().map(whole).collect();
+                (Some((op.clone(), reads)), (None, vec![]))
+            };
+            let (result, name) = (node.ty.clone(), node.name.to_string());
+            drafts.push(Draft { op, expr, operands, outputs: vec![Output { node: id, ty: result.clone() }], result, name });
+        }
+        drafts
     }
 }
 
-/// Emits the expression of one kernel.
-struct Emit<'a, 'b> {
-    fusion: &'a Fusion<'b>,
-    numel: usize,
-    expr: Expr,
-    operands: Vec<Operand>,
-    done: HashMap<NodeId, Reg>,
+/// The kernels that use a node.
+#[derive(Clone, Copy, PartialEq)]
+enum Sinks {
+    None,
+    One(NodeId),
+    Several,
 }
 
-impl Emit<'_, '_> {
-    fn load(&mut self, base: NodeId, index: Index) -> Reg {
-        let operand = Operand { base, index };
-        let n = self.operands.iter().position(|o| *o == operand).unwrap_or_else(|| {
-            self.operands.push(operand);
-            self.operands.len() - 1
-        });
-        self.expr.push(Instr::Load(n as u16))
+impl Sinks {
+    fn and(self, other: Sinks) -> Sinks {
+        match (self, other) {
+            (Sinks::None, sinks) | (sinks, Sinks::None) => sinks,
+            (Sinks::One(a), Sinks::One(b)) if a == b => self,
+            _ => Sinks::Several,
+        }
+    }
+}
+
+/// What a kernel needs to compute a node.
+#[derive(Clone, Default)]
+struct Needs {
+    /// Numbers of [`Places`].
+    loads: Vec<u32>,
+    /// Instructions, at most.
+    code: usize,
+}
+
+impl Needs {
+    fn add(&mut self, load: u32) {
+        if !self.loads.contains(&load) {
+            self.loads.push(load);
+        }
+    }
+}
+
+/// What kernels load, numbered.
+#[derive(Default)]
+struct Places {
+    numbers: HashMap<(NodeId, Index), u32>,
+    bases: Vec<NodeId>,
+}
+
+impl Places {
+    fn of(&mut self, base: NodeId, index: Index) -> u32 {
+        *self.numbers.entry((base, index)).or_insert_with(|| {
+            self.bases.push(base);
+            self.bases.len() as u32 - 1
+        })
     }
 
-    fn operand(&mut self, of: NodeId, operand: NodeId) -> Reg {
-        let f = self.fusion;
-        let base = f.views[operand as usize].base;
-        if f.is_full(base) || (f.elementwise(base) && !f.root[base as usize]) {
-            return self.node(base);
-        }
-        let index = f.index(of, operand, self.numel);
-        self.load(base, index)
-    }
-
-    fn node(&mut self, id: NodeId) -> Reg {
-        if let Some(&reg) = self.done.get(&id) {
-            return reg;
-        }
-        let node = self.fusion.node(id);
-        let regs: Vec<Reg> = node.operands.iter().map(|&o| self.operand(id, o)).collect();
-        let reg = match &node.kind {
-            NodeKind::Op(Op::Unary(f)) => self.expr.push(Instr::Unary(*f, regs[0])),
-            NodeKind::Op(Op::Binary(f)) => self.expr.push(Instr::Binary(*f, regs[0], regs[1])),
-            NodeKind::Op(Op::Select(_)) => self.expr.push(Instr::Select(regs[0], regs[1], regs[2])),
-            NodeKind::Op(Op::Full(full)) => self.expr.push(Instr::Const(full.value)),
-            NodeKind::Op(Op::Iota(_)) => self.expr.push(Instr::Position),
-            _ => regs[0], // a copy: Cast or a reshape across strides
-        };
-        self.done.insert(id, reg);
-        reg
+    /// Whether one kernel may need so much, and have a result.
+    fn fit(&self, needs: &Needs) -> bool {
+        let bases: BTreeSet<NodeId> = needs.loads.iter().map(|&n| self.bases[n as usize]).collect();
+        needs.loads.len() <= MAX_LOADS && bases.len() < MAX_BINDINGS && needs.code <= MAX_CODE
     }
 }

@@ -1,5 +1,6 @@
 //! From a program as it was written to kernels: rewriting, views, fusion, order.
 
+pub(crate) mod emit;
 pub(crate) mod epilogue;
 pub(crate) mod fuse;
 pub(crate) mod kernel;
