@@ -158,11 +158,6 @@ pub trait Operation {
     fn wider(&self) -> Option<Op> {
         None
     }
-
-    /// Two of these are never the same value (random draws are told apart by stream).
-    fn is_pure(&self) -> bool {
-        true
-    }
 }
 
 macro_rules! ops {

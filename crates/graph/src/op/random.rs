@@ -51,10 +51,6 @@ impl Operation for Random {
     fn flops(&self, _inputs: &[Type], _output: &Type) -> u64 {
         0
     }
-
-    fn is_pure(&self) -> bool {
-        false
-    }
 }
 
 pub fn cases() -> Vec<Case> {
