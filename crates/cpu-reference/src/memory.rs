@@ -93,13 +93,9 @@ impl<T> Drop for Buffer<T> {
 /// A hint; whether it is taken changes nothing but speed.
 #[cfg(target_os = "linux")]
 fn ask_for_huge_pages(start: *mut u8, layout: Layout) {
-    const MADV_HUGEPAGE: i32 = 14; // linux/mman.h
-    unsafe extern "C" {
-        fn madvise(start: *mut std::ffi::c_void, bytes: usize, advice: i32) -> i32;
-    }
     if layout.align() == HUGE_PAGE {
         // SAFETY: whole pages of a block that was just allocated; this advice does not change what they hold.
-        unsafe { madvise(start.cast(), layout.size() / 4096 * 4096, MADV_HUGEPAGE) };
+        unsafe { libc::madvise(start.cast(), layout.size() / 4096 * 4096, libc::MADV_HUGEPAGE) };
     }
 }
 
