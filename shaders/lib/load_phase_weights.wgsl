@@ -1,18 +1,18 @@
-// load_phase_weights — operand b of conv2d_transpose: the taps of one phase. Written for `a` as every loader.
+// load_phase_weights — operand b of conv2d_transpose: the taps of one phase.
 //   shapes  w [KERNEL_H, KERNEL_W, C_IN, C_OUT] as [Z, K = TAPS_H·TAPS_W·C_OUT, N = C_IN]
-struct ARow {
+struct BRow {
     u: u32,
     v: u32,
     c: u32,
 }
 
-fn a_row(z: u32, n: u32) -> ARow {
+fn b_row(z: u32, n: u32) -> BRow {
     let phase = phase_of(z);
-    return ARow(phase.u, phase.v, min(n, C_IN - 1u));
+    return BRow(phase.u, phase.v, min(n, C_IN - 1u));
 }
 
 // w under tap and channel k.
-fn a_spot(row: ARow, k: u32) -> Spot {
+fn b_spot(row: BRow, k: u32) -> Spot {
     let tap = k / C_OUT;
     let u = row.u + tap / TAPS_W * STEP_H;
     let v = row.v + tap % TAPS_W * STEP_W;

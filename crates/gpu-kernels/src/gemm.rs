@@ -5,7 +5,7 @@ use calotype_graph::{DeviceError, Expr, Instr, Kernel, Place, Precision, Step, T
 
 use crate::dispatch::{Dispatch, Element, Table, distinct_reads, folded};
 use crate::generate::Job;
-use crate::source::{Source, for_operand_b, shader};
+use crate::source::{Source, for_operand, shader};
 use crate::tiles::{ProductShape, Target};
 use crate::tuning::Core;
 
@@ -60,7 +60,7 @@ impl Gemm<'_> {
             table.param(name, value)?;
         }
         let load_a = self.loader(&mut table, "a", &self.a, self.m, vectors)?;
-        let load_b = for_operand_b(&self.loader(&mut table, "b", &self.b, self.n, vectors)?);
+        let load_b = self.loader(&mut table, "b", &self.b, self.n, vectors)?;
         let epilogue = self.epilogue(&mut table, vectors)?;
         let mut s = Source::new("matmul", shader!("matmul"))
             .section("bindings", &table.declarations())?
@@ -101,7 +101,7 @@ impl Gemm<'_> {
         Ok(Dispatch { product: Some(shape), ..table.dispatch("matmul", wgsl, grid) })
     }
 
-    /// The loader fragment of an operand, written for `a`, and its bindings and parameters.
+    /// The loader fragment of an operand; its binding and parameters.
     fn loader(
         &self,
         table: &mut Table,
@@ -118,13 +118,14 @@ impl Gemm<'_> {
             Loader::Indexed { contiguous, .. } => contiguous % 4 == 0,
         };
         let quads = vectors && whole;
-        table.read(name, operand.place, if quads { Element::Vec4F32 } else { Element::F32 });
+        let array = table.read(name, operand.place, if quads { Element::Vec4F32 } else { Element::F32 });
+        let fill = |fragment| for_operand(fragment, name, &array);
         Ok(match operand.loader {
             Loader::Matrix { batch, stride } => {
                 table.param(format!("{name}_batch"), batch)?;
                 table.param(format!("{name}_stride"), stride)?;
                 table.param(format!("{name}_rows"), rows)?;
-                if quads { shader!("lib/load_matrix_vec4") } else { shader!("lib/load_matrix") }.to_owned()
+                fill(if quads { shader!("lib/load_matrix_vec4") } else { shader!("lib/load_matrix") })
             }
             Loader::Indexed { fragment, .. } => {
                 let by = match (quads, operand.along_k) {
@@ -132,7 +133,7 @@ impl Gemm<'_> {
                     (false, true) => shader!("lib/load_scattered"),
                     (false, false) => shader!("lib/load_scattered_rows"),
                 };
-                format!("{fragment}{by}")
+                format!("{fragment}{}", fill(by))
             }
         })
     }

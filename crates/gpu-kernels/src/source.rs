@@ -60,32 +60,10 @@ impl Source {
     }
 }
 
-/// A loader fragment is written for the operand `a`; this makes it one for `b`: `a`, `a_…`, `A_…` and `ARow` change.
-pub(crate) fn for_operand_b(fragment: &str) -> String {
-    let mut out = String::with_capacity(fragment.len());
-    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let mut rest = fragment;
-    while !rest.is_empty() {
-        let word = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
-        if word == 0 {
-            // Comments stay as they are.
-            let skip = if rest.starts_with("//") { rest.find('\n').unwrap_or(rest.len()) } else { 0 };
-            let step = skip.max(rest.chars().next().map_or(1, char::len_utf8));
-            out.push_str(&rest[..step]);
-            rest = &rest[step..];
-            continue;
-        }
-        let (name, tail) = rest.split_at(word);
-        match name {
-            "a" => out.push('b'),
-            "ARow" => out.push_str("BRow"),
-            _ if name.starts_with("a_") => out.push_str(&format!("b_{}", &name[2..])),
-            _ if name.starts_with("A_") => out.push_str(&format!("B_{}", &name[2..])),
-            _ => out.push_str(name),
-        }
-        rest = tail;
-    }
-    out
+/// A loader fragment for operand `name` (`a` or `b`) in the variable `array`: `$a`, `$A` and `$array` are filled in. What is left
+/// of them is no WGSL.
+pub(crate) fn for_operand(fragment: &str, name: &str, array: &str) -> String {
+    fragment.replace("$array", array).replace("$a", name).replace("$A", &name.to_uppercase())
 }
 
 #[cfg(test)]
@@ -107,8 +85,8 @@ mod tests {
     }
 
     #[test]
-    fn operands_are_renamed_by_whole_words() {
-        let text = "fn a_at(row: ARow) -> f32 { return a[A_N + alpha.a]; } // a row\n";
-        assert_eq!(for_operand_b(text), "fn b_at(row: BRow) -> f32 { return b[B_N + alpha.b]; } // a row\n");
+    fn fragments_are_filled_in_for_their_operand() {
+        let text = "fn $a_at(row: $ARow) -> f32 { return $array[$A_N + alpha.a]; } // a row\n";
+        assert_eq!(for_operand(text, "b", "a"), "fn b_at(row: BRow) -> f32 { return a[B_N + alpha.a]; } // a row\n");
     }
 }
