@@ -29,12 +29,40 @@ fn main() -> std::process::ExitCode {
     suite.on(On::Plain, "convolutions are adjoint", |d| adjoint(d, 100));
     suite.on(On::Fast, "convolutions are adjoint", |d| adjoint(d, 200));
     suite.on(gpu, "convolutions are adjoint", |d| adjoint(d, 12));
+    suite.devices("log softmax keeps its digits at large logits", log_softmax_digits);
     suite.devices("nade: probabilities sum to 1", density::probabilities_sum_to_one);
     suite.devices("nade: nothing depends on what comes later", density::nothing_depends_on_what_comes_later);
     suite.devices("nade: samples follow the scored conditionals", density::samples_follow_the_scored_conditionals);
     suite.devices("nade: mixtures follow the scored conditionals", density::mixtures_follow_the_scored_conditionals);
     suite.devices("nade: samples have the probabilities", density::samples_have_the_probabilities);
     suite.run()
+}
+
+/// Against f64, for logits of every size: off by rounding alone, relative to 1 + |y|.
+fn log_softmax_digits(device: &mut dyn Device) {
+    const ROWS: usize = 6;
+    const COLUMNS: usize = 9;
+    for size in [1.0, 100.0, 1e4, 1e6] {
+        let near = fill(&Type::f32([ROWS, COLUMNS]), Fill::Uniform { low: -4.0, high: 4.0 }, "logits");
+        let logits: Vec<f32> = near.as_f32().into_iter().flatten().map(|x| size + x).collect();
+        let g = Graph::new("log softmax");
+        g.output("y", &g.input("x", near.ty()).log_softmax());
+        let program = g.finish().expect("a graph");
+        for options in [AS_WRITTEN, BOTH] {
+            let plan = Arc::new(plan(&program, device.profile(), options).expect("it fits"));
+            let x = HostTensor::f32([ROWS, COLUMNS], logits.clone());
+            let got = run_once(device, &plan, &[("x", &x)]).expect("it runs").remove(0);
+            for (x, y) in logits.chunks(COLUMNS).zip(got.as_f32().expect("floats").chunks(COLUMNS)) {
+                let max = f64::from(x.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+                let sum: f64 = x.iter().map(|&x| (f64::from(x) - max).exp()).sum();
+                for (&x, &y) in x.iter().zip(y) {
+                    let want = f64::from(x) - max - sum.ln();
+                    let error = (f64::from(y) - want).abs() / (1.0 + want.abs());
+                    assert!(error < 5e-7, "{y} should be {want} at logits near {size}: off by {error:e}");
+                }
+            }
+        }
+    }
 }
 
 /// The same draws on every run; failing ones are shrunk.

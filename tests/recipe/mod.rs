@@ -17,8 +17,8 @@ pub struct Instruction {
 #[derive(Clone, Debug)]
 pub struct Recipe {
     instructions: Vec<Instruction>,
-    /// Whether the gradient of a sum of products with the results is taken too.
-    gradient: bool,
+    /// How often it is differentiated: once, the products of cotangents with the results' Jacobians; twice, the same of those.
+    order: u8,
 }
 
 /// Kinds of instructions; more entries make one more likely.
@@ -27,8 +27,7 @@ const N_KINDS: u8 = 27;
 pub fn recipes() -> impl Strategy<Value = Recipe> {
     let instruction =
         (0..N_KINDS, 0..8u8, 0..8u8, any::<u8>()).prop_map(|(what, a, b, parameter)| Instruction { what, a, b, parameter });
-    (proptest::collection::vec(instruction, 1..16), any::<bool>())
-        .prop_map(|(instructions, gradient)| Recipe { instructions, gradient })
+    (proptest::collection::vec(instruction, 1..16), 0..3u8).prop_map(|(instructions, order)| Recipe { instructions, order })
 }
 
 /// Names and shapes of what every recipe starts from. The first two are states.
@@ -69,14 +68,19 @@ impl Recipe {
         for (n, t) in outputs.iter().enumerate() {
             g.output(&format!("y{n}"), t);
         }
-        if self.gradient && !outputs.is_empty() {
-            let cotangent = |(n, t): (usize, &Tensor)| g.input(&format!("dy{n}"), t.ty());
-            let cotangents: Vec<Tensor> = outputs.iter().enumerate().map(cotangent).collect();
-            let from: Vec<(&Tensor, &Tensor)> = outputs.iter().zip(&cotangents).collect();
-            // The states' initial values are their leaves.
-            let leaves: Vec<Tensor> = LEAVES[2..].iter().map(|(name, shape)| g.input(name, Type::f32(*shape))).collect();
-            for (dx, (name, _)) in g.vjp(&from, &leaves.iter().collect::<Vec<_>>()).iter().zip(&LEAVES[2..]) {
-                g.output(&format!("d{name}"), dx);
+        // The states' initial values are their leaves.
+        let leaves: Vec<Tensor> = LEAVES[2..].iter().map(|(name, shape)| g.input(name, Type::f32(*shape))).collect();
+        let wrt: Vec<&Tensor> = leaves.iter().collect();
+        let mut results = outputs.to_vec();
+        for order in 1..=self.order {
+            let cotangent = |(n, t): (usize, &Tensor)| g.input(&format!("{}y{n}", "d".repeat(order.into())), t.ty());
+            let cotangents: Vec<Tensor> = results.iter().enumerate().map(cotangent).collect();
+            let from: Vec<(&Tensor, &Tensor)> = results.iter().zip(&cotangents).collect();
+            let gradients = g.vjp(&from, &wrt);
+            // Derivatives grow with their order; what is compared stays of unit size.
+            results = gradients.iter().map(|dx| (dx * 0.25).tanh()).collect();
+            for (dx, (name, _)) in results.iter().zip(&LEAVES[2..]) {
+                g.output(&format!("{}{name}", "d".repeat(order.into())), dx);
             }
         }
         g.finish()
