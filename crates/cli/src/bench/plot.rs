@@ -17,7 +17,7 @@ use super::table::figures;
 type Pixel = (i32, i32);
 type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 
-/// The chart is square enough for a slope of 1 to look like one; the key stands to its right.
+/// Of the chart with its axes, in pixels; the key stands to its right.
 const CHART: (u32, u32) = (860, 680);
 const KEY_WIDTH: u32 = 540;
 const KEY_TOP: i32 = 64;
