@@ -18,7 +18,7 @@ pub struct Summary {
     /// Names of factors, and how many values each has.
     pub factors: Vec<(String, usize)>,
     pub captions: bool,
-    /// As [`Dataset::notes`].
+    /// What a person should know about how it was read.
     pub notes: Vec<String>,
     pub content_hash: String,
 }

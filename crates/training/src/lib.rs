@@ -1,7 +1,7 @@
 //! Training as a person meets it: the run folder, the loop, metrics, checkpoints, samples, the report. Owns files, threads and
 //! clocks; speaks to a device through [`calotype_graph::Device`] only.
 //!
-//! The way of a run: a checked [`RunConfig`] and its data ([`Material`]); a [`RunFolder`], locked; a [`Trainer`] that loads the
+//! The way of a run: a checked [`RunConfig`] and its data ([`Material`]); a [`RunFolder`], locked; [`learn`], which loads the
 //! plans, starts from initial values or a checkpoint, and runs to the last step, an interrupt or an error.
 
 pub mod anomaly;

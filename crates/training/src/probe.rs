@@ -23,7 +23,7 @@ const ADAM: Rule = Rule::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 };
 pub struct Labelled {
     /// [N, F].
     pub x: Vec<f32>,
-    /// [N].
+    /// `[N]`.
     pub labels: Vec<u32>,
 }
 
