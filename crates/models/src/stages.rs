@@ -143,3 +143,81 @@ impl Stages {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use calotype_graph::op::Distribution;
+    use calotype_graph::{Graph, HostTensor, Type};
+
+    /// Two steps of a stage that draws, then two others that take turns; `misspelt` and `astray` are mistakes.
+    #[derive(Default)]
+    struct Schedule {
+        misspelt: bool,
+        astray: bool,
+    }
+
+    impl Descent for Schedule {
+        fn stages(&self, batch: usize) -> Vec<Stage> {
+            vec![
+                Stage::always("before", batch, &[Feed::ROWS]).during(0..2),
+                Stage::always("a", 2 * batch, &[Feed::ROWS, Feed::labels("labels", 3)]).during(2..u64::MAX),
+                Stage::always("b", batch, &[Feed::ROWS]).during(2..u64::MAX),
+            ]
+        }
+
+        fn program(&self, stage: &Stage) -> Result<Program, GraphError> {
+            let graph = Graph::new(&stage.name);
+            let x = graph.input("x", Type::f32([stage.batch, 1]));
+            let y = match stage.name.as_str() {
+                "before" => x + graph.random("noise", Distribution::Normal, [stage.batch, 1]),
+                "a" => {
+                    let labels = Type { shape: [stage.batch].into(), dtype: calotype_graph::Dtype::U32 };
+                    x + graph.input("labels", labels).cast(calotype_graph::Dtype::F32).reshape([stage.batch, 1])
+                }
+                _ => x * &graph.scalar_input("lr"),
+            };
+            graph.output("loss", &y.mean_all());
+            graph.finish()
+        }
+
+        fn at(&self, step: u64, lr_scale: f64) -> Turn {
+            let stage = if step < 2 && !self.astray { 0 } else { 1 + (step % 2) as usize };
+            let name = if self.misspelt { "lrr" } else { "lr" };
+            let scalars = if stage == 2 { vec![(name.to_owned(), lr_scale as f32)] } else { vec![] };
+            Turn { stage, scalars, resets: vec![] }
+        }
+    }
+
+    #[test]
+    fn the_stages_of_a_step_are_those_whose_span_holds_it() {
+        let stages = Stages::new(&Schedule::default(), 4).expect("a sound schedule");
+        assert_eq!((stages.borders(), stages.at(1), stages.at(2)), (vec![0, 2], vec![0], vec![1, 2]));
+        let begun = |done| stages.iter().filter(|(s, _)| s.has_begun(done)).count();
+        assert_eq!([0, 1, 2, 3].map(begun), [1, 1, 1, 3], "after 2 steps the third is still to come");
+    }
+
+    #[test]
+    fn inputs_are_feeds_scalars_and_what_is_drawn_by() {
+        let schedule = Schedule::default();
+        let stages = Stages::new(&schedule, 4).expect("a sound schedule");
+        let names = |step| {
+            let fed = vec![("x".to_owned(), HostTensor::scalar(0.0))];
+            let inputs = stages.inputs(&schedule.at(step, 0.5), fed, 7, step);
+            inputs.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        assert_eq!([names(1), names(3)], [vec!["x", "seed", "step"], vec!["x", "lr"]]);
+    }
+
+    #[test]
+    fn a_misspelt_scalar_and_a_stage_outside_its_span_are_refused() {
+        let refused = |schedule: Schedule| Stages::new(&schedule, 4).expect_err("a mistake").to_string();
+        let message = refused(Schedule { misspelt: true, ..Schedule::default() });
+        assert!(
+            message.contains("b: ") && message.contains("not given: `lr`") && message.contains("not read: `lrr`"),
+            "{message}"
+        );
+        let message = refused(Schedule { astray: true, ..Schedule::default() });
+        assert!(message.contains("step 0 is of stage `a`, whose span is 2.."), "{message}");
+    }
+}

@@ -22,6 +22,14 @@ pub struct Lock {
     _file: File,
 }
 
+#[cfg(test)]
+impl RunFolder {
+    /// For tests of what only needs the paths in it.
+    pub(crate) fn at(path: &Path) -> Self {
+        RunFolder { path: path.to_owned() }
+    }
+}
+
 impl RunFolder {
     /// Makes a folder for a new run, with `run.toml` in it, and locks it.
     ///

@@ -115,3 +115,45 @@ fn is_trained(model: &dyn Model, batch: usize, step: u64, spec: &StateSpec) -> R
     let has = |program: &Program| program.states().any(|s| s.name == spec.name);
     Ok(stages.iter().any(|(stage, program)| stage.has_begun(step) && has(program)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use calotype_graph::{Init, Layout, Type};
+
+    fn spec(name: &str) -> StateSpec {
+        StateSpec { name: name.into(), ty: Type::f32([1]), init: Init::Constant(3.0), layout: Layout::Plain }
+    }
+
+    /// `early` is trained from the first step, `late` from the fifth, `average` by no stage.
+    fn states() -> States {
+        let trained_from = [("early".to_owned(), 0), ("late".to_owned(), 4)].into();
+        States { specs: vec![spec("early"), spec("late"), spec("average")], trained_from }
+    }
+
+    #[test]
+    fn a_checkpoint_holds_the_states_of_stages_that_have_begun() {
+        let names = |step| states().begun(step).into_iter().map(|s| s.name.clone()).collect::<Vec<_>>();
+        assert_eq!([names(0), names(4), names(5)], [vec!["early"], vec!["early"], vec!["early", "late"]]);
+    }
+
+    /// What a checkpoint of an early step does not hold is as at first, never what memory held; of a later one it is an error.
+    #[test]
+    fn what_has_not_begun_is_initial() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let folder = RunFolder::at(dir.path());
+        let mut cpu = calotype_cpu_reference::Cpu::<f32>::plain();
+        let checkpoint = |step| {
+            let identity = crate::checkpoint::Identity { data: String::new(), model: "m".into(), seed: 0, settings: [].into() };
+            Checkpoint::new(identity, step, [(&spec("early"), HostTensor::f32([1], vec![7.0]))])
+        };
+        states().write(&mut cpu, &folder, 0, Some(&checkpoint(4))).expect("it is whole");
+        let values = wait::states(&mut cpu, &["early", "late", "average"]).expect("they are there");
+        assert_eq!(values.iter().map(|v| v.words()[0]).collect::<Vec<_>>(), [7.0_f32, 3.0, 3.0].map(f32::to_bits));
+        let message = states().write(&mut cpu, &folder, 0, Some(&checkpoint(5))).expect_err("`late` is missing").to_string();
+        assert!(message.contains("`late`"), "{message}");
+        assert!(states().reset(&mut cpu, "optimizer.", 0).is_err(), "a prefix that no state has");
+        states().reset(&mut cpu, "ear", 0).expect("there is one");
+        assert_eq!(wait::states(&mut cpu, &["early"]).expect("it is there")[0].words()[0], 3.0_f32.to_bits());
+    }
+}
