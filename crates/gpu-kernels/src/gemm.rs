@@ -181,16 +181,6 @@ pub(crate) fn partial(place: Place, parts: usize, numel: usize) -> Write {
     Write { place, ty: Type::f32([parts, numel]) }
 }
 
-/// Where a convolution is a plain product: its taps see every pixel once, as 1 x 1 kernels do, or a kernel as large as the
-/// image. Then the image is a matrix [rows, inner], rows = pixels of the small side, and weights are [inner, C_OUT].
-pub(crate) fn as_matrix(d: &ConvDims) -> Option<(usize, usize)> {
-    let w = &d.window;
-    let whole = [d.kernel_h, d.kernel_w] == [d.height, d.width] && [d.out_height, d.out_width] == [1, 1];
-    let single = [d.kernel_h, d.kernel_w] == [1, 1] && w.stride == [1, 1];
-    let exact = w.pad == [0, 0] && (w.dilation == [1, 1] || single);
-    (exact && (whole || single)).then(|| (d.batch * d.out_height * d.out_width, d.kernel_h * d.kernel_w * d.c_in))
-}
-
 /// `shaders/lib/image.wgsl` for these sizes.
 pub(crate) fn image(d: &ConvDims) -> Result<String, DeviceError> {
     let w = &d.window;

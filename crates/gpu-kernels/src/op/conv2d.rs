@@ -4,7 +4,7 @@ use calotype_graph::op::Conv2d;
 use calotype_graph::{DeviceError, Step};
 
 use crate::dispatch::Dispatch;
-use crate::gemm::{Gemm, Loader, Operand, as_matrix, image};
+use crate::gemm::{Gemm, Loader, Operand, image};
 use crate::source::shader;
 use crate::tiles::Target;
 
@@ -19,7 +19,7 @@ pub(crate) fn conv2d(step: &Step, op: &Conv2d, target: &Target) -> Result<Vec<Di
         return Ok(Vec::new());
     }
     let k = d.kernel_h * d.kernel_w * d.c_in;
-    let loader = match as_matrix(&d) {
+    let loader = match d.as_matrix() {
         Some(_) => Loader::Matrix { batch: 0, stride: k },
         None => Loader::Indexed { fragment: shader!("lib/load_image"), contiguous: d.c_in },
     };
@@ -31,7 +31,7 @@ pub(crate) fn conv2d(step: &Step, op: &Conv2d, target: &Target) -> Result<Vec<Di
         k_part: None,
         a: Operand { place: x.place, along_k: true, loader },
         b: Operand { place: w.place, along_k: false, loader: Loader::Matrix { batch: 0, stride: d.c_out } },
-        prelude: if as_matrix(&d).is_some() { String::new() } else { image(&d)? },
+        prelude: if d.as_matrix().is_some() { String::new() } else { image(&d)? },
         address: None,
         step,
         result: None,

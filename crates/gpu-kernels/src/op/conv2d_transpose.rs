@@ -4,7 +4,7 @@ use calotype_graph::op::Conv2dTranspose;
 use calotype_graph::{DeviceError, Step, Type};
 
 use crate::dispatch::Dispatch;
-use crate::gemm::{Gemm, Loader, Operand, as_matrix, image};
+use crate::gemm::{Gemm, Loader, Operand, image};
 use crate::source::{Source, shader};
 use crate::tiles::Target;
 
@@ -21,7 +21,7 @@ pub(crate) fn conv2d_transpose(step: &Step, op: &Conv2dTranspose, target: &Targe
     if d.batch * d.height * d.width * d.c_in == 0 {
         return Ok(Vec::new());
     }
-    if let Some((rows, inner)) = as_matrix(&d) {
+    if let Some([rows, inner]) = d.as_matrix() {
         return Ok(vec![as_product(step, rows, inner, d.c_out).dispatch(target)?]);
     }
     let (stride, dilation) = (d.window.stride, d.window.dilation);

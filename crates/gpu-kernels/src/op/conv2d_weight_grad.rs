@@ -4,7 +4,7 @@ use calotype_graph::op::{Conv2dWeightGrad, ReduceKind};
 use calotype_graph::{DeviceError, Step};
 
 use crate::dispatch::Dispatch;
-use crate::gemm::{Gemm, Loader, Operand, as_matrix, image, partial};
+use crate::gemm::{Gemm, Loader, Operand, image, partial};
 use crate::op::reduce::{Run, run};
 use crate::source::shader;
 use crate::tiles::Target;
@@ -20,7 +20,7 @@ pub(crate) fn conv2d_weight_grad(step: &Step, op: &Conv2dWeightGrad, target: &Ta
     let pixels = d.batch * d.out_height * d.out_width;
     let splits = step.workspace.map_or(1, |place| place.len / numel);
     let m = d.kernel_h * d.kernel_w * d.c_in;
-    let loader = match as_matrix(&d) {
+    let loader = match d.as_matrix() {
         Some(_) => Loader::Matrix { batch: 0, stride: m },
         None => Loader::Indexed { fragment: shader!("lib/load_taps"), contiguous: d.c_in },
     };
@@ -32,7 +32,7 @@ pub(crate) fn conv2d_weight_grad(step: &Step, op: &Conv2dWeightGrad, target: &Ta
         k_part: (splits > 1).then(|| pixels.div_ceil(splits)),
         a: Operand { place: x.place, along_k: false, loader },
         b: Operand { place: dy.place, along_k: false, loader: Loader::Matrix { batch: 0, stride: d.c_out } },
-        prelude: if as_matrix(&d).is_some() { String::new() } else { image(&d)? },
+        prelude: if d.as_matrix().is_some() { String::new() } else { image(&d)? },
         address: None,
         step,
         result: step.workspace.map(|place| partial(place, splits, numel)),

@@ -54,6 +54,18 @@ impl ConvDims {
         let taps = self.kernel_h * self.kernel_w * self.c_in * self.c_out;
         2 * (self.batch * self.out_height * self.out_width * taps) as u64
     }
+
+    /// [rows, inner] where the convolution is a plain product: its taps see every pixel once, as 1x1 kernels do, or a kernel as
+    /// large as the image. The large side is then a matrix [rows, inner], rows = pixels of the small side, and the weights are
+    /// [inner, c_out].
+    pub fn as_matrix(&self) -> Option<[usize; 2]> {
+        let w = &self.window;
+        let whole = [self.kernel_h, self.kernel_w] == [self.height, self.width] && [self.out_height, self.out_width] == [1, 1];
+        let single = [self.kernel_h, self.kernel_w] == [1, 1] && w.stride == [1, 1];
+        let exact = w.pad == [0, 0] && (w.dilation == [1, 1] || single);
+        let rows = self.batch * self.out_height * self.out_width;
+        (exact && (whole || single)).then(|| [rows, self.kernel_h * self.kernel_w * self.c_in])
+    }
 }
 
 /// `y[b,i,j,o] = Σ x[b, i·s + u·d - p, j·s + v·d - p, c] w[u,v,c,o]`: x [B, H, W, Cin], w [kh, kw, Cin, Cout].

@@ -2,7 +2,7 @@
 
 use super::rewrite::Rewriter;
 use crate::expr::{Binary, Scalar, Unary};
-use crate::op::{Carried, Conv2d, Conv2dTranspose, Conv2dWeightGrad, Full, MatMul, Op, Permute, ReduceKind, Reshape, Window};
+use crate::op::{Carried, Conv2d, Conv2dTranspose, Conv2dWeightGrad, Full, MatMul, Op, Operation, Permute, ReduceKind, Reshape};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -183,62 +183,29 @@ fn transposed_operands(r: &mut Rewriter, m: MatMul, a: &Tensor, b: &Tensor) -> O
     Some(r.apply(&op.into(), &[a.clone(), inner]))
 }
 
-/// How a convolution that is a plain matrix product reads its large side: one row for each small-side pixel.
-enum AsMatrix {
-    /// The kernel covers the whole image: rows are images.
-    Whole,
-    /// 1x1, stride 1: rows are pixels.
-    Pixel,
-}
-
-fn as_matrix(window: &Window, image: &[usize], kernel: [usize; 2]) -> Option<AsMatrix> {
-    if window.pad != [0, 0] {
-        return None;
-    }
-    if kernel == [1, 1] && window.stride == [1, 1] {
-        return Some(AsMatrix::Pixel);
-    }
-    (kernel == [image[1], image[2]] && window.dilation == [1, 1]).then_some(AsMatrix::Whole)
-}
-
-impl AsMatrix {
-    /// [rows, columns] of the large side and of the small side.
-    fn sizes(&self, large: &[usize], c_out: usize) -> ([usize; 2], [usize; 2]) {
-        let pixels = large[1] * large[2];
-        let (rows, columns) = match self {
-            AsMatrix::Whole => (large[0], pixels * large[3]),
-            AsMatrix::Pixel => (large[0] * pixels, large[3]),
-        };
-        ([rows, columns], [rows, c_out])
-    }
-}
-
 fn conv2d(r: &mut Rewriter, c: &Conv2d, x: &Tensor, w: &Tensor) -> Option<Tensor> {
-    let k = w.dims();
-    let kind = as_matrix(&c.window, x.dims(), [k[0], k[1]])?;
-    let (large, _) = kind.sizes(x.dims(), k[3]);
-    let (a, b) = (reshaped(r, x, large), reshaped(r, w, [large[1], k[3]]));
-    let y = r.apply(&MatMul::PLAIN.into(), &[a, b]);
-    let pixels = match kind {
-        AsMatrix::Whole => [1, 1],
-        AsMatrix::Pixel => [x.dims()[1], x.dims()[2]],
-    };
-    Some(reshaped(r, &y, [x.dims()[0], pixels[0], pixels[1], k[3]]))
+    let y = c.infer(&[x.ty(), w.ty()]).ok()?;
+    let d = c.dims(&x.ty(), &w.ty(), &y);
+    let [rows, inner] = d.as_matrix()?;
+    let (a, b) = (reshaped(r, x, [rows, inner]), reshaped(r, w, [inner, d.c_out]));
+    let product = r.apply(&MatMul::PLAIN.into(), &[a, b]);
+    Some(reshaped(r, &product, y.shape))
 }
 
 fn conv2d_transpose(r: &mut Rewriter, c: &Conv2dTranspose, y: &Tensor, w: &Tensor) -> Option<Tensor> {
-    let k = w.dims();
-    let image = [y.dims()[0], c.size[0], c.size[1], k[2]];
-    let (large, small) = as_matrix(&c.window, &image, [k[0], k[1]])?.sizes(&image, k[3]);
-    let (a, b) = (reshaped(r, y, small), reshaped(r, w, [large[1], k[3]]));
-    let x = r.apply(&MatMul { transpose_a: false, transpose_b: true }.into(), &[a, b]);
-    Some(reshaped(r, &x, image))
+    let x = c.infer(&[y.ty(), w.ty()]).ok()?;
+    let d = c.dims(&y.ty(), &w.ty(), &x);
+    let [rows, inner] = d.as_matrix()?;
+    let (a, b) = (reshaped(r, y, [rows, d.c_out]), reshaped(r, w, [inner, d.c_out]));
+    let product = r.apply(&MatMul { transpose_a: false, transpose_b: true }.into(), &[a, b]);
+    Some(reshaped(r, &product, x.shape))
 }
 
 fn conv2d_weight_grad(r: &mut Rewriter, c: &Conv2dWeightGrad, x: &Tensor, dy: &Tensor) -> Option<Tensor> {
-    let c_out = dy.dims()[3];
-    let (large, small) = as_matrix(&c.window, x.dims(), c.kernel)?.sizes(x.dims(), c_out);
-    let (a, b) = (reshaped(r, x, large), reshaped(r, dy, small));
-    let dw = r.apply(&MatMul { transpose_a: true, transpose_b: false }.into(), &[a, b]);
-    Some(reshaped(r, &dw, [c.kernel[0], c.kernel[1], x.dims()[3], c_out]))
+    let dw = c.infer(&[x.ty(), dy.ty()]).ok()?;
+    let d = c.dims(&x.ty(), &dy.ty(), &dw);
+    let [rows, inner] = d.as_matrix()?;
+    let (a, b) = (reshaped(r, x, [rows, inner]), reshaped(r, dy, [rows, d.c_out]));
+    let product = r.apply(&MatMul { transpose_a: true, transpose_b: false }.into(), &[a, b]);
+    Some(reshaped(r, &product, dw.shape))
 }
