@@ -136,7 +136,8 @@ fn mixtures_are_what_nade_draws_from() {
     for mut device in devices() {
         let x = run(device.as_mut(), &given.each_ref(), |t| {
             let weights = NadeWeights { w: t[2].clone(), c: t[3].clone(), v: t[4].clone(), b: t[5].clone(), rho: None };
-            weights.sample(op::Conditional::Gaussians { floor: floor.into() }, &t[0], &t[1], &t[1])
+            // A drawing has no derivative.
+            weights.sample(op::Conditional::Gaussians { floor: floor.into() }, &t[0], &t[1], &t[1]).detach()
         });
         for (x, noise) in x[0].iter().zip(noise.chunks_exact(2)) {
             close(*x, mixture.sample(noise[0].into(), noise[1].into()), 4.0, "a sample");
