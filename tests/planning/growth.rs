@@ -1,11 +1,16 @@
-//! Planning takes time in proportion to a graph's size: importers unroll what models would write as one op.
+//! Large graphs: planning takes time in proportion to their size, and what it makes of them computes what was written. Importers
+//! unroll what models would write as one op.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use calotype_graph::op::PoolWindow;
-use calotype_graph::{Affine, Graph, Init, Layout, PlanOptions, Program, Tensor, Type, Window, plan};
+use calotype_graph::op::{Fill, PoolWindow, Tolerance};
+use calotype_graph::{
+    Affine, Device, Graph, HostTensor, Init, Layout, PlanOptions, Program, Tensor, Type, Window, is_sound, plan,
+};
+use calotype_parity::{compare, fill, read_states, run_once};
 
-use crate::gpu_profile;
+use crate::{ALL_OPTIONS, gpu_profile};
 
 /// How often a time is taken; the least counts, since others work on the machine, too.
 const TRIES: usize = 3;
@@ -182,5 +187,37 @@ pub fn is_proportional() {
                 times.push((n, s));
             }
         }
+    }
+}
+
+/// A few hundred nodes of each shape, planned in every way: the same outputs and the same states after a step.
+pub fn computes_what_was_written(device: &mut dyn Device) {
+    for (name, build) in SHAPES {
+        let program = build(250);
+        let value = |ty: &Type, of: &str| fill(ty, Fill::Uniform { low: -0.5, high: 0.5 }, &format!("{name}/{of}"));
+        let inputs: Vec<(String, HostTensor)> = program.inputs().map(|(n, ty)| (n.to_owned(), value(ty, n))).collect();
+        let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(n, t)| (n.as_str(), t)).collect();
+        let states: Vec<&str> = program.states().map(|s| s.name.as_str()).collect();
+        let mut run = |options| {
+            // Second moments are squares.
+            let first = |t: HostTensor| {
+                HostTensor::f32(t.shape.clone(), t.as_f32().expect("floats").iter().map(|x| x.abs()).collect::<Vec<_>>())
+            };
+            program
+                .states()
+                .for_each(|s| device.write_state(&s.name, &first(value(&s.ty, &s.name))).expect("a state of that type"));
+            let plan = Arc::new(plan(&program, device.profile(), options).expect("it fits"));
+            assert!(plan.steps.iter().all(is_sound), "{name}, {options:?}");
+            let outputs = run_once(device, &plan, &inputs).expect("it runs");
+            [outputs, read_states(device, &states).expect("they are there")].concat()
+        };
+        let want = run(ALL_OPTIONS[0]);
+        for options in &ALL_OPTIONS[1..] {
+            for (n, (got, want)) in run(*options).iter().zip(&want).enumerate() {
+                compare(got, want, Tolerance { atol: 2e-5, rtol: 2e-5 })
+                    .unwrap_or_else(|e| panic!("{name}: {n}, {options:?}: {e}"));
+            }
+        }
+        states.iter().for_each(|n| device.remove_state(n).expect("no plan uses it"));
     }
 }
