@@ -21,11 +21,16 @@ use using::{LADDER_EXAMPLES, SAMPLE_EXAMPLES, SCORE_EXAMPLES};
 pub use verify::VerifyArgs;
 
 const EXAMPLES: &str = "Examples:
-  calotype train dcgan                      # some minutes on two CPU cores: 5.4 where it was measured
+  calotype train dcgan                      # 5.4 minutes on two CPU cores
   calotype sample runs/dcgan-fashion-mnist-001
   calotype train dcgan --preset paper       # 64x64 in colour, the paper's sizes: for a GPU
   calotype train row-lstm --data digits     # a model with a density
-  calotype verify runs/row-lstm-digits-001  # whose probabilities sum to 1";
+  calotype score runs/row-lstm-digits-001   # log-likelihood of the test rows
+  calotype verify runs/row-lstm-digits-001  # its probabilities sum to 1
+
+A row is one example of a data set: an image or a vector. A run is the folder that `train` writes.
+`calotype COMMAND --help` explains a command.
+Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted.";
 
 /// Trains, samples, scores and verifies the classic deep generative models, on any GPU and on the CPU.
 #[derive(Debug, Parser)]
@@ -34,64 +39,64 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
 
-    /// Say more; twice: everything. RUST_LOG is heeded too
+    /// Log more (-v), or everything (-vv); the environment variable RUST_LOG overrides this
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
 
-    /// Threads for the CPU and for compiling; all that the machine has unless given
+    /// Threads for the CPU device and for compiling [default: all of the machine]
     #[arg(long, global = true, value_name = "N", value_parser = threads)]
     pub threads: Option<NonZeroUsize>,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Train a model, or go on training a run
+    /// Train a model, or resume a run
     #[command(after_help = TRAIN_EXAMPLES)]
     Train(TrainArgs),
-    /// Make images with a trained model
+    /// Generate images or rows from a trained model
     #[command(after_help = SAMPLE_EXAMPLES)]
     Sample(SampleArgs),
-    /// Exact log-likelihoods of rows, their factors, and what does not fit
+    /// Compute log-likelihoods of rows, the factors of the chain rule, and anomalies
     #[command(after_help = SCORE_EXAMPLES)]
     Score(ScoreArgs),
-    /// Show that a trained density is what it claims to be: it sums to one, looks at nothing ahead, draws what it scores
+    /// Check a trained density: it sums to one, no conditional looks ahead, and samples follow the scores
     #[command(after_help = verify::EXAMPLES)]
     Verify(VerifyArgs),
-    /// Features of rows, and how much of their classes a linear probe finds in them
+    /// Compute features of rows, and the accuracy of a linear probe on them
     #[command(
         after_help = "Examples:\n  calotype encode runs/nade-digits-001 --out features.npy\n  calotype encode runs/nade-digits-001 --probe"
     )]
     Encode(EncodeArgs),
-    /// Several models beside each other: the same half images completed by each in turn, each with its nats
+    /// Compare models of the same data: their log-likelihoods, and the same half images completed by each
     #[command(after_help = LADDER_EXAMPLES)]
     Ladder(LadderArgs),
-    /// Say what a training step takes, without training
+    /// Show the memory, FLOPs and kernels of a training step, without training
     #[command(after_help = "Example:\n  calotype plan dcgan --preset paper --batch 128 --device gpu")]
     Plan(PlanArgs),
-    /// Measure how fast this machine is: its roofs, every kernel, a training step
+    /// Measure this device: its peak rates (roofs), every kernel, a training step
     #[command(after_help = BENCH_EXAMPLES)]
     Bench(BenchArgs),
-    /// Hold every kernel on this device against the plain reference
+    /// Test every kernel and its gradient on this device against the CPU reference
     #[command(after_help = SELFTEST_EXAMPLES)]
     Selftest(SelftestArgs),
-    /// List what can compute: the CPU and every adapter
+    /// List the devices: the CPU and every GPU adapter
     #[command(after_help = "Example:\n  calotype devices")]
     Devices,
     /// List the models, or one model's settings
-    #[command(after_help = "Example:\n  calotype models dcgan")]
+    #[command(after_help = "Examples:\n  calotype models\n  calotype models dcgan")]
     Models {
-        /// Its settings, with the defaults of each preset
+        /// List the settings of this model, with the defaults of each preset
         model: Option<String>,
     },
-    /// List the data sets, describe one, or fetch one
+    /// List the data sets, describe one, or download one
     #[command(
         after_help = "Examples:\n  calotype data\n  calotype data fashion-mnist\n  calotype data ./photos\n  calotype data fetch fashion-mnist-60k"
     )]
     Data(DataArgs),
-    /// Count the parameters of a distribution over images, by what is assumed of it
+    /// Count the parameters of a distribution over images, by independence assumption
     #[command(after_help = COUNT_EXAMPLES)]
     Count(CountArgs),
-    /// Ask a table of observations: margins, Bayes' rule, independence, the chain rule
+    /// Query a table of observations: marginals, Bayes' rule, independence, the chain rule
     #[command(after_help = TABLE_EXAMPLES)]
     Table(TableArgs),
 }
@@ -99,7 +104,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct DataArgs {
-    /// A data set to describe
+    /// Data set to describe: a name, a file or a folder
     #[arg(value_name = "NAME|PATH")]
     pub name: Option<String>,
 
@@ -109,10 +114,10 @@ pub struct DataArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum DataAction {
-    /// Download a data set; an interrupted download goes on where it was
+    /// Download a data set; an interrupted download resumes
     #[command(after_help = "Example:\n  calotype data fetch fashion-mnist-60k")]
     Fetch {
-        /// One that `calotype data` marks as fetched
+        /// Name of a downloadable data set, as listed by `calotype data`
         name: String,
     },
 }

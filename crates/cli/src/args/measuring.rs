@@ -7,39 +7,39 @@ use clap::{Args, Subcommand};
 use super::training::ModelArgs;
 
 pub const BENCH_EXAMPLES: &str = "Examples:
-  calotype bench                                        # roofs, then every kernel
+  calotype bench                                        # peak rates, then every kernel
   calotype bench matmul conv2d --device gpu --plot roofline.svg
-  calotype bench --device cpu --export before.json      # change something, then:
-  calotype bench --device cpu --against before.json     # exit code 1 where a kernel became slower
+  calotype bench --device cpu --export before.json      # before a change
+  calotype bench --device cpu --against before.json     # after it; exit code 1 if slower
   calotype bench train dcgan --preset paper             # a whole training step
-  calotype bench tune                                   # choose this adapter's tiles";
+  calotype bench tune                                   # find the fastest tiles of this adapter";
 
 pub const SELFTEST_EXAMPLES: &str = "Examples:
-  calotype selftest                                     # what --device auto takes
+  calotype selftest                                     # on the device of --device auto
   calotype selftest --device llvmpipe softmax conv2d
   calotype selftest --device gpu --export report.json   # for a bug report";
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct BenchArgs {
-    /// Kernels to time, by op; all unless given
+    /// Kernels to time, by op [default: all]
     #[arg(value_name = "KERNEL")]
     pub kernels: Vec<String>,
 
-    /// As for `train`
+    /// `auto` (a real GPU, else the CPU), `gpu`, `cpu`, or an index or part of a name from `calotype devices` [default: auto]
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
 
-    /// Writes roofs and times as JSON
+    /// Writes peak rates and times as JSON
     #[arg(long, value_name = "FILE")]
     pub export: Option<PathBuf>,
 
-    /// Compares with what --export wrote: a kernel fails that takes over 10% longer, with both medians outside the other's
-    /// quartiles, three times in a row
+    /// Compares with a file of --export. A kernel fails if it takes over 10% longer and each median lies outside the other's
+    /// quartiles, three measurements in a row
     #[arg(long, value_name = "FILE")]
     pub against: Option<PathBuf>,
 
-    /// Draws the roofline
+    /// Draws the roofline plot
     #[arg(long, value_name = "FILE.svg")]
     pub plot: Option<PathBuf>,
 
@@ -49,34 +49,34 @@ pub struct BenchArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum BenchCommand {
-    /// Time a model's training step, on made-up images
+    /// Time a model's training step on synthetic images
     #[command(
         after_help = "Examples:\n  calotype bench train dcgan --preset paper --device cpu\n  calotype bench train dcgan --batch 128 --steps 100 --export dcgan.json"
     )]
     Train(BenchTrainArgs),
-    /// Choose this adapter's tiles: measures every way to carry out the models' products, and keeps the fastest for later runs
+    /// Tune the tiles of matrix products: times every choice on this adapter and keeps the fastest for later runs
     #[command(after_help = "Examples:\n  calotype bench tune\n  calotype bench tune --device gpu --reset")]
     Tune(TuneArgs),
 }
 
 #[derive(Debug, Args)]
 pub struct TuneArgs {
-    /// As for `train`
+    /// `auto` (a real GPU, else the CPU), `gpu`, `cpu`, or an index or part of a name from `calotype devices` [default: auto]
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
 
-    /// Forget what was chosen
+    /// Delete this adapter's tuned tiles
     #[arg(long)]
     pub reset: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct SelftestArgs {
-    /// Ops to test; all unless given
+    /// Ops to test [default: all]
     #[arg(value_name = "OP")]
     pub ops: Vec<String>,
 
-    /// As for `train`
+    /// `auto` (a real GPU, else the CPU), `gpu`, `cpu`, or an index or part of a name from `calotype devices` [default: auto]
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
 
@@ -87,17 +87,17 @@ pub struct SelftestArgs {
 
 #[derive(Debug, Args)]
 pub struct BenchTrainArgs {
-    /// `calotype models` lists them
+    /// Name of a model, as listed by `calotype models`
     pub model: String,
 
     #[command(flatten)]
     pub with: ModelArgs,
 
-    /// Steps that are timed
+    /// Number of steps to time
     #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub steps: u64,
 
-    /// Writes the figures as JSON
+    /// Writes the times as JSON
     #[arg(long, value_name = "FILE")]
     pub export: Option<PathBuf>,
 }

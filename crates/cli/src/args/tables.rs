@@ -10,19 +10,19 @@ pub const COUNT_EXAMPLES: &str = "Examples:
   calotype count --pixels 64 --levels 17 --order 2";
 
 pub const TABLE_EXAMPLES: &str = "Examples:
-  calotype table weather.csv                              # the joint table; the chain rule
-  calotype table weather.csv --given wet=yes --marginal rain             # Bayes: p(rain | wet)
+  calotype table weather.csv                                    # the joint table; the chain rule
+  calotype table weather.csv --given wet=yes --marginal rain    # Bayes: p(rain | wet)
   calotype table weather.csv --independent \"rain,sprinkler|wet\"
   calotype table assets/examples/berkeley.csv --weight people --independent gender,admitted
 
-The file has a line of names, then an observation a line:
+The file is CSV: a header line, then one observation a line:
   rain,sprinkler,wet
   no,yes,yes
   yes,no,yes";
 
 #[derive(Debug, Args)]
 pub struct CountArgs {
-    /// Pixels of an image
+    /// Pixels of an image: height x width
     #[arg(long, value_name = "N")]
     pub pixels: u64,
 
@@ -34,33 +34,33 @@ pub struct CountArgs {
     #[arg(long, value_name = "L", default_value = "2")]
     pub levels: u64,
 
-    /// Of the Markov assumption: values before one that it may depend on
+    /// Order of the Markov assumption: each value depends on the K values before it
     #[arg(long, value_name = "K", default_value = "1")]
     pub order: u64,
 }
 
 #[derive(Debug, Args)]
 pub struct TableArgs {
-    /// A table with a header: .csv, separated by comma, semicolon or tab
+    /// CSV file with a header line, separated by comma, semicolon or tab
     pub file: PathBuf,
 
-    /// What is known; may be repeated
+    /// Condition on A = VALUE; may be repeated
     #[arg(long, value_name = "A=VALUE", value_parser = fact)]
     pub given: Vec<(String, String)>,
 
-    /// Variables whose distribution is wanted, the others summed out; may be repeated
+    /// Marginal distribution of these variables, all others summed out; may be repeated
     #[arg(long, value_name = "B[,C…]")]
     pub marginal: Vec<String>,
 
-    /// Test whether A and B are independent given C (and D …; none will do); may be repeated
+    /// Test whether A and B are independent given C, D, …; without `|` unconditionally; may be repeated
     #[arg(long, value_name = "A,B|C,D")]
     pub independent: Vec<String>,
 
-    /// A column that says how often each row was seen: counts, or probabilities that sum to 1
+    /// Column with the weight of each observation: counts, or probabilities that sum to 1
     #[arg(long, value_name = "COLUMN")]
     pub weight: Option<String>,
 
-    /// Added to the count of every combination of the values of all columns: 1 is Laplace's rule
+    /// Additive smoothing: added to the count of every combination of values; 1 is Laplace's rule
     #[arg(long, value_name = "ALPHA", default_value = "0", value_parser = smoothing, allow_negative_numbers = true)]
     pub smoothing: f64,
 }

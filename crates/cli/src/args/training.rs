@@ -9,35 +9,39 @@ use clap::{Args, ValueEnum};
 use super::seed;
 
 pub const TRAIN_EXAMPLES: &str = "Examples:
-  calotype train dcgan
+  calotype train dcgan                                     # on its default data, with its defaults
+  calotype train nade --data digits --set hidden=200 --seed 1
   calotype train dcgan --data ./photos --set size=64 --steps 20000
   calotype train dcgan --preset paper --data emoji --device gpu
-  calotype train --resume runs/dcgan-fashion-mnist-001 --steps 12000";
+  calotype train --resume runs/dcgan-fashion-mnist-001 --steps 12000
+
+`calotype models MODEL` lists the settings of a model, learning rate and held-out set included.
+The last line of standard output is the run folder; report.html in it shows loss curves and samples.";
 
 /// What a model trains on and with; shared by `train` and `plan`.
 #[derive(Clone, Debug, Args)]
 pub struct ModelArgs {
-    /// Data set or path (`calotype data` lists the names); the model's own unless given
+    /// Data set by name (`calotype data` lists them), file or folder [default: the model's own]
     #[arg(long, value_name = "NAME|PATH")]
     pub data: Option<String>,
 
-    /// Sizes that come together: `small` for a CPU, `paper` for a GPU [default: small]
+    /// Defaults of all settings: `small` for a CPU, `paper` for a GPU [default: small]
     #[arg(long, value_enum)]
     pub preset: Option<PresetArg>,
 
-    /// A setting; `calotype models MODEL` lists them
+    /// Setting of the model; `calotype models MODEL` lists them; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
     pub set: Vec<(String, String)>,
 
-    /// Images a step
+    /// Batch size: rows a step [default: the preset's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub batch: Option<u64>,
 
-    /// `auto` (a real GPU, else the CPU), `gpu`, `cpu`, or a name or index of `calotype devices`
+    /// `auto` (a real GPU, else the CPU), `gpu`, `cpu`, or an index or part of a name from `calotype devices` [default: auto]
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
 
-    /// `mixed` rounds what is multiplied to 16 bits, for a GPU's matrix units where it offers them; coarser, and for GPUs only
+    /// Precision: `mixed` rounds the operands of matrix products to 16 bits, for the matrix units of a GPU; GPUs only [default: full]
     #[arg(long, value_enum, value_name = "full|mixed")]
     pub precision: Option<PrecisionArg>,
 }
@@ -52,33 +56,34 @@ impl ModelArgs {
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true)]
 pub struct TrainArgs {
-    /// `calotype models` lists them
+    /// Name of a model, as listed by `calotype models`
     #[arg(required_unless_present = "resume")]
     pub model: Option<String>,
 
     #[command(flatten)]
     pub with: ModelArgs,
 
-    /// Steps in all, also when resuming
+    /// Total number of steps, those before a resume included [default: the preset's]
     #[arg(long, value_name = "TOTAL", value_parser = clap::value_parser!(u64).range(1..))]
     pub steps: Option<u64>,
 
-    /// Decides every random number of the run [default: 0]
+    /// Seed of all random numbers of the run [default: 0]
     #[arg(long, value_name = "N", value_parser = seed, allow_negative_numbers = true)]
     pub seed: Option<u64>,
 
-    /// The run folder; runs/MODEL-DATA-NNN unless given
+    /// Run folder to create [default: runs/MODEL-DATA-NNN]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 
-    /// Go on with this run
+    /// Resume this run from its newest good checkpoint, on the device that it began on. Only --steps and --threads may differ from
+    /// the run
     #[arg(long, value_name = "RUN")]
     pub resume: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    /// `calotype models` lists them
+    /// Name of a model, as listed by `calotype models`
     pub model: String,
 
     #[command(flatten)]

@@ -10,14 +10,19 @@ use super::seed;
 
 pub const SAMPLE_EXAMPLES: &str = "Examples:
   calotype sample runs/dcgan-fashion-mnist-001 --count 100 --seed 7
+  calotype sample runs/nade-digits-001 --complete test:12 --keep left  # needs a density
   calotype sample runs/dcgan-fashion-mnist-001 --interpolate --out morph.gif
-  calotype sample runs/dcgan-fashion-mnist-001 --latents z.npy --out images.npy";
+  calotype sample runs/dcgan-fashion-mnist-001 --latents z.npy --out images.npy
+
+The file goes to the run folder unless --out is given; its path is printed.";
 
 pub const SCORE_EXAMPLES: &str = "Examples:
-  calotype score runs/nade-digits-001                                  # test rows: mean, standard error, histogram
-  calotype score runs/nade-digits-001 --explain 3                      # the chain rule of one row, factor by factor
+  calotype score runs/nade-digits-001                # mean, standard error, histogram of test rows
+  calotype score runs/nade-digits-001 --out scores.csv --pixels log-p.npy
+  calotype score runs/nade-digits-001 --explain 3    # the chain rule of row 3, factor by factor
   calotype score runs/pixelcnn-fashion-mnist-001 --heatmaps surprise --count 20
-  calotype score runs/context-fashion-mnist-002 --against digits --inner 20 --background runs/context-fashion-mnist-001";
+  calotype score runs/context-fashion-mnist-002 --against digits --inner 20 \\
+      --background runs/context-fashion-mnist-001";
 
 pub const LADDER_EXAMPLES: &str = "Examples:
   calotype ladder runs/markov-digits-001 runs/nade-digits-001 runs/row-lstm-digits-001
@@ -26,47 +31,48 @@ pub const LADDER_EXAMPLES: &str = "Examples:
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true)]
 pub struct SampleArgs {
-    /// A run folder
+    /// Run folder, as made by `calotype train`
     pub run: PathBuf,
 
-    /// How many images; with --interpolate, how many to pass through [default: 64, or 5]
+    /// Number of images; with --interpolate, number of latents to interpolate between [default: 64; with --interpolate 5]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=65_536), conflicts_with = "latents")]
     pub count: Option<u64>,
 
-    /// Of the latents
+    /// Seed of the random numbers
     #[arg(long, value_name = "N", default_value = "0", value_parser = seed, allow_negative_numbers = true, conflicts_with = "latents")]
     pub seed: u64,
 
-    /// Latents from a file: f32 [N, z]
+    /// Reads latents from a file, f32 [N, length of z]
     #[arg(long, value_name = "Z.npy")]
     pub latents: Option<PathBuf>,
 
-    /// Walk from each latent to the next on a great circle
+    /// Interpolates between latents along great circles
     #[arg(long)]
     pub interpolate: bool,
 
-    /// Models with a density: keep a part of an image and draw the rest; a picture, or row N of the run's test data as `test:N`
+    /// Completes an image: keeps a part of it and samples the rest. An image file, or `test:N` for row N of the run's test data.
+    /// Needs a model with a density
     #[arg(long, value_name = "IMAGE|test:N", conflicts_with_all = ["latents", "interpolate"])]
     pub complete: Option<String>,
 
-    /// Which half is kept with --complete; of a picture with transparent pixels, all that can be seen is kept instead
+    /// Half that --complete keeps; of an image with transparent pixels, the opaque ones are kept instead
     #[arg(long, value_enum, value_name = "HALF", default_value = "top", requires = "complete")]
     pub keep: Half,
 
-    /// Images that are drawn at once: may change last bits, which --count never does
+    /// Batch size of sampling. Another batch size may change the last bits of a value; another --count never does
     #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub batch: u32,
 
-    /// By its ending a picture (.png), numbers (.npy, f32 [N, H, W, C], images in 0..1, levels as they are) or a film (.gif): of
-    /// an interpolation, or of images that develop pixel by pixel
+    /// Output file [default: a .png in the run folder]. By its ending: an image grid (.png), an array (.npy, f32 [N, H, W, C],
+    /// images in 0..1, levels unscaled), or an animation (.gif) of --interpolate or of images developing pixel by pixel
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
 
-    /// `last`, `best` or a step; the best where rows were held out, else the last
+    /// Checkpoint: `last`, `best` (on the held-out set) or a step [default: best if the run has a held-out set, else last]
     #[arg(long, value_name = "WHICH")]
     pub checkpoint: Option<Choice>,
 
-    /// As for `train`
+    /// `auto` (a real GPU, else the CPU), `gpu`, `cpu`, or an index or part of a name from `calotype devices` [default: auto]
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
 }
@@ -79,99 +85,100 @@ impl SampleArgs {
 
 #[derive(Debug, Args)]
 pub struct ScoreArgs {
-    /// A run folder
+    /// Run folder, as made by `calotype train`
     pub run: PathBuf,
 
-    /// Rows to score: a data set, a path, one picture; the run's own unless given
+    /// Rows to score: a data set by name, a file, a folder or one image [default: the run's data]
     #[arg(long, value_name = "NAME|PATH")]
     pub data: Option<String>,
 
-    /// `train`, `test` or `all`; test rows where there are any unless given
+    /// `train`, `test` or `all` [default: test if the data have test rows, else all]
     #[arg(long, value_name = "SPLIT")]
     pub split: Option<Split>,
 
-    /// The first N rows only
+    /// Scores only the first N rows
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
 
-    /// Writes for every row: row (its number among these), index (among all rows of the data), log_likelihood_nats, bits_per_dim,
-    /// bound
+    /// Writes one line a row: row (number among the scored rows), index (number in the data set), log_likelihood_nats, bits_per_dim,
+    /// bound (`exact`, or `lower:k=K`). Rows are streamed to the file, so memory does not grow with their number
     #[arg(long, value_name = "FILE.csv")]
     pub out: Option<PathBuf>,
 
-    /// Draws of a lower bound, for models whose density is one [default: 100]
+    /// Random samples a row for models whose density is a lower bound (importance-weighted, arXiv:1509.00519): a larger K gives a
+    /// tighter bound and takes longer. Not for exact densities, which all models of this version with a density have [default: 100]
     #[arg(long, value_name = "K", value_parser = draws)]
     pub samples: Option<usize>,
 
-    /// Writes log p(x_d | x_<d) of every value: f32 [N, H, W, C] or [N, D]
+    /// Writes log p(x_d | x_<d) of every value, f32 [N, H, W, C] or [N, D], streamed row by row. Needs an exact density
     #[arg(long, value_name = "P.npy")]
     pub pixels: Option<PathBuf>,
 
-    /// Prints the chain rule of one row as it runs, and nothing else: each value, its probability given those before, the running
-    /// sum. Rows are numbered from 0 among those that are scored
+    /// Prints the chain rule of one row, and nothing else: each value, its conditional probability, the running sum. Rows are
+    /// numbered from 0 among the scored rows. Needs an exact density
     #[arg(long, value_name = "ROW", conflicts_with_all = ["count", "out", "pixels", "heatmaps", "against", "background"])]
     pub explain: Option<usize>,
 
-    /// Writes for each row a picture of it beside how surprising each pixel is
+    /// Writes an image for each row: the row beside a heatmap of -log p of its pixels. Needs an exact density
     #[arg(long, value_name = "DIR")]
     pub heatmaps: Option<PathBuf>,
 
-    /// Rows that should not fit: how well log p tells them from --data (AUROC)
+    /// Anomalous data to compare with: AUROC of telling them from --data by log p, and the rate of alarms
     #[arg(long, value_name = "NAME|PATH")]
     pub against: Option<String>,
 
-    /// Pictures of other data than the run's are resized to N pixels, in the middle of black: 20 brings digits to MNIST's form
+    /// Resizes images of --data and --against to N x N pixels and pads them with black: 20 gives digits the format of MNIST
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub inner: Option<u16>,
 
-    /// Another run that knows only what is common to all pictures: scores become log p - log p of it
+    /// Run of a background model: rows are scored by the ratio log p - log p of the background
     #[arg(long, value_name = "RUN")]
     pub background: Option<PathBuf>,
 
-    /// With --against, or for a class that training left out: an alarm is a row less likely than all but this part of the training
-    /// rows [default: 0.05]
+    /// False-alarm rate: the part of the training rows that raises an alarm. Needs --against, or a run trained with
+    /// --set exclude=CLASS [default: 0.05]
     #[arg(long, value_name = "RATE", value_parser = rate, conflicts_with = "explain")]
     pub false_alarms: Option<f64>,
 
-    /// `last`, `best` or a step; the best where rows were held out, else the last
+    /// Checkpoint: `last`, `best` (on the held-out set) or a step [default: best if the run has a held-out set, else last]
     #[arg(long, value_name = "WHICH")]
     pub checkpoint: Option<Choice>,
 
-    /// As for `train`
+    /// `auto` (a real GPU, else the CPU), `gpu`, `cpu`, or an index or part of a name from `calotype devices` [default: auto]
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub struct EncodeArgs {
-    /// A run folder
+    /// Run folder, as made by `calotype train`
     pub run: PathBuf,
 
-    /// Rows to encode: a data set, a path, one picture; the run's own unless given
+    /// Rows to encode: a data set by name, a file, a folder or one image [default: the run's data]
     #[arg(long, value_name = "NAME|PATH")]
     pub data: Option<String>,
 
-    /// `train`, `test` or `all`; test rows where there are any unless given
+    /// `train`, `test` or `all` [default: test if the data have test rows, else all]
     #[arg(long, value_name = "SPLIT")]
     pub split: Option<Split>,
 
-    /// Pictures of --data are resized to N pixels, in the middle of black
+    /// Resizes images of --data to N x N pixels and pads them with black
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096), requires = "data")]
     pub inner: Option<u16>,
 
-    /// Writes f32 [N, F]
+    /// Writes the features, f32 [N, F]
     #[arg(long, value_name = "FILE.npy")]
     pub out: Option<PathBuf>,
 
-    /// Fits a linear classifier to the features of the training rows, and another to their raw values
+    /// Fits a linear probe to the features of the training rows and another to their raw values, and prints test accuracies
     #[arg(long)]
     pub probe: bool,
 
-    /// `last`, `best` or a step; the best where rows were held out, else the last
+    /// Checkpoint: `last`, `best` (on the held-out set) or a step [default: best if the run has a held-out set, else last]
     #[arg(long, value_name = "WHICH")]
     pub checkpoint: Option<Choice>,
 
-    /// As for `train`
+    /// `auto` (a real GPU, else the CPU), `gpu`, `cpu`, or an index or part of a name from `calotype devices` [default: auto]
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
 }
@@ -182,19 +189,19 @@ pub struct LadderArgs {
     #[arg(required = true)]
     pub runs: Vec<PathBuf>,
 
-    /// Images that are completed: test rows, one of each class in turn
+    /// Number of images to complete: test rows, one of each class in turn
     #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub columns: u16,
 
-    /// Which half is kept
+    /// Half of each image that is kept
     #[arg(long, value_enum, value_name = "HALF", default_value = "top")]
     pub keep: Half,
 
-    /// Of what is drawn
+    /// Seed of the random numbers
     #[arg(long, value_name = "N", default_value = "0", value_parser = seed, allow_negative_numbers = true)]
     pub seed: u64,
 
-    /// The picture: whole images, what was kept, then a row for each model
+    /// Image to write, top to bottom: whole images, the kept halves, the completions of each model
     #[arg(long, value_name = "FILE.png", default_value = "ladder.png")]
     pub out: PathBuf,
 
@@ -202,7 +209,7 @@ pub struct LadderArgs {
     #[arg(long, value_name = "FILE.md")]
     pub table: Option<PathBuf>,
 
-    /// As for `train`
+    /// `auto` (a real GPU, else the CPU), `gpu`, `cpu`, or an index or part of a name from `calotype devices` [default: auto]
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
 }

@@ -10,26 +10,27 @@ pub const EXAMPLES: &str = "Examples:
   calotype verify runs/nade-digits-001 --device gpu --export verified.json
   calotype verify runs/row-lstm-fashion-mnist-001 --context context.png
 
-Exit code 1 where a claim fails.";
+Exit code 1 if a claim fails.";
 
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// The run folder of a model with a density
+    /// Run folder of a model with a density
     pub run: PathBuf,
 
-    /// Writes every claim, its figure and its bound as JSON
+    /// Writes every claim with its value and bound as JSON
     #[arg(long, value_name = "FILE.json")]
     pub export: Option<PathBuf>,
 
-    /// Where the context map goes, for images: what one pixel sees under this model and others; in the run folder unless given
+    /// Writes the context map of a model of images: the pixels that one pixel depends on, under this model and others
+    /// [default: context.png in the run folder]
     #[arg(long, value_name = "FILE.png")]
     pub context: Option<PathBuf>,
 
-    /// `last`, `best` or a step; the best where rows were held out, else the last
+    /// Checkpoint: `last`, `best` (on the held-out set) or a step [default: best if the run has a held-out set, else last]
     #[arg(long, value_name = "WHICH")]
     pub checkpoint: Option<Choice>,
 
-    /// As for `train`
+    /// `auto` (a real GPU, else the CPU), `gpu`, `cpu`, or an index or part of a name from `calotype devices` [default: auto]
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
 }
