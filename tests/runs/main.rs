@@ -172,7 +172,7 @@ fn is_described(info: &'static ModelInfo) {
     let able = in_words(&abilities(model.as_ref()));
     let place = Place::new();
     let about = place.run(&["models", info.name]).ok().stdout;
-    assert!(about.contains(info.title) && about.contains(&format!("can do: {able}")), "{about}");
+    assert!(about.contains(info.title) && about.contains(&format!("used for: {able}")), "{about}");
     for setting in (info.settings)(Preset::Small) {
         assert!(about.lines().any(|l| l.split_whitespace().next() == Some(setting.key)), "`{}` is not in: {about}", setting.key);
     }

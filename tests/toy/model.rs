@@ -38,11 +38,11 @@ const KEEP: f32 = 0.9;
 fn settings(_: Preset) -> Vec<Setting> {
     vec![
         Setting::integer("hidden", 32, (1, 4096), "hidden units of each part"),
-        Setting::integer("latents", 4, (1, 256), "length of z"),
-        Setting::integer("batch", 32, (1, 65_536), "rows a step"),
-        Setting::integer("steps", 600, (1, 1_000_000_000), "turns, of the critic and of the rest together"),
+        Setting::integer("latents", 4, (1, 256), "number of latents: the length of z"),
+        Setting::integer("batch", 32, (1, 65_536), "batch size"),
+        Setting::integer("steps", 600, (1, 1_000_000_000), "number of steps, of the critic and of the rest together"),
         Setting::number("lr", 3e-3, (0.0, 1.0), "learning rate"),
-        Setting::number("validation", 0.1, (0.0, 0.5), "part of the training rows that is held out; 0 for none"),
+        Setting::number("validation", 0.1, (0.0, 0.5), "held-out set: its part of the training rows; 0: none"),
         Setting::word("binarise", "threshold", &["threshold", "fixed:SEED", "dynamic"], "how grey becomes bits"),
     ]
 }
@@ -60,7 +60,7 @@ impl Toy {
     fn new(settings: Settings, data: &DataShape) -> Result<Self, SettingError> {
         let shape = data.picture()?.to_vec();
         if data.n_classes == 0 {
-            return Err(SettingError::Unfit("its rows have no classes, and this model is fed them".into()));
+            return Err(SettingError::Unfit("its rows have no classes, and this model needs them".into()));
         }
         let adam = Rule::Adam { beta1: 0.5, beta2: 0.99, eps: 1e-8 };
         let of = |name| Optimiser::new(name, adam, settings.number("lr"));

@@ -1,4 +1,4 @@
-//! Opening devices: which one is meant, and why.
+//! Opens the device that `--device` names.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -65,7 +65,7 @@ impl Opened {
     }
 }
 
-/// The device that `--device` means (`auto` unless given). Says on standard error which one it is, and why.
+/// The device that `--device` names (`auto` by default). Notes on standard error which one it is, and why.
 pub fn open(wanted: Option<&str>, threads: usize) -> Result<Opened> {
     open_at(wanted, Precision::Full, threads)
 }
@@ -83,14 +83,16 @@ fn open_with(wanted: Option<&str>, precision: Precision, tiles: Option<TileTable
     let cpu = |why: &str| match precision {
         Precision::Full => cpu(threads, why),
         Precision::Mixed => {
-            let message = format!("--precision mixed is for GPUs, and this is the CPU ({why}): see `calotype devices`");
+            let message = format!(
+                "--precision mixed needs a GPU, and the device is the CPU ({why}); give --device with a GPU of `calotype devices`, or leave --precision out"
+            );
             Err(WrongUse(message).into())
         }
     };
     let gpu = |select, why| gpu(select, precision, tiles, why);
     match wanted.unwrap_or("auto") {
-        "cpu" => cpu("as asked for"),
-        "gpu" => gpu(Select::Auto, "as asked for"),
+        "cpu" => cpu("as requested"),
+        "gpu" => gpu(Select::Auto, "as requested"),
         "auto" => {
             let found = pollster::block_on(adapters());
             match found.iter().any(|a| a.kind != DeviceKind::SoftwareGpu) {
@@ -98,7 +100,7 @@ fn open_with(wanted: Option<&str>, precision: Precision, tiles: Option<TileTable
                 false => cpu(&why_no_gpu(&found)),
             }
         }
-        other => gpu(other.parse().map_or_else(|_| Select::Name(other.to_owned()), Select::Index), "as asked for"),
+        other => gpu(other.parse().map_or_else(|_| Select::Name(other.to_owned()), Select::Index), "as requested"),
     }
 }
 
@@ -115,14 +117,14 @@ pub fn reopen(wanted: Option<&str>, run: &DeviceConfig, threads: usize) -> Resul
     let now = opened.config();
     if now.kind != run.kind || (!is_cpu && now.name != run.name) {
         let message = format!(
-            "the run began on {}, and {} was asked for; results to the bit need the same device (leave --device away)",
+            "the run began on {}, and --device is {}; a resumed run keeps its device, for bit-identical results: leave --device out",
             run.name, now.name
         );
         return Err(WrongUse(message).into());
     }
     let (then, now) = (arithmetic(run), arithmetic(&now));
     if now != then {
-        note(&format!("the run began with {then}, this is {now}: bits may differ"));
+        note(&format!("the run began with {then}, this is {now}: results may differ in the last bits"));
     }
     Ok(opened)
 }
@@ -137,7 +139,7 @@ fn arithmetic(device: &DeviceConfig) -> String {
 fn why_no_gpu(found: &[AdapterDescription]) -> String {
     let mut text = "no GPU was found".to_owned();
     if let Some(software) = found.first() {
-        let _ = write!(text, "; {} is software, and used only when asked for by name", software.name);
+        let _ = write!(text, "; {} is a software GPU, used only if --device names it", software.name);
     }
     text
 }
@@ -152,7 +154,7 @@ fn gpu(select: Select, precision: Precision, tiles: Option<TileTable>, why: &str
     let cache = cache_path(&select);
     let pipeline_cache = cache.as_ref().and_then(|path| fs::read(path).ok());
     let options = OpenOptions { select, precision, pipeline_cache, ..OpenOptions::default() };
-    let mut gpu = pollster::block_on(GpuDevice::open(&options)).context("--device (`cpu` is always there)")?;
+    let mut gpu = pollster::block_on(GpuDevice::open(&options)).context("--device (`cpu` always works)")?;
     note(&format!("device: {} ({why})", gpu.description()));
     if let Some(tiles) = tiles.or_else(|| tiles::known(gpu.description())) {
         gpu.set_tiles(tiles);

@@ -1,4 +1,4 @@
-//! Errors as they are told: one line, the causes in it once, and an exit code.
+//! How errors are printed: one line that names each cause once, and an exit code.
 
 use anyhow::Error;
 use calotype_data::DataError;
@@ -7,7 +7,7 @@ use calotype_models::SettingError;
 use calotype_models::distributions::TableError;
 use calotype_training::TrainingError;
 
-/// The command was wrong, rather than the world.
+/// The command is wrong, so that another command would succeed.
 #[derive(Debug)]
 pub struct WrongUse(pub String);
 
@@ -32,7 +32,7 @@ pub fn exit_code(error: &Error) -> u8 {
     if wrong_use { 2 } else { 1 }
 }
 
-/// The error and its causes in one line; a cause that is told already is not told again.
+/// The error and its causes in one line; a cause that the text contains already is not repeated.
 pub fn message(error: &Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {

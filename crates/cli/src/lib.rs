@@ -1,5 +1,5 @@
-//! The command line as a library: parse, check, call, print. Every error comes before work starts where it can, and ends in one message and an exit
-//! code: 1 for a failure, 2 for wrong use, 130 after Ctrl-C.
+//! The command line as a library: it parses, checks, calls and prints. Errors are found before work starts where that is possible.
+//! Each ends in one message and an exit code: 1 for a failure, 2 for wrong usage, 130 after Ctrl-C.
 
 mod args;
 mod bench;
@@ -21,8 +21,8 @@ use clap::Parser;
 use args::{Cli, Command};
 use command::Ending;
 
-/// Runs the command that this process was started with, and says what it ends with. A program of your own that has made a model
-/// known by [`calotype_models::add`] gets every command for it.
+/// Runs the command that this process was started with, and returns its exit code. A program of your own that has registered a
+/// model with [`calotype_models::add`] gets every command for it.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     without_a_desktop();
@@ -54,8 +54,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Mesa's Vulkan asks the desktop which GPU it draws on, and where there is none it complains on our standard error. Told not to
-/// ask, it does not.
+/// Mesa's Vulkan asks the desktop for its GPU, and without a desktop it warns on standard error. This turns the question off.
 fn without_a_desktop() {
     if cfg!(target_os = "linux") && std::env::var_os("XDG_RUNTIME_DIR").is_none() {
         // SAFETY: `main` has started no thread yet.
@@ -63,7 +62,7 @@ fn without_a_desktop() {
     }
 }
 
-/// `-v` shows what is done, `-vv` every detail; RUST_LOG wins.
+/// Levels of logging by `-v` and `-vv`; RUST_LOG overrides them.
 fn start_log(verbose: u8) {
     let level = match verbose {
         0 => "warn,wgpu_core=error,wgpu_hal=error,naga=error",

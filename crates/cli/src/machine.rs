@@ -1,4 +1,4 @@
-//! What figures were taken on: the head of a report that a person sends.
+//! The machine of a measurement: the head of a report.
 
 use calotype_graph::DeviceKind;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Names of ops as a person types them.
+//! Names of ops on the command line.
 
 use anyhow::Result;
 use calotype_models::nearest;

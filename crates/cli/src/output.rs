@@ -1,4 +1,4 @@
-//! Printing that survives a closed pipe: `calotype models | head -1` is no failure.
+//! Output to files and to standard output. A closed pipe is no failure: `calotype models | head -1` succeeds.
 
 use std::fs;
 use std::io::{ErrorKind, Write, stderr, stdout};
@@ -22,21 +22,24 @@ pub fn print(text: &str) -> Result<()> {
     }
 }
 
-/// That a file which is written at the end of long work has a folder to be written to.
+/// Checks that the folder of an output file exists, before any work.
 ///
 /// # Errors
 /// It has none.
 pub fn has_folder(flag: &str, path: Option<&Path>) -> Result<()> {
     let folder = path.and_then(Path::parent).filter(|f| !f.as_os_str().is_empty() && !f.is_dir());
     match (path, folder) {
-        (Some(path), Some(folder)) => {
-            Err(WrongUse(format!("{flag} {}: there is no folder {}", path.display(), folder.display())).into())
-        }
+        (Some(path), Some(folder)) => Err(WrongUse(format!(
+            "{flag} {}: there is no folder {}; create it or choose another path",
+            path.display(),
+            folder.display()
+        ))
+        .into()),
         _ => Ok(()),
     }
 }
 
-/// That a file's name ends as what is written to it does; a device or a pipe has no ending.
+/// Checks the ending of an output file's name; a device or a pipe needs none.
 ///
 /// # Errors
 /// It ends otherwise.
@@ -44,13 +47,11 @@ pub fn ending(flag: &str, path: &Path, wanted: &str) -> Result<()> {
     let ends = path.extension().is_some_and(|e| e.eq_ignore_ascii_case(wanted));
     match ends || matches!(Target::of(path), Target::Special) {
         true => Ok(()),
-        false => {
-            Err(WrongUse(format!("{flag} {}: what is written there is a .{wanted} file; name it so", path.display())).into())
-        }
+        false => Err(WrongUse(format!("{flag} {}: expected a file name that ends in .{wanted}", path.display())).into()),
     }
 }
 
-/// Before any work: whether a file can be written.
+/// Checks that a file can be written, before any work.
 ///
 /// # Errors
 /// It cannot.
@@ -101,7 +102,7 @@ pub fn replace_text(out: &Path, text: &str) -> Result<()> {
     replace(out, |file| fs::write(file, text))
 }
 
-/// A line to standard error, for the person. That nobody reads it is no reason to stop.
+/// A line to standard error, for the user. A closed standard error is no failure.
 pub fn note(text: &str) {
     let _ = writeln!(stderr(), "{text}");
 }

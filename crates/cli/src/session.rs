@@ -1,4 +1,4 @@
-//! A trained run on a device. Each of its programs is planned, loaded and given the checkpoint's states once.
+//! A trained run on a device. Each of its programs is planned and loaded once, with the states of the checkpoint.
 
 use std::sync::Arc;
 
@@ -42,7 +42,10 @@ impl Session {
         let planned = planned.map_err(|e| match e {
             PlanError::OutOfMemory { bytes: needed, limit, device } => {
                 let (needed, limit) = (bytes(needed), bytes(limit));
-                anyhow::anyhow!("`{}` needs {needed}, and {device} has {limit} left", program.name())
+                anyhow::anyhow!(
+                    "`{}` needs {needed} of memory, and {device} has {limit} left; use another --device",
+                    program.name()
+                )
             }
             other => TrainingError::from(other).into(),
         })?;
@@ -134,7 +137,7 @@ impl Session {
         }
         match &self.drawer {
             Some(drawer) => Ok(drawer.draw(self.opened.device(), noise, known)?),
-            None => Err(self.used.cannot("draws nothing")),
+            None => Err(self.used.cannot("has no density to draw from")),
         }
     }
 

@@ -1,9 +1,9 @@
-//! One line that tells how far work is: on a terminal, over the line before it; elsewhere nothing.
+//! A status line on a terminal, overwritten as work proceeds; nothing is printed elsewhere.
 
 use std::io::{IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
 
-/// Between two writings: the eye is slower than a terminal, and a terminal slower than a kernel.
+/// Time between two updates.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Taken away when dropped.

@@ -1,4 +1,4 @@
-//! The file of tuned tiles: one for each adapter, driver and version of the rule, in the cache folder.
+//! The file of tuned tiles, in the cache folder: one for each adapter, driver and version of the tile table.
 
 use std::fs;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ pub fn known(adapter: &AdapterDescription) -> Option<TileTable> {
     let text = fs::read_to_string(&path).ok()?;
     let Some(table) = text.strip_prefix(&head(adapter)) else {
         note(&format!(
-            "{} was tuned for another driver or version and is not used: `calotype bench tune` tunes again, --reset forgets it",
+            "{} was tuned for another driver or version and is ignored: `calotype bench tune` tunes again, `calotype bench tune --reset` deletes it",
             path.display()
         ));
         return None;
@@ -36,7 +36,7 @@ pub fn known(adapter: &AdapterDescription) -> Option<TileTable> {
     match TileTable::parse(table) {
         Ok(table) => Some(table),
         Err(e) => {
-            note(&format!("{} is damaged and not used: {e}", path.display()));
+            note(&format!("{} is damaged and ignored: {e}; `calotype bench tune --reset` deletes it", path.display()));
             None
         }
     }

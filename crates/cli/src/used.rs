@@ -1,4 +1,4 @@
-//! A trained run that is used: its model and a checkpoint.
+//! A trained run in use: its folder, its model and a checkpoint.
 
 use std::fmt;
 use std::path::Path;
@@ -45,12 +45,12 @@ impl fmt::Display for Exactness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Exactness::Exact => f.write_str("exact"),
-            Exactness::Lower(k) => write!(f, "an upper bound by {k} draws of log p's lower one"),
+            Exactness::Lower(k) => write!(f, "an upper bound, from a lower bound on log p with --samples {k}"),
         }
     }
 }
 
-/// Draws of a bound unless said otherwise.
+/// Default of `--samples`.
 const DRAWS: usize = 100;
 
 impl Used {
@@ -64,12 +64,12 @@ impl Used {
         Ok(Used { folder, config, model, restored })
     }
 
-    /// That the model cannot be used so: says what it can be used for instead, and by which commands.
+    /// The error that the model cannot be used this way. It names what the model can be used for, and the commands.
     pub fn cannot(&self, what: &str) -> anyhow::Error {
         let able = abilities(self.model.as_ref());
         let commands: Vec<&str> = able.iter().flat_map(|a| a.commands()).copied().collect();
         let name = self.model.info().name;
-        WrongUse(format!("{name} {what}; it is for {} (calotype {})", in_words(&able), commands.join(", "))).into()
+        WrongUse(format!("{name} {what}; it can be used for {}: calotype {}", in_words(&able), commands.join(", "))).into()
     }
 
     /// The model as a density.
@@ -88,14 +88,14 @@ impl Used {
         match (self.model.density(), self.model.bound()) {
             (Some(_), _) if draws.is_some() => {
                 let name = self.model.info().name;
-                Err(WrongUse(format!("--samples is for models whose density is a bound; {name}'s is exact")).into())
+                Err(WrongUse(format!("--samples has no effect on {name}, whose density is exact; leave it out")).into())
             }
             (Some(density), _) => Ok((density::scoring(density, SCORE_BATCH)?, Exactness::Exact)),
             (None, Some(bound)) => {
                 let k = draws.unwrap_or(DRAWS);
                 Ok((bounds(bound, SCORE_BATCH, k)?, Exactness::Lower(k)))
             }
-            (None, None) => Err(self.cannot("has no density, so nothing can be scored by it")),
+            (None, None) => Err(self.cannot("has no density, so it computes no log-likelihoods")),
         }
     }
 

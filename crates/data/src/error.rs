@@ -1,4 +1,4 @@
-//! What can go wrong with data: each error names the thing, what was expected and what was found.
+//! Errors of data. Each names its object, what was expected, what was found and, where there is one, the remedy.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,35 +23,35 @@ pub enum DataError {
     #[error("{origin}: {what} needs {expected_bytes} bytes, found {found_bytes}: the file is truncated, or its header is wrong")]
     Truncated { origin: String, what: String, expected_bytes: u64, found_bytes: u64 },
 
-    #[error("{origin}: expected the end after {expected_bytes} bytes, but more follow")]
+    #[error("{origin}: expected {expected_bytes} bytes, but more follow: the file is damaged, or its header is wrong")]
     Trailing { origin: String, expected_bytes: u64 },
 
     #[error(
-        "{origin}: {what} would take {claimed_bytes} bytes, the limit is {limit_bytes}; use a smaller `--set size`, smaller images or fewer rows"
+        "{origin}: {what} would take {claimed_bytes} bytes, the limit is {limit_bytes}; use a smaller --set size=…, smaller images or fewer rows"
     )]
     TooLarge { origin: String, what: String, claimed_bytes: u64, limit_bytes: u64 },
 
-    #[error("{origin}: cannot be decoded ({reason}): the file is truncated or damaged")]
+    #[error("{origin}: cannot be decoded ({reason}): the file is truncated or damaged; replace or remove it")]
     Corrupt { origin: String, reason: String },
 
-    #[error("{labels}: {found} labels, but {images} has {expected} rows")]
+    #[error("{labels}: shape mismatch: {found} labels, but {images} has {expected} rows")]
     LabelCount { images: String, labels: String, expected: usize, found: usize },
 
     #[error("{origin}: row {row}, column {column}: expected {expected}, found {found}")]
     Value { origin: String, row: usize, column: usize, expected: String, found: String },
 
-    #[error("{origin}: row {row} has {found} values, the rows before have {expected}")]
+    #[error("{origin}: shape mismatch: row {row} has {found} values, the rows before have {expected}")]
     RowLength { origin: String, row: usize, expected: usize, found: usize },
 
     #[error("{origin}: not UTF-8 text (line {line}); save it as UTF-8")]
     NotText { origin: String, line: usize },
 
     #[error(
-        "{origin}: line {line}, {column}: expected {expected}, found {found}; mend the value, or remove its line or its column"
+        "{origin}: line {line}, {column}: expected {expected}, found {found}; correct the value, or remove its line or its column"
     )]
     Cell { origin: String, line: usize, column: String, expected: String, found: String },
 
-    #[error("{origin}: line {line} has {found} values, the first line has {expected}")]
+    #[error("{origin}: shape mismatch: line {line} has {found} values, the first line has {expected}")]
     LineLength { origin: String, line: usize, expected: usize, found: usize },
 
     #[error("{origin}: no {what} in it")]
@@ -60,7 +60,7 @@ pub enum DataError {
     #[error("`{key}` = {found}: expected {expected}")]
     Setting { key: &'static str, expected: String, found: String },
 
-    #[error("a batch of {batch} is larger than the data, which has {rows} rows; use --batch {rows} or less")]
+    #[error("batch size {batch} is larger than the data, which has {rows} rows; use --batch {rows} or less")]
     BatchTooLarge { batch: usize, rows: usize },
 
     #[error("{origin} cannot be prepared as {wanted}: {reason}; {remedy}")]
@@ -72,16 +72,16 @@ pub enum DataError {
     #[error("`{name}` is not on this machine (looked in {cache}); run `calotype data fetch {name}`", cache = cache.display())]
     NotFetched { name: String, cache: PathBuf },
 
-    #[error("`{name}` cannot be fetched; what can be: {valid}")]
+    #[error("`{name}` cannot be fetched: it needs no download, or is unknown; data sets to fetch: {valid}")]
     NotFetchable { name: String, valid: String },
 
-    #[error("no cache folder is known on this machine; set CALOTYPE_DATA to a folder")]
+    #[error("this machine has no cache folder; set the variable CALOTYPE_DATA to a folder")]
     NoCache,
 
     #[error("{url}: {reason}")]
     Fetch { url: String, reason: String },
 
-    #[error("{origin}: SHA-256 is {found}, expected {expected}: the file is not the official one")]
+    #[error("{origin}: SHA-256 is {found}, expected {expected}: the file is not the official one; fetch it again")]
     Hash { origin: String, expected: String, found: String },
 
     #[error("the thread that prepares batches stopped before step {step}")]
@@ -96,7 +96,7 @@ fn guessed(guess: &Option<String>) -> String {
 }
 
 impl DataError {
-    /// Whether the command was wrong, rather than the world.
+    /// Whether the command is wrong, so that another command would succeed.
     pub fn is_wrong_use(&self) -> bool {
         matches!(
             self,

@@ -59,7 +59,7 @@ pub(crate) fn arrange(
                     dataset,
                     "images of another size or other channels",
                     &format!("its values reach from {low} to {high}, outside 0..1"),
-                    "bring them to 0..1, or leave size and channels as they are",
+                    "scale them to 0..1",
                 ));
             }
         }
@@ -96,7 +96,7 @@ fn target(
         Some(to) if to == c || matches!((c, to), (1, 3) | (3, 1)) => to,
         Some(to) => {
             let reason = format!("it has {c} channels");
-            return Err(refusal(dataset, &format!("images of {to} channels"), &reason, "use its own number, or 1 <-> 3"));
+            return Err(refusal(dataset, &format!("images of {to} channels"), &reason, "use images of 1 or 3 channels"));
         }
     };
     Ok(Target { inner, outer, channels })

@@ -209,7 +209,7 @@ impl Prepared {
         {
             let (row, column) = (at / dataset.n_values(), at % dataset.n_values());
             let reason = format!("row {row}, column {column} is {}, outside 0..1", data[at]);
-            return Err(refusal(reason, "bring them to 0..1, or use `raw` or `standard`"));
+            return Err(refusal(reason, "scale them to 0..1"));
         }
         let of_level = match &values {
             Values::Levels { levels, .. } => (0..*levels).map(|v| encode_level(v, *levels, encoding)).collect(),

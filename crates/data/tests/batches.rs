@@ -149,7 +149,7 @@ fn preparations_that_make_no_sense_are_errors_with_a_remedy() {
     let image = bytes(&[4, 4, 2], 256, vec![0; 32]);
     let error = |data: &Dataset, preparation: Preparation| Prepared::new(data, &preparation).unwrap_err();
     let refused = error(&points, encoded(Encoding::Signed));
-    assert!(matches!(refused, DataError::Preparation { .. }) && refused.to_string().contains("use `raw`"), "{refused}");
+    assert!(matches!(refused, DataError::Preparation { .. }) && refused.to_string().contains("scale them to 0..1"), "{refused}");
     let none = Preparation::default();
     let raw = encoded(Encoding::Raw);
     assert!(matches!(error(&points, Preparation { size: Some(8), ..raw.clone() }), DataError::Preparation { .. }));
@@ -168,7 +168,7 @@ fn prepared_images_are_held_against_the_limit_before_memory_is_taken() {
     let digits = open("digits", &Options::default()).unwrap();
     let of_size = |size| Preparation { size: Some(size), ..Preparation::default() };
     let message = Prepared::new(&digits, &of_size(4096)).unwrap_err().to_string();
-    for part in ["1797 prepared images of 4096x4096x1", "30148657152 bytes", "the limit is 8589934592", "smaller `--set size`"] {
+    for part in ["1797 prepared images of 4096x4096x1", "30148657152 bytes", "the limit is 8589934592", "smaller --set size="] {
         assert!(message.contains(part), "`{part}` is not in: {message}");
     }
     // The limit is that of the data's own options, and what it just holds is prepared; a value of f32 takes four bytes.

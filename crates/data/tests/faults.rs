@@ -337,10 +337,10 @@ fn pictures_of_one_size_keep_it_and_others_are_said_to_be_resized() {
     assert_eq!(open(folder.0.path().to_str().unwrap(), &tight).unwrap().shape(), [64, 64, 3]);
     assert_eq!(opened().shape(), [256, 200, 3]);
     ["a.png", "b.png"].iter().for_each(|name| save(name, 257, 3));
-    said([64, 64, 3], "images of 3x257, brought to 64x64");
+    said([64, 64, 3], "images of 3x257, resized to 64x64");
     save("c.png", 300, 200);
     save("d.png", 1, 1);
-    said([64, 64, 3], "images of 3 sizes, 1x1 to 200x300, brought to 64x64");
+    said([64, 64, 3], "images of 3 sizes, 1x1 to 200x300, resized to 64x64");
 }
 
 #[test]

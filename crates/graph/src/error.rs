@@ -20,10 +20,10 @@ pub enum GraphError {
     #[error("the gradient starts at `{name}` of shape {shape}; it must be a scalar (reduce it first)")]
     NotScalar { name: String, shape: Shape },
 
-    #[error("state `{name}` is {known} where it was made and {asked} here")]
+    #[error("state `{name}`: shape mismatch: declared as {known}, used as {asked}")]
     StateMismatch { name: String, known: Type, asked: Type },
 
-    #[error("state `{name}` is {known} where it was made and {asked} here")]
+    #[error("state `{name}`: declared as {known}, used as {asked}")]
     StateConflict { name: String, known: String, asked: String },
 
     #[error("random streams `{name}` and `{other}` have the same hash and would draw the same numbers: rename one of them")]
@@ -38,13 +38,13 @@ pub enum GraphError {
     #[error("{program}: {}", input_names(.missing, .unread))]
     Inputs { program: String, missing: Vec<String>, unread: Vec<String> },
 
-    #[error("the schedule of training contradicts itself: {why}")]
+    #[error("the training schedule is inconsistent: {why}")]
     Schedule { why: String },
 
     #[error("optimiser `{optimiser}`: its loss does not depend on {}", quoted(.parameters))]
     NoGradient { optimiser: String, parameters: Vec<String> },
 
-    #[error("optimiser `{optimiser}` is given no parameters: no scope of its has any")]
+    #[error("optimiser `{optimiser}` has no parameters: there are none in its scopes")]
     NoParameters { optimiser: String },
 
     #[error("a tensor of another graph was used in `{name}`")]
@@ -61,7 +61,7 @@ fn list(types: &[Type]) -> String {
 
 fn input_names(missing: &[String], unread: &[String]) -> String {
     let part = |what: &str, names: &[String]| (!names.is_empty()).then(|| format!("{what} {}", quoted(names)));
-    let parts = [part("it reads the inputs, which it is not given:", missing), part("it is given, and does not read:", unread)];
+    let parts = [part("missing inputs:", missing), part("unused inputs:", unread)];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
@@ -81,10 +81,10 @@ pub enum PlanError {
     #[error("the plan needs {bytes} bytes; {device} has {limit}")]
     OutOfMemory { bytes: u64, limit: u64, device: String },
 
-    #[error("a fault of the planner: `{name}` would write where it reads or writes something else")]
+    #[error("a bug of the planner: `{name}` would write where it reads or writes something else; please report it")]
     Overlap { name: String },
 
-    #[error("a fault of the planner: the kernel of `{name}` would wait for itself")]
+    #[error("a bug of the planner: the kernel of `{name}` would wait for itself; please report it")]
     Circle { name: String },
 }
 
@@ -103,13 +103,13 @@ pub enum DeviceError {
     #[error("shader `{shader}` does not compile: {message}")]
     Shader { shader: String, message: String },
 
-    #[error("no input `{0}` was given")]
+    #[error("missing input `{0}`")]
     MissingInput(String),
 
-    #[error("`{name}` takes {expected} elements of {dtype}, got {got}")]
+    #[error("`{name}`: shape mismatch: expected {expected} elements of {dtype}, got {got}")]
     WrongSize { name: String, expected: usize, got: usize, dtype: Dtype },
 
-    #[error("`{name}` is {expected}, got {got}")]
+    #[error("`{name}`: shape mismatch: expected {expected}, got {got}")]
     WrongType { name: String, expected: Type, got: Type },
 
     #[error("no state `{0}` on this device")]

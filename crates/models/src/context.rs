@@ -22,9 +22,9 @@ pub static INFO: ModelInfo = ModelInfo {
                 "neighbours",
                 0,
                 (0, 10),
-                "nearest pixels before it that each one depends on; 0 is 10 for bits, else 2",
+                "number of nearest earlier pixels that each pixel depends on; 0: 10 for bits, else 2",
             ),
-            Setting::flag("shared", true, "one table for all places, else one a place"),
+            Setting::flag("shared", true, "share one table among all positions, else one table a position"),
         ])
     },
     configure: |settings, data| Ok(Arc::new(Table::new(&INFO, settings, data, context)?)),

@@ -44,14 +44,14 @@ fn settings(preset: Preset) -> Vec<Setting> {
         Preset::Paper => (64, 64, 50_000),
     };
     vec![
-        Setting::integer("size", size, (32, 128), "pixels a side of what is made: 32, 64 or 128"),
-        Setting::integer("width", width, (1, 512), "f: filters of the layer nearest to the image"),
-        Setting::integer("latents", 100, (1, 4096), "length of z"),
-        Setting::integer("batch", 64, (2, 65_536), "images a step"),
-        Setting::integer("steps", steps, (1, 1_000_000_000), "updates of each network"),
-        Setting::number("lr", 2e-4, (0.0, 1.0), "Adam's learning rate, both networks"),
-        Setting::number("beta1", 0.5, (0.0, 0.999_999), "Adam's first decay"),
-        Setting::number("beta2", 0.999, (0.0, 0.999_999_9), "Adam's second decay"),
+        Setting::integer("size", size, (32, 128), "height and width of the images: 32, 64 or 128"),
+        Setting::integer("width", width, (1, 512), "f: filters of the layer next to the image"),
+        Setting::integer("latents", 100, (1, 4096), "number of latents: the length of z"),
+        Setting::integer("batch", 64, (2, 65_536), "batch size"),
+        Setting::integer("steps", steps, (1, 1_000_000_000), "number of steps; each updates both networks"),
+        Setting::number("lr", 2e-4, (0.0, 1.0), "learning rate of Adam, for both networks"),
+        Setting::number("beta1", 0.5, (0.0, 0.999_999), "β1 of Adam"),
+        Setting::number("beta2", 0.999, (0.0, 0.999_999_9), "β2 of Adam"),
     ]
 }
 

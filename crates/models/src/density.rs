@@ -110,13 +110,13 @@ pub fn features(model: &dyn Density, batch: usize) -> Option<Result<Program, Gra
 /// `size`, `levels`, `binarise`: what a model of discrete pixels makes of its data.
 pub fn pixel_settings() -> Vec<Setting> {
     vec![
-        Setting::integer("size", 0, (0, 4096), "pixels a side; 0 leaves the data's size"),
-        Setting::integer("levels", 0, (0, 256), "levels of a pixel, 2 for bits; 0 is 2, or what data of up to 16 levels have"),
+        Setting::integer("size", 0, (0, 4096), "height and width of the images; 0: the size of the data"),
+        Setting::integer("levels", 0, (0, 256), "levels of a pixel, 2 for bits; 0: the levels of the data if at most 16, else 2"),
         Setting::word(
             "binarise",
             "threshold",
             &["threshold", "fixed:SEED", "dynamic"],
-            "how grey becomes bits where levels is 2",
+            "how grey becomes bits if levels is 2: by a threshold, or at random once (fixed) or in every batch (dynamic)",
         ),
     ]
 }

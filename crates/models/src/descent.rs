@@ -19,23 +19,38 @@ pub struct Defaults {
 /// `batch`, `steps`, `optimiser`, `lr`, `lr_min`, `decay`, `l2`, `clip`, `validation`, `validate_every`, `patience`, `plateau`.
 pub fn settings(d: Defaults) -> Vec<Setting> {
     vec![
-        Setting::integer("batch", d.batch, (1, 65_536), "rows a step"),
-        Setting::integer("steps", d.steps, (1, 1_000_000_000), "steps at most; validation may end training before"),
-        Setting::word("optimiser", d.optimiser, &["adam", "rmsprop"], "which one"),
-        Setting::number("lr", d.lr, (0.0, 1.0), "learning rate at first"),
-        Setting::number("lr_min", d.lr_min, (0.0, 1.0), "learning rate at last: it falls where validation no longer improves"),
-        Setting::number("decay", d.decay, (0.0, 10.0), "weight decay, apart from the gradient (AdamW); not of biases"),
-        Setting::number("l2", 0.0, (0.0, 10.0), "λ of the penalty λ/2 |w|² that is added to the loss; not of biases"),
-        Setting::number("clip", d.clip, (0.0, 1e6), "gradients' elements are clipped to +- this; 0 leaves them"),
-        Setting::number("validation", 0.1, (0.0, 0.5), "part of the training rows held out to see when to stop; 0 for none"),
+        Setting::integer("batch", d.batch, (1, 65_536), "batch size"),
+        Setting::integer("steps", d.steps, (1, 1_000_000_000), "maximum number of steps; early stopping may end training before"),
+        Setting::word("optimiser", d.optimiser, &["adam", "rmsprop"], "optimiser"),
+        Setting::number("lr", d.lr, (0.0, 1.0), "initial learning rate"),
+        Setting::number(
+            "lr_min",
+            d.lr_min,
+            (0.0, 1.0),
+            "final learning rate of the schedule: it falls while the held-out set does not improve",
+        ),
+        Setting::number("decay", d.decay, (0.0, 10.0), "decoupled weight decay (AdamW); not of biases"),
+        Setting::number("l2", 0.0, (0.0, 10.0), "L2 penalty: λ of λ/2 |w|², added to the loss; not of biases"),
+        Setting::number("clip", d.clip, (0.0, 1e6), "clip each element of the gradients to +- this; 0: no clipping"),
+        Setting::number(
+            "validation",
+            0.1,
+            (0.0, 0.5),
+            "held-out set: its part of the training rows, for early stopping; 0: none",
+        ),
         Setting::integer(
             "validate_every",
             0,
             (0, 1_000_000_000),
-            "steps from one validation to the next; 0 is an epoch, 10 at least",
+            "steps from one evaluation of the held-out set to the next; 0: an epoch, at least 10",
         ),
-        Setting::integer("patience", 10, (1, 1_000_000), "validations without a better value after which training ends"),
-        Setting::integer("plateau", 4, (1, 1_000_000), "validations without a better value after which lr falls by √10"),
+        Setting::integer("patience", 10, (1, 1_000_000), "early stopping: evaluations without improvement before training ends"),
+        Setting::integer(
+            "plateau",
+            4,
+            (1, 1_000_000),
+            "learning rate schedule: evaluations without improvement before lr falls by √10",
+        ),
     ]
 }
 

@@ -16,7 +16,12 @@ pub static INFO: ModelInfo = ModelInfo {
     paper: "Shannon 1948; maximum likelihood with add-one smoothing",
     default_data: |_| "fashion-mnist",
     settings: |_| {
-        counting::settings(vec![Setting::integer("order", 1, (1, 23), "k: how many values before it each one depends on")])
+        counting::settings(vec![Setting::integer(
+            "order",
+            1,
+            (1, 23),
+            "k: number of preceding values that each value depends on",
+        )])
     },
     configure: |settings, data| {
         let context = |s: &crate::settings::Settings, _levels| (Context::Previous(s.size("order")), false);

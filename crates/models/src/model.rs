@@ -36,8 +36,8 @@ impl DataShape {
         let unfit = |reason: String| Err(SettingError::Unfit(reason));
         match *self.shape.as_slice() {
             [h, w, c @ (1 | 3)] => Ok([h, w, c]),
-            [_, _, c] => unfit(format!("its images have {c} channels, and 1 (grey) or 3 (RGB) are needed")),
-            ref other => unfit(format!("its rows are vectors {other:?}, and images [H, W, C] are needed")),
+            [_, _, c] => unfit(format!("shape mismatch: its images have {c} channels, expected 1 (grey) or 3 (RGB)")),
+            ref other => unfit(format!("shape mismatch: its rows are vectors {other:?}, expected images [H, W, C]")),
         }
     }
 }

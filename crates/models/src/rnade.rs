@@ -46,16 +46,25 @@ fn settings(preset: Preset) -> Vec<Setting> {
     };
     let own = vec![
         Setting::integer("hidden", hidden, (1, 65_536), "H: hidden units"),
-        Setting::integer("components", components, (1, 256), "K: Gaussians of a conditional"),
-        Setting::number("floor", 1e-3, (1e-6, 1.0), "least deviation of a Gaussian, in standard deviations of the data"),
-        Setting::word("order", "raster", OF_VECTORS, "of the dimensions"),
+        Setting::integer("components", components, (1, 256), "K: Gaussian components of each conditional"),
+        Setting::number(
+            "floor",
+            1e-3,
+            (1e-6, 1.0),
+            "smallest standard deviation of a component, in standard deviations of the data",
+        ),
+        Setting::word("order", "raster", OF_VECTORS, "order of the dimensions"),
         Setting::number(
             "noise",
             noise,
             (0.0, 10.0),
-            "deviation of noise on what conditionals are given in training; falls as lr",
+            "standard deviation of noise on the inputs in training; scaled by the learning rate schedule",
         ),
-        Setting::flag("scale_means", scale_means, "the gradient of a mean is multiplied by its deviation (the paper, §3.1)"),
+        Setting::flag(
+            "scale_means",
+            scale_means,
+            "multiply the gradient of each mean by its standard deviation (the paper, §3.1)",
+        ),
     ];
     [own, descent::settings_with(defaults, &[("l2", l2)])].concat()
 }
@@ -86,9 +95,9 @@ impl Rnade {
     /// Data that are no vectors of real numbers.
     pub fn new(settings: Settings, data: &DataShape) -> Result<Self, SettingError> {
         let (&[dims], None) = (data.shape.as_slice(), data.levels) else {
-            let reason = format!("RNADE models vectors [D] of real numbers, and these rows are {:?}", data.shape);
+            let reason = format!("shape mismatch: RNADE models vectors [D] of real numbers, and these rows are {:?}", data.shape);
             let levels = data.levels.map_or(String::new(), |l| format!(" of {l} levels"));
-            return Err(SettingError::Unfit(format!("{reason}{levels}: take `nade` or another model of pixels")));
+            return Err(SettingError::Unfit(format!("{reason}{levels}; use a model of images, such as nade")));
         };
         let order = Order::new(settings.word("order"), &[dims]);
         let (hidden, components) = (settings.size("hidden"), settings.size("components"));

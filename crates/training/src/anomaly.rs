@@ -1,4 +1,4 @@
-//! Rows that do not fit: how well a score tells two sets apart, and where to draw the line.
+//! Anomaly detection: the AUROC of a score, and thresholds by false-alarm rate.
 
 /// Area under the ROC curve: the probability that a row of `abnormal` has a higher score than one of `normal`, ties counting half.
 /// 0.5 is a coin; below, the order is the wrong way round. NaN where a set is empty.

@@ -1,4 +1,4 @@
-//! How fast a model trains: the training step alone, on made-up rows.
+//! Times the training step of a model on synthetic rows.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -57,7 +57,7 @@ pub fn measure(
 ) -> Result<Measured> {
     const SEED: u64 = 0;
     let name = model.info().name;
-    let counts = || TrainingError::Contradiction(format!("{name} counts its rows: it has no training step to time"));
+    let counts = || TrainingError::Contradiction(format!("{name} learns by counting and has no training step to time"));
     let descent = model.learning().descent().ok_or_else(counts)?;
     let fed: Vec<Vec<Named>> = training.stages.iter().map(|(stage, _)| made_up(model, stage)).collect();
     let begin = Instant::now();

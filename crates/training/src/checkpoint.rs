@@ -89,7 +89,7 @@ impl Checkpoint {
         let value = inward(spec.layout, tensor);
         match value.ty() == spec.ty {
             true => Ok(value),
-            false => Err(format!("`{}` is {} in it, expected {}", spec.name, value.ty(), spec.ty)),
+            false => Err(format!("shape mismatch of `{}`: expected {}, found {}", spec.name, spec.ty, value.ty())),
         }
     }
 
@@ -111,10 +111,10 @@ impl Checkpoint {
     /// In words: truncated, not a checkpoint, of another format, or with another hash than it says.
     pub fn decode(bytes: &[u8]) -> Result<Self, String> {
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| format!("not a whole safetensors file ({e})"))?;
-        let json = header.metadata().as_ref().and_then(|m| m.get(KEY)).ok_or("it was not written by this program")?;
+        let json = header.metadata().as_ref().and_then(|m| m.get(KEY)).ok_or("it is not a checkpoint of calotype")?;
         let metadata: Metadata = serde_json::from_str(json).map_err(|e| format!("its metadata cannot be read ({e})"))?;
         if metadata.format != FORMAT {
-            return Err(format!("it has format {}, this program reads format {FORMAT}", metadata.format));
+            return Err(format!("format mismatch: expected {FORMAT}, found {}", metadata.format));
         }
         let file = SafeTensors::deserialize(bytes).map_err(|e| format!("not a whole safetensors file ({e})"))?;
         let mut views = file.tensors();
@@ -123,7 +123,7 @@ impl Checkpoint {
             views.iter().map(|(name, v)| Ok((name.clone(), tensor(name, v)?))).collect::<Result<BTreeMap<_, _>, String>>()?;
         let found = hash(&metadata, views.iter().map(|(name, v)| (name.as_str(), &tensors[name], v.data().into())))?;
         if found != metadata.sha256 {
-            return Err(format!("its SHA-256 is {found}, it says {}", metadata.sha256));
+            return Err(format!("SHA-256 mismatch: expected {}, found {found}", metadata.sha256));
         }
         let Metadata { data, model, seed, settings, step, validation, .. } = metadata;
         Ok(Checkpoint { identity: Identity { data, model, seed, settings }, step, validation, tensors })
@@ -207,7 +207,7 @@ fn tensor(name: &str, view: &TensorView) -> Result<HostTensor, String> {
     match view.dtype() {
         safetensors::Dtype::F32 => Ok(HostTensor::f32(shape, words.into_iter().map(f32::from_bits).collect::<Vec<_>>())),
         safetensors::Dtype::U32 => Ok(HostTensor::u32(shape, words)),
-        other => Err(format!("`{name}` is {other:?} in it, expected F32 or U32")),
+        other => Err(format!("`{name}`: expected F32 or U32, found {other:?}")),
     }
 }
 

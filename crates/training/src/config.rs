@@ -1,4 +1,4 @@
-//! What a run is: resolved once, written to `run.toml`, read back by everything that continues or uses the run.
+//! The configuration of a run: resolved once, written to `run.toml`, and read by all that resumes or uses the run.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,20 +19,35 @@ const FORMAT: u32 = 1;
 pub fn common_settings() -> Vec<Setting> {
     let steps = (1, 1_000_000_000);
     vec![
-        Setting::integer("checkpoint_every", 500, steps, "steps between checkpoints; the last step always writes one"),
-        Setting::integer("sample_every", 500, steps, "steps between sample grids"),
-        Setting::integer("log_every", 10, steps, "steps between lines of metrics.jsonl"),
-        Setting::integer("keep_checkpoints", 3, (1, 1_000_000), "how many of the newest checkpoints are kept"),
-        Setting::integer("levels", 0, (0, 256), "data: levels of a u8 .npy file; 0 is its maximum + 1"),
-        Setting::flag("tones", false, "data: emoji with all skin tones, not only the bases"),
-        Setting::integer("rows", 0, (0, 4_294_967_295), "data: rows of made data (shapes); 0 is their default"),
+        Setting::integer(
+            "checkpoint_every",
+            500,
+            steps,
+            "steps from one checkpoint to the next; the last step always writes one",
+        ),
+        Setting::integer("sample_every", 500, steps, "steps from one sample grid to the next"),
+        Setting::integer("log_every", 10, steps, "steps from one line of metrics.jsonl to the next"),
+        Setting::integer("keep_checkpoints", 3, (1, 1_000_000), "number of checkpoints to keep: the newest ones, and the best"),
+        Setting::integer("levels", 0, (0, 256), "data: levels of a uint8 .npy file; 0: its maximum + 1"),
+        Setting::flag("tones", false, "data: emoji in all skin tones, not only the default one"),
+        Setting::integer(
+            "rows",
+            0,
+            (0, 4_294_967_295),
+            "data: number of rows of generated data, such as shapes; 0: their default",
+        ),
         Setting::word(
             "exclude",
             "none",
             &["none", "CLASS"],
-            "data: a class, by number, that is never trained on: to look for it later",
+            "data: class number to exclude from training, for anomaly detection by `score`",
         ),
-        Setting::integer("test_every", 0, (0, 1_000_000), "data: of a path, rows n-1, 2n-1, … are test rows; 0 is none"),
+        Setting::integer(
+            "test_every",
+            0,
+            (0, 1_000_000),
+            "data: every n-th row of a file or folder is a test row; 0: no test rows",
+        ),
     ]
 }
 
@@ -268,7 +283,7 @@ impl RunConfig {
         let config: RunConfig = toml::from_str(&text).map_err(|e| wrong(e.to_string().trim_end().replace('\n', " ")))?;
         match config.format {
             FORMAT => Ok(config),
-            other => Err(wrong(format!("it has format {other}, this program reads format {FORMAT}"))),
+            other => Err(wrong(format!("format mismatch: expected {FORMAT}, found {other}"))),
         }
     }
 
@@ -299,7 +314,7 @@ impl RunConfig {
         match self.preset.as_str() {
             "small" => Ok(Preset::Small),
             "paper" => Ok(Preset::Paper),
-            other => Err(TrainingError::Contradiction(format!("run.toml names the preset `{other}`; there are: small, paper"))),
+            other => Err(TrainingError::Contradiction(format!("run.toml: no preset `{other}`; there are: small, paper"))),
         }
     }
 
@@ -342,7 +357,7 @@ impl TrainingError {
     /// A flag that says something else than the run.
     pub fn contradiction(what: &str, run: &str, given: &str) -> Self {
         TrainingError::Contradiction(format!(
-            "the run has {what} = {run}, and {given} was asked for; a resumed run keeps what it began with, only --steps may change"
+            "the run has {what} = {run}, the command says {given}; a resumed run keeps its settings, except --steps: leave this option out"
         ))
     }
 }

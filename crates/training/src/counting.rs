@@ -44,7 +44,7 @@ pub(crate) fn count(setup: Setup, counting: &dyn Counting, from: Option<&Checkpo
     let grid = Grid::load(model, device, &plans.sampling, loader, config.seed)?;
     States::of(plans).write(device, folder, config.seed, Some(&checkpoint))?;
     let nats = program.mean_sum(device, &rows)?;
-    progress.say(&format!("{} rows counted: {nats:.3} nats each", rows.rows().len()));
+    progress.say(&format!("{} rows counted: {nats:.3} nats a row", rows.rows().len()));
     let wall_s = started.elapsed().as_secs_f64();
     log.write(Line { step: DONE, wall_s, losses: vec![("nats".to_owned(), Some(nats as f32))] })?;
     log.sync()?;

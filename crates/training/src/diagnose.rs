@@ -1,5 +1,5 @@
-//! After a loss or a state that is not finite: the steps since the last good checkpoint are run again, the last ones kernel by
-//! kernel, and the first tensor that went wrong is named.
+//! Diagnosis of a loss or a state that is not finite: the steps since the last good checkpoint are run again, the last ones kernel
+//! by kernel, and the first non-finite tensor is named.
 
 use calotype_graph::{NonFinite, Poll};
 use calotype_models::feeds::borrowed;
@@ -18,7 +18,7 @@ impl Trainer<'_> {
     pub(crate) fn diagnose(&mut self, step: u64, what: String, value: f32, at_step: bool) -> TrainingError {
         let found = match self.find(step, at_step) {
             Ok(found) => found,
-            Err(e) => format!("looking for the first tensor that went wrong failed: {e}"),
+            Err(e) => format!("the search for the first non-finite tensor failed: {e}"),
         };
         let run = self.folder.path().display();
         let kept = match self.saved {
@@ -28,8 +28,7 @@ impl Trainer<'_> {
             ),
             None => "No checkpoint had been written".to_owned(),
         };
-        let way_on =
-            format!("{kept}. The same steps would fail again: begin a new run with a smaller learning rate (--set lr=…)");
+        let way_on = format!("{kept}. A resumed run would fail again: start a new run with a smaller learning rate (--set lr=…)");
         TrainingError::NonFinite { step, what, value, found, way_on }
     }
 
@@ -40,7 +39,7 @@ impl Trainer<'_> {
             Some(saved) => format!("the checkpoint of step {saved}"),
             None => "the initial state".to_owned(),
         };
-        self.progress.say(&format!("not finite in step {step}; replaying from {origin} to find the tensor (Ctrl-C skips this)"));
+        self.progress.say(&format!("not finite at step {step}; replaying from {origin} to find the tensor (Ctrl-C skips this)"));
         self.rewind()?;
         let checked_from = if at_step { step.saturating_sub(LOOKED_AT) } else { first };
         for s in first..step {
@@ -59,7 +58,7 @@ impl Trainer<'_> {
                 return Ok(self.describe(s + 1, stage, &bad));
             }
         }
-        Ok("the replay did not reproduce it: the device does not repeat its results".to_owned())
+        Ok("the replay did not reproduce it: the results of this device are not repeatable".to_owned())
     }
 
     /// Back to the last good checkpoint, or the initial state.
@@ -72,7 +71,7 @@ impl Trainer<'_> {
     fn describe(&self, step: u64, stage: usize, bad: &NonFinite) -> String {
         let stem = self.schedule.plan(stage).steps.get(bad.step).map_or("", |s| s.stem());
         format!(
-            "the first tensor that went wrong is `{}` ({stem}) in step {step}: its element {} is {}",
+            "the first non-finite tensor is `{}` ({stem}) in step {step}: its element {} is {}",
             bad.name, bad.element, bad.value
         )
     }

@@ -1,4 +1,4 @@
-//! What can go wrong while training: each error names the thing, what was expected, and the way on.
+//! Errors of training. Each names its object, what was expected, and the remedy.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,13 +14,13 @@ pub enum TrainingError {
     #[error("{path}: {source}", path = path.display())]
     Io { path: PathBuf, source: io::Error },
 
-    #[error("{path} holds a run already; choose another --out, or continue it with `calotype train --resume {path}`", path = path.display())]
+    #[error("{path} holds a run already; choose another --out, or resume it with `calotype train --resume {path}`", path = path.display())]
     HoldsRun { path: PathBuf },
 
-    #[error("{path} holds no run: there is no run.toml in it", path = path.display())]
+    #[error("{path} holds no run: there is no run.toml in it; give the run folder that `calotype train` printed", path = path.display())]
     NoRun { path: PathBuf },
 
-    #[error("{path} is being trained by another process; stop that one first", path = path.display())]
+    #[error("{path} is being trained by another process; stop that process first", path = path.display())]
     Locked { path: PathBuf },
 
     #[error("{path}: {reason}", path = path.display())]
@@ -39,7 +39,7 @@ pub enum TrainingError {
     #[error("{0}")]
     Contradiction(String),
 
-    #[error("{data} cannot train {model}: {reason}")]
+    #[error("{data} does not fit {model}: {reason}")]
     Unfit { model: &'static str, data: String, reason: String },
 
     #[error(transparent)]
@@ -55,7 +55,7 @@ pub enum TrainingError {
     Plan(#[from] PlanError),
 
     /// `why` is the plan's error in words.
-    #[error("a batch of {batch} does not fit: {why}; {remedy}")]
+    #[error("batch size {batch} does not fit: {why}; {remedy}")]
     DoesNotFit { batch: usize, why: String, remedy: String },
 
     #[error(transparent)]
@@ -78,7 +78,7 @@ impl TrainingError {
         move |source| TrainingError::Io { path: path.to_owned(), source }
     }
 
-    /// Whether the command was wrong, rather than the world.
+    /// Whether the command is wrong, so that another command would succeed.
     pub fn is_wrong_use(&self) -> bool {
         match self {
             TrainingError::Setting(_)

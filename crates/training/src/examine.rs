@@ -1,4 +1,4 @@
-//! Rows that a trained model looks at: the run's own data or others, brought to the form that the model takes.
+//! Rows for a trained model: the run's data or others, prepared as the model takes them.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -57,8 +57,11 @@ impl Examined {
             _ => spec.open(&options)?,
         };
         if own && dataset.content_hash() != config.data.sha256 {
-            let reason =
-                format!("their SHA-256 is {}, run.toml says {}: they have changed", dataset.content_hash(), config.data.sha256);
+            let reason = format!(
+                "SHA-256 mismatch: expected {1} as in run.toml, found {0}: the data have changed; restore them or train a new run",
+                dataset.content_hash(),
+                config.data.sha256
+            );
             return Err(TrainingError::Unfit { model: model.info().name, data: config.data.name.clone(), reason });
         }
         let prepared = if numbers { levels(model, &dataset)? } else { Arc::new(prepared(config, model, &dataset, which.inner)?) };
@@ -74,7 +77,10 @@ impl Examined {
     pub fn row(&self, index: usize) -> Result<Vec<f32>> {
         let &row = self.rows.rows().get(index).ok_or_else(|| {
             let (n, split) = (self.rows.rows().len(), self.split);
-            TrainingError::Contradiction(format!("no row {index}: {} has {n} rows ({split})", self.dataset.name()))
+            TrainingError::Contradiction(format!(
+                "no row {index}: {} has {n} rows ({split}), numbered from 0",
+                self.dataset.name()
+            ))
         })?;
         Ok(self.rows.row(row))
     }
@@ -86,7 +92,7 @@ fn is_npy(path: &Path) -> bool {
 
 /// Numbers that are levels already.
 fn levels(model: &dyn Model, dataset: &Dataset) -> Result<Arc<Prepared>> {
-    let Values::Levels(levels) = model.values() else { return Err(unfit(model, dataset, "they are levels".into())) };
+    let Values::Levels(levels) = model.values() else { return Err(unfit(model, dataset, "its values are levels".into())) };
     let shape = dataset.shape();
     let same = shape == model.shape() || shape.iter().product::<usize>() == model.shape().iter().product::<usize>();
     if !same {
@@ -97,7 +103,7 @@ fn levels(model: &dyn Model, dataset: &Dataset) -> Result<Arc<Prepared>> {
     let rows = Evaluation::new(Arc::clone(&prepared), all, SCORE_BATCH, 0)?;
     for batch in rows.iter() {
         if let Some(bad) = batch.batch.images.iter().find(|v| v.fract() != 0.0 || !(0.0..levels as f32).contains(*v)) {
-            return Err(unfit(model, dataset, format!("it holds {bad}, and levels from 0 to {} are needed", levels - 1)));
+            return Err(unfit(model, dataset, format!("it holds the value {bad}, expected levels from 0 to {}", levels - 1)));
         }
     }
     Ok(prepared)
@@ -137,7 +143,11 @@ fn shape_in_words(shape: &[usize]) -> String {
 }
 
 fn unlike(model: &dyn Model, dataset: &Dataset, shape: &[usize]) -> TrainingError {
-    unfit(model, dataset, format!("it has {}, and the run has {}", shape_in_words(shape), shape_in_words(model.shape())))
+    unfit(
+        model,
+        dataset,
+        format!("shape mismatch: it has {}, the run has {}", shape_in_words(shape), shape_in_words(model.shape())),
+    )
 }
 
 fn unfit(model: &dyn Model, dataset: &Dataset, reason: String) -> TrainingError {
@@ -146,6 +156,6 @@ fn unfit(model: &dyn Model, dataset: &Dataset, reason: String) -> TrainingError 
         origin,
         wanted: format!("rows for {}", model.info().name),
         reason,
-        remedy: "give data of the kind that the run was trained on".into(),
+        remedy: "give data of the same kind as the training data of the run".into(),
     })
 }

@@ -1,4 +1,4 @@
-//! What the data give for a step: a pure function of the run's seed and the step.
+//! The inputs of a step that come from the data: a pure function of the seed and the step.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -75,11 +75,11 @@ fn check(model: &dyn Model, feed: &Feed, n_classes: Option<usize>) -> Result<()>
     match (feed.source, n_classes) {
         (Source::Rows, _) => Ok(()),
         (Source::Labels { .. } | Source::OtherLabels { .. }, None) => unfit(
-            "it has no classes, and the model is trained on them; give data with classes (a folder for each, IDX with labels)"
+            "it has no classes, and the model is trained on them; give data with classes (one folder a class, or IDX with labels)"
                 .into(),
         ),
         (Source::Labels { n_classes: most } | Source::OtherLabels { n_classes: most }, Some(n)) if n > most as usize => {
-            unfit(format!("it has {n} classes, and the model was made for {most}"))
+            unfit(format!("it has {n} classes, and the model takes at most {most}"))
         }
         _ => Ok(()),
     }

@@ -1,4 +1,4 @@
-//! Plans of a run, and whether they fit a device: before the first step it is known what they take.
+//! The plans of a run, and whether they fit a device: their memory is known before the first step.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -95,8 +95,11 @@ pub fn plans(model: &dyn Model, batch: usize, profile: &DeviceProfile) -> Result
         Err(PlanError::Graph(e)) => Err(e.into()),
         Err(cause) => {
             let remedy = match largest_batch(model, profile, batch) {
-                Some(fits) => format!("the largest that does is --batch {fits}"),
-                None => "no batch does: choose a smaller model (`calotype models` lists its settings)".to_owned(),
+                Some(fits) => format!("the largest that fits is --batch {fits}"),
+                None => format!(
+                    "no batch size does; use a smaller model (`calotype models {}` lists its settings)",
+                    model.info().name
+                ),
             };
             Err(TrainingError::DoesNotFit { batch, why: in_words(&cause), remedy })
         }
@@ -213,6 +216,6 @@ mod tests {
     #[test]
     fn a_model_that_never_fits_says_so() {
         let message = plans(model().as_ref(), 200, &profile(Some(1000), 1 << 40)).expect_err("it does not fit").to_string();
-        assert!(message.contains("no batch does"), "{message}");
+        assert!(message.contains("no batch size does"), "{message}");
     }
 }

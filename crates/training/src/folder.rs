@@ -1,4 +1,4 @@
-//! The run folder: where each thing lies, and who may write.
+//! The run folder: the paths in it, and its lock.
 
 use std::fs::{self, File, TryLockError};
 use std::io;

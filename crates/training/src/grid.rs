@@ -1,4 +1,4 @@
-//! The pictures that a run makes of what it has learned: the same latents, or the same random numbers, throughout.
+//! Sample grids of a run, from the same latents or random numbers at every step.
 
 use std::path::Path;
 

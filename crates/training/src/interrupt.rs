@@ -1,4 +1,4 @@
-//! Ctrl-C: the first asks for an orderly end, the second leaves at once.
+//! Ctrl-C: the first finishes the step and saves, the second stops at once.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use crate::error::{Result, TrainingError};
 /// Exit code after an interrupt.
 const EXIT: i32 = 130;
 
-/// Whether the person has asked to stop. Cloning shares it.
+/// Whether Ctrl-C was pressed. Cloning shares it.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt {
     asked: Arc<AtomicBool>,
@@ -28,13 +28,13 @@ impl Interrupt {
             let mut err = std::io::stderr();
             if shared.asked.swap(true, Ordering::SeqCst) {
                 // Closed output is no reason to stay.
-                let _ = writeln!(err, "stopped at once; the last checkpoint is whole");
+                let _ = writeln!(err, "stopped at once; the last checkpoint is intact");
                 shared.with_last_line(|line| {
                     let _ = writeln!(std::io::stdout(), "{line}");
                 });
                 std::process::exit(EXIT);
             }
-            let _ = writeln!(err, "\nfinishing this step; again to stop at once");
+            let _ = writeln!(err, "\nfinishing this step; press Ctrl-C again to stop at once");
         };
         ctrlc::set_handler(heard).map_err(|e| TrainingError::Report(format!("cannot listen for Ctrl-C: {e}")))?;
         Ok(interrupt)

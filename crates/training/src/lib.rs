@@ -1,8 +1,16 @@
-//! Training as a person meets it: the run folder, the loop, metrics, checkpoints, samples, the report. Owns files, threads and
-//! clocks; speaks to a device through [`calotype_graph::Device`] only.
+//! Training: the run folder, the training loop, the held-out set, metrics, checkpoints, samples and the report. This crate owns
+//! files, threads and clocks. It uses a device through [`calotype_graph::Device`] only.
 //!
-//! The way of a run: a checked [`RunConfig`] and its data ([`Material`]); a [`RunFolder`], locked; [`learn`], which loads the
-//! plans, starts from initial values or a checkpoint, and runs to the last step, an interrupt or an error.
+//! A run starts as a checked [`RunConfig`] and its data ([`Material`]). Its [`RunFolder`] is created and locked. [`learn`] then loads
+//! the plans, starts from initial values or a checkpoint, and runs to the last step, an early stop, an interrupt or an error:
+//!
+//! - `feeder` gives the inputs of a step as a pure function of seed and step ([`Feeder`]);
+//! - `schedule` loads the stages of training that a step needs, and compiles the next ones meanwhile;
+//! - `watch` evaluates the held-out set, lowers the learning rate and stops early ([`Record`] is the part in a checkpoint);
+//! - `states` initialises, resets, reads and restores the states that a checkpoint holds;
+//! - `checkpoint`, `metrics`, `grid` and `report` write what the run folder shows.
+//!
+//! [`Scorer`], [`Drawer`] and [`Encoder`] use a trained run; [`verify`](mod@verify) checks its density.
 
 pub mod anomaly;
 pub mod bench;

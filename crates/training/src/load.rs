@@ -1,4 +1,4 @@
-//! Making a plan ready: compile jobs on threads, then `load`.
+//! Loads a plan: compile jobs on threads, then `load`.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! A run's model and data, opened and checked against each other before any work.
+//! The model and the data of a run, opened and checked against each other before any work.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -33,7 +33,7 @@ impl Material {
         let own = (info.settings)(wanted.preset);
         let amounts = ["steps", "batch"].into_iter().find(|key| wanted.set.contains_key(*key));
         if let Some(key) = amounts.filter(|key| own.iter().all(|s| s.key != *key)) {
-            let message = format!("{} counts every row once: there is no `{key}` to set", info.name);
+            let message = format!("`{key}` has no effect on {}, which counts every row once; leave it out", info.name);
             return Err(TrainingError::Contradiction(message));
         }
         let all = Settings::resolve(&all_settings(info, wanted.preset), &wanted.set)?;
@@ -86,8 +86,11 @@ impl Material {
         let spec = DatasetSpec::parse(&config.data.name)?;
         let dataset = spec.open(&config.data.opening())?;
         if dataset.content_hash() != config.data.sha256 {
-            let reason =
-                format!("their SHA-256 is {}, run.toml says {}: they have changed", dataset.content_hash(), config.data.sha256);
+            let reason = format!(
+                "SHA-256 mismatch: expected {1} as in run.toml, found {0}: the data have changed; restore them or train a new run",
+                dataset.content_hash(),
+                config.data.sha256
+            );
             return Err(TrainingError::Unfit { model: model.info().name, data: config.data.name.clone(), reason });
         }
         Ok(Material {
@@ -176,7 +179,7 @@ fn shape_of(dataset: &Dataset, n_train: usize) -> DataShape {
 /// Names this many columns at most.
 const MOST_NAMED: usize = 8;
 
-/// Says of columns that they are constant; none of none.
+/// The message that columns are constant; none if there are none.
 fn constant_columns(dataset: &Dataset, constant: &[usize]) -> Option<String> {
     let named: Vec<String> = constant.iter().take(MOST_NAMED).map(|&at| dataset.column(at)).collect();
     let more = match constant.len().saturating_sub(MOST_NAMED) {
@@ -185,18 +188,15 @@ fn constant_columns(dataset: &Dataset, constant: &[usize]) -> Option<String> {
     };
     match constant {
         [] => None,
-        [_] => Some(format!("{} is constant: it says nothing, and its density has no bound; remove it", named[0])),
-        _ => Some(format!(
-            "{}{more} are constant: they say nothing, and their density has no bound; remove them",
-            named.join(", ")
-        )),
+        [_] => Some(format!("{} is constant, so its density is unbounded; remove this column", named[0])),
+        _ => Some(format!("{}{more} are constant, so their densities are unbounded; remove these columns", named.join(", "))),
     }
 }
 
-/// What a run learns from.
+/// The training rows of a run.
 #[derive(Clone, Debug)]
 pub enum Rows {
-    /// Batches over and over, and the held-out set.
+    /// Batches of every epoch, and the held-out set.
     Steps { feeder: Arc<Feeder>, held_out: Option<Evaluation> },
     /// Every row once.
     Once(Evaluation),
@@ -211,17 +211,20 @@ fn training_rows(dataset: &Dataset, exclude: Option<u32>) -> Result<Vec<u32>> {
     let Some(class) = exclude else { return Ok(rows) };
     let n_classes = dataset.class_names().len();
     let (Some(labels), true) = (dataset.labels(), (class as usize) < n_classes) else {
-        let message = format!("exclude={class}: {} has {n_classes} classes, counted from 0", dataset.name());
+        let message = format!("exclude={class}: no such class: {} has {n_classes} classes, numbered from 0", dataset.name());
         return Err(TrainingError::Contradiction(message));
     };
     rows.retain(|&row| labels[row as usize] != class);
     match rows.is_empty() {
-        true => Err(TrainingError::Contradiction(format!("exclude={class} leaves no rows of {}", dataset.name()))),
+        true => Err(TrainingError::Contradiction(format!(
+            "exclude={class} leaves no training rows of {}; exclude another class",
+            dataset.name()
+        ))),
         false => Ok(rows),
     }
 }
 
-/// A data set as a run's model wants it.
+/// A data set, prepared as the model of a run takes it.
 ///
 /// # Errors
 /// Data that cannot be prepared so.
@@ -232,18 +235,20 @@ pub fn prepare(dataset: &Dataset, data: &DataConfig) -> Result<Prepared> {
     })
 }
 
-/// That no setting of the data is one which these data would not heed.
+/// That no setting of the data is one which has no effect on these data.
 fn heeded(spec: &DatasetSpec, all: &Settings) -> Result<()> {
     let (name, is_path, made) = match spec {
         DatasetSpec::Named(entry) => (entry.name.to_owned(), false, entry.made),
         DatasetSpec::Path(path) => (path.display().to_string(), true, false),
     };
     let idle = [
-        ("test_every", !is_path, "makes test rows of a file's or a folder's data"),
-        ("rows", !made, "says how many rows are made of data such as `shapes`"),
+        ("test_every", !is_path, "holds out test rows of a file or a folder"),
+        ("rows", !made, "is the number of rows of generated data, such as `shapes`"),
     ];
     match idle.into_iter().find(|(key, is_idle, _)| *is_idle && all.integer(key) > 0) {
-        Some((key, _, what)) => Err(TrainingError::Contradiction(format!("`{key}` {what}: {name} does not heed it"))),
+        Some((key, _, what)) => {
+            Err(TrainingError::Contradiction(format!("`{key}` has no effect on {name}: it {what}; leave it out")))
+        }
         None => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! A linear probe: how much of the classes a linear classifier finds in some numbers.
+//! A linear probe: the accuracy of a linear classifier on features.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What a person sees of long work: a bar on a terminal, plain lines otherwise. Everything goes to standard error.
+//! Progress of long work on standard error: a bar on a terminal, plain lines otherwise.
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _, stderr};
@@ -40,7 +40,7 @@ impl Progress {
         Progress { silent, bar: None, total: 0, origin: None, shown: Instant::now(), announced: false, remark: String::new() }
     }
 
-    /// A line for the person.
+    /// A line for the user.
     pub fn say(&self, text: &str) {
         match &self.bar {
             _ if self.silent => {}

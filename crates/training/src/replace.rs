@@ -1,4 +1,4 @@
-//! Files that are replaced without ever being half there.
+//! Atomic replacement of files: a file is never half written.
 
 use std::fs::{self, File};
 use std::io;

@@ -1,4 +1,4 @@
-//! Which checkpoint to use: the newest that is whole, or the one asked for.
+//! Chooses and reads a checkpoint: the newest undamaged one, the best, or that of a step.
 
 use std::fs;
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ impl FromStr for Choice {
         match s {
             "last" => Ok(Choice::Last),
             "best" => Ok(Choice::Best),
-            _ => s.parse().map(Choice::Step).map_err(|_| format!("`{s}` is not `last`, `best` or a step")),
+            _ => s.parse().map(Choice::Step).map_err(|_| format!("expected `last`, `best` or a step, found `{s}`")),
         }
     }
 }
@@ -42,11 +42,11 @@ pub struct Restored {
 }
 
 impl Restored {
-    /// What to tell the person of checkpoints that were passed over, a line each.
+    /// A line for each checkpoint that was passed over.
     pub fn remarks(&self) -> impl Iterator<Item = String> + '_ {
         let step = self.checkpoint.step;
         self.damaged.iter().map(move |(path, why)| {
-            let what = if path.exists() { format!("damaged ({why})") } else { "gone".to_owned() };
+            let what = if path.exists() { format!("damaged ({why})") } else { "missing".to_owned() };
             format!("{} is {what}; step {step} is used instead", path.display())
         })
     }
@@ -95,7 +95,7 @@ pub fn choose(folder: &RunFolder, identity: &Identity, choice: Choice) -> Result
                 },
                 None if choice == Choice::Auto => Ok(newest),
                 None => Err(TrainingError::Contradiction(format!(
-                    "{} has no validation value, so no checkpoint is the best; use --checkpoint last or a step",
+                    "{} has no held-out set, so no checkpoint is the best; use --checkpoint last or a step",
                     identity.model
                 ))),
             }
@@ -107,7 +107,9 @@ pub fn choose(folder: &RunFolder, identity: &Identity, choice: Choice) -> Result
         Choice::Step(step) => {
             if !folder.checkpoint(step).exists() {
                 let there = folder.checkpoints()?.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-                return Err(TrainingError::Contradiction(format!("no checkpoint of step {step}; there are: {there}")));
+                return Err(TrainingError::Contradiction(format!(
+                    "no checkpoint of step {step}; there are checkpoints of steps: {there}"
+                )));
             }
             whole(folder, identity, step)
         }
@@ -134,7 +136,7 @@ pub(crate) fn read(folder: &RunFolder, step: u64) -> Result<Checkpoint, String> 
 
 fn belongs(checkpoint: &Checkpoint, identity: &Identity) -> Result<(), String> {
     let c = &checkpoint.identity;
-    let differ = |what: &str, its: &str, own: &str| Err(format!("its {what} is {its}, run.toml says {own}"));
+    let differ = |what: &str, its: &str, own: &str| Err(format!("{what} mismatch: {its} in the checkpoint, {own} in run.toml"));
     if c.model != identity.model {
         return differ("model", &c.model, &identity.model);
     }

@@ -1,5 +1,5 @@
-//! Rows through a loaded program: brought to whole batches, two of them in flight, and cut again. The one way in which rows are
-//! scored, encoded, made and held out.
+//! Runs rows through a loaded program: pads them to whole batches, keeps two in flight, and cuts the results. Scoring, encoding,
+//! sampling and the held-out set all use this.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

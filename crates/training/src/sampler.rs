@@ -1,5 +1,4 @@
-//! How a model makes rows: its programs, planned, and the drawing of rows dimension by dimension. What row `i` becomes does not
-//! depend on how many were asked for.
+//! Sampling: the planned programs of a model, and rows drawn dimension by dimension. Row `i` does not depend on the number of rows.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The stages of training on a device: those of a step are loaded, the next ones are compiled meanwhile.
+//! The stages of training on a device: those of the current step are loaded while the next ones are compiled.
 
 use std::sync::Arc;
 

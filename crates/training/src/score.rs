@@ -1,4 +1,4 @@
-//! What programs of rows are used for: log-probabilities and features.
+//! Scorers and encoders: log-probabilities and features of rows.
 
 use calotype_data::Evaluation;
 use calotype_graph::Device;

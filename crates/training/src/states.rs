@@ -1,4 +1,4 @@
-//! The states of a run: which there are, what they are when nothing else is known, and those that a checkpoint holds.
+//! The states of a run: their initial values, their resets, and those that a checkpoint holds.
 
 use std::collections::BTreeMap;
 
@@ -72,7 +72,7 @@ impl States {
     pub fn reset(&self, device: &mut dyn Device, prefix: &str, seed: u64) -> Result<()> {
         let mut those = self.specs.iter().filter(|s| s.name.starts_with(prefix)).peekable();
         if those.peek().is_none() {
-            return Err(TrainingError::Contradiction(format!("the schedule resets `{prefix}…`, and no state is called so")));
+            return Err(TrainingError::Contradiction(format!("the schedule resets `{prefix}…`, and no state has such a name")));
         }
         those.try_for_each(|spec| Ok(device.write_state(&spec.name, &init::initial(spec, seed))?))
     }

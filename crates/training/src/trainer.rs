@@ -1,4 +1,4 @@
-//! The loop: batches in, steps on the device, losses back, samples and checkpoints on their periods.
+//! The training loop: batches, steps on the device, losses, periodic samples and checkpoints.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -173,7 +173,7 @@ impl<'a> Trainer<'a> {
         })
     }
 
-    /// Trains to the last step, to the end of patience, or until the person stops it. The last step that was done is saved.
+    /// Trains to the last step, to an early stop, or to Ctrl-C. The last step that was done is saved.
     fn run(mut self) -> Result<Outcome> {
         self.started = Instant::now();
         self.progress.begin(self.step, self.config.steps);
@@ -251,7 +251,7 @@ impl<'a> Trainer<'a> {
             return Err(Stop::NonFinite { step: self.step, what, value, at_step: false });
         }
         let record = watch.take_in(value, self.step);
-        self.progress.remark(&format!("validation {value:.3} nats (best {:.3} at step {})", record.best, record.best_step));
+        self.progress.remark(&format!("held-out set: {value:.3} nats (best {:.3} at step {})", record.best, record.best_step));
         Ok(record.best_step == self.step)
     }
 

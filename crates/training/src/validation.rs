@@ -1,5 +1,5 @@
-//! What held-out rows have said so far: the best value, when to stop, and how far the learning rate has fallen. Part of a
-//! checkpoint, so that a resumed run decides as one that never stopped.
+//! The record of the held-out set: its best loss, early stopping, and the learning rate schedule. It is part of a checkpoint, so
+//! that a resumed run decides as one that never stopped.
 
 use calotype_models::Validation;
 use serde::{Deserialize, Serialize};

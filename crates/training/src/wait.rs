@@ -1,4 +1,4 @@
-//! Waiting for a device: its futures resolve only while someone polls it.
+//! Waits for a device: its futures resolve only while it is polled.
 
 use std::task::{Context, Poll as Ready, Waker};
 use std::thread;

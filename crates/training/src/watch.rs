@@ -1,4 +1,4 @@
-//! Looks at the rows that were held out of training: whether it still learns, and when it has learned enough.
+//! Evaluates the held-out set during training, and decides on early stopping and the learning rate.
 
 use calotype_data::Evaluation;
 use calotype_graph::Device;
@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::rows::RowProgram;
 use crate::validation::Record;
 
-/// Steps from one look to the next at least, unless the person says otherwise: a few steps teach too little for patience to be lost
+/// Steps from one evaluation to the next at least, unless set otherwise: a few steps teach too little for patience to be lost
 /// over.
 const SHORTEST_EPOCH: u64 = 10;
 

@@ -78,7 +78,7 @@ fn beyond(slow: &Times, fast: &Times) -> bool {
 impl std::fmt::Display for Comparison {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if let Some(why) = &self.differs {
-            writeln!(f, "warning: {why}: only parts of the roof are compared, and none fails")?;
+            writeln!(f, "warning: {why}: only shares of the roof are compared, and no kernel fails")?;
         }
         writeln!(f, "{:<58} {:>10} {:>10} {:>8}", "against", "before", "now", "now/then")?;
         for Line { kernel, change } in &self.lines {
@@ -92,7 +92,7 @@ impl std::fmt::Display for Comparison {
         }
         match self.alone {
             0 => Ok(()),
-            n => writeln!(f, "{n} kernels are in one of the two only, or failed"),
+            n => writeln!(f, "{n} kernels are in only one of the two, or failed"),
         }
     }
 }

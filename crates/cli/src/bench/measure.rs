@@ -1,4 +1,4 @@
-//! Timing one kernel: first that it is right, then how long it takes.
+//! Checks and times one kernel.
 
 use std::sync::Arc;
 use std::time::Instant;

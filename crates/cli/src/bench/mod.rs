@@ -1,4 +1,4 @@
-//! `calotype bench`: a device's roofs, then every kernel: right, how fast, and how far from the roof that binds it.
+//! `calotype bench`: the peak rates (roofs) of a device, then every kernel: checked, timed, and compared with the roof that binds it.
 
 mod cases;
 mod compare;
@@ -34,7 +34,7 @@ use roofs::Roofs;
 pub fn run(args: &BenchArgs, threads: usize) -> Result<Ending> {
     let before = args.against.as_deref().map(Report::read).transpose()?;
     if let Some(path) = args.plot.as_deref().filter(|p| p.extension().is_none_or(|e| !e.eq_ignore_ascii_case("svg"))) {
-        return Err(WrongUse(format!("--plot {}: the roofline is drawn as .svg", path.display())).into());
+        return Err(WrongUse(format!("--plot {}: expected a file name that ends in .svg", path.display())).into());
     }
     has_folder("--export", args.export.as_deref())?;
     has_folder("--plot", args.plot.as_deref())?;
@@ -75,7 +75,7 @@ fn measure_all(
     let mut status = Status::new();
     let machine = Machine::of(opened);
     print(&machine.to_string())?;
-    status.show("measuring the roofs");
+    status.show("measuring peak rates");
     let roofs = Roofs::measure(opened, threads)?;
     status.clear();
     print(&format!("{roofs}\n{}", table::head()))?;
@@ -119,7 +119,7 @@ fn ending(report: &Report, comparison: Option<&Comparison>) -> Result<Ending> {
         return Err(anyhow!("slower than before: {}", slower.join("; ")));
     }
     if comparison.is_some_and(|c| c.lines.is_empty()) {
-        note("nothing was compared: the file has none of these kernels");
+        note("nothing was compared: the file of --against has none of these kernels; leave the kernels out or export again");
     }
     Ok(Ending::Done)
 }

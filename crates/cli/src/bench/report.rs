@@ -1,4 +1,4 @@
-//! What was measured, as a file.
+//! Measurements as a JSON file.
 
 use std::fs;
 use std::path::Path;
@@ -25,6 +25,7 @@ impl Report {
     pub fn read(path: &Path) -> Result<Self> {
         let named = || format!("--against {}", path.display());
         let text = fs::read(path).with_context(named)?;
-        serde_json::from_slice(&text).with_context(|| format!("{}: not what --export writes", named()))
+        serde_json::from_slice(&text)
+            .with_context(|| format!("{}: expected a file that `calotype bench --export` wrote", named()))
     }
 }

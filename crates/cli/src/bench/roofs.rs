@@ -1,4 +1,4 @@
-//! What a device can do at most, and which limit binds a kernel.
+//! The peak rates (roofs) of a device, and which of them binds a kernel.
 
 use anyhow::Result;
 use calotype_cpu_reference::{Level, Roofs as CpuRoofs};

@@ -1,4 +1,4 @@
-//! The bench as a person reads it: a line a kernel, as soon as it is known.
+//! Measurements as text: a line a kernel, as soon as it is timed.
 
 use super::measure::Measured;
 use super::roofs::Bound;
@@ -15,7 +15,7 @@ pub fn head() -> String {
 /// `± half`: half the distance of the quartiles. `error`: as a part of what is allowed.
 pub fn row(m: &Measured) -> String {
     let (Some(times), Some(part)) = (m.times, m.part_of_roof) else {
-        return format!("{:<NAME$} FAILED {}", m.kernel, m.failure.as_deref().unwrap_or("for no reason that was told"));
+        return format!("{:<NAME$} FAILED {}", m.kernel, m.failure.as_deref().unwrap_or("for an unknown reason"));
     };
     let rate = |n: u64| n as f64 / times.median_s / 1e9;
     let flops = if m.flops == 0 { "-".to_owned() } else { figures(rate(m.flops)) };

@@ -22,13 +22,13 @@ const WORTH: f64 = 0.95;
 pub fn run(args: &TuneArgs, threads: usize) -> Result<Ending> {
     let mut opened = device::open(args.device.as_deref(), threads)?;
     let Opened::Gpu { device, .. } = &mut opened else {
-        return Err(WrongUse("there is nothing to tune on a CPU; `calotype devices` lists the adapters".to_owned()).into());
+        return Err(WrongUse("the CPU has no tiles to tune; give --device with a GPU of `calotype devices`".to_owned()).into());
     };
     let adapter = device.description().clone();
     if args.reset {
         let text = match tiles::forget(&adapter)? {
-            Some(path) => format!("forgotten: {}", path.display()),
-            None => "nothing was tuned here".to_owned(),
+            Some(path) => format!("deleted: {}", path.display()),
+            None => "this adapter has no tuned tiles".to_owned(),
         };
         print(&text)?;
         return Ok(Ending::Done);
@@ -37,8 +37,8 @@ pub fn run(args: &TuneArgs, threads: usize) -> Result<Ending> {
     let table = tune(&mut opened, threads)?;
     opened.keep_pipelines();
     let path = tiles::keep(&adapter, &table)?;
-    print(&format!("\n{} products are carried out otherwise from now on: {}", table.len(), path.display()))?;
-    note("runs that began before keep the tiles they began with; `calotype bench tune --reset` goes back");
+    print(&format!("\n{} matrix products have new tiles: {}", table.len(), path.display()))?;
+    note("existing runs keep their tiles; `calotype bench tune --reset` restores the defaults for new runs");
     Ok(Ending::Done)
 }
 
@@ -46,12 +46,12 @@ pub fn run(args: &TuneArgs, threads: usize) -> Result<Ending> {
 fn tune(opened: &mut Opened, threads: usize) -> Result<TileTable> {
     let mut status = Status::new();
     let kernels = kernels(Scale::of(opened.device().profile().kind));
-    status.show("measuring the roofs");
+    status.show("measuring peak rates");
     let roofs = Roofs::measure(opened, threads)?;
     let mut timer = Timer::new(opened, roofs, threads)?;
     let mut table = TileTable::default();
     let mut seen: Vec<ProductShape> = Vec::new();
-    print(&format!("{:<58} {:>10} {:>10}  {}", "product", "by rule", "best", "way"))?;
+    print(&format!("{:<58} {:>10} {:>10}  {}", "matrix product", "default", "best", "tile"))?;
     for kernel in kernels.iter().filter(|k| PRODUCTS.contains(&k.stem)) {
         let Some(shape) = product(&mut timer, kernel).filter(|s| !seen.contains(s)) else { continue };
         seen.push(shape);
@@ -65,7 +65,7 @@ fn tune(opened: &mut Opened, threads: usize) -> Result<TileTable> {
                 continue;
             }
         };
-        let (way, s) = best.unwrap_or(("as by rule", rule));
+        let (way, s) = best.unwrap_or(("default", rule));
         print(&format!("{:<58} {:>10} {:>10}  {way}", kernel.name(), seconds(rule), seconds(s)))?;
         if best.is_some() {
             table.set(shape, way)?;

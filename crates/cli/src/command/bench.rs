@@ -38,8 +38,12 @@ fn train(args: &BenchTrainArgs, threads: usize) -> Result<Ending> {
     let mut opened = device::open_at(args.with.device.as_deref(), args.with.precision(), threads)?;
     let profile = planning_profile(opened.device().profile());
     let training = plans(material.model.as_ref(), material.model.batch(), &profile)?.training;
-    let training =
-        training.ok_or_else(|| WrongUse(format!("{} counts its rows: it has no training step to time", args.model)))?;
+    let training = training.ok_or_else(|| {
+        WrongUse(format!(
+            "{} learns by counting and has no training step to time; choose a model that learns by gradients (`calotype models`)",
+            args.model
+        ))
+    })?;
     let measured = measure(material.model.as_ref(), opened.device(), &training, Loader { threads }, args.steps as usize)?;
     opened.keep_pipelines();
     print(&table(&args.model, &profile.name, &measured))?;
@@ -65,7 +69,7 @@ fn table(model: &str, device: &str, m: &Measured) -> String {
         ("dispatches", format!("{} a step{host}", m.n_dispatches)),
         ("planned memory", bytes(m.planned_bytes)),
         ("allocated memory", bytes(m.allocated_bytes)),
-        ("peak resident", m.peak_resident_bytes.map_or_else(|| "not known here".to_owned(), bytes)),
+        ("peak resident", m.peak_resident_bytes.map_or_else(|| "unknown".to_owned(), bytes)),
     ];
     for (name, value) in rows {
         let _ = writeln!(text, "{name:<18}{value}");

@@ -23,13 +23,13 @@ pub fn run(args: &DataArgs) -> Result<Ending> {
 fn list() -> Result<()> {
     let mut text = String::new();
     for entry in &CATALOGUE {
-        let fetched = if entry.fetched { " (fetched)" } else { "" };
+        let fetched = if entry.fetched { " (download)" } else { "" };
         writeln!(text, "{:<18} {}{fetched}", entry.name, entry.about)?;
         writeln!(text, "{:<18} {}", "", licence(entry.name))?;
     }
     writeln!(
         text,
-        "\nor a path: a folder of images, IDX (.gz too), CIFAR-10, .npy, CSV, CelebA; `calotype data NAME|PATH` describes one"
+        "\nor a path: a folder of images, IDX (plain or .gz), CIFAR-10 binary, .npy, CSV, CelebA\n`calotype data NAME|PATH` describes a data set, `calotype data fetch NAME` downloads one"
     )?;
     print(&text)
 }
@@ -72,7 +72,7 @@ fn licence(name: &str) -> &'static str {
         "emoji" => "Apache-2.0, Google (Noto); CC-BY-4.0, Twitter (Twemoji)",
         "emoji-noto" => "Apache-2.0, Google",
         "emoji-twemoji" => "CC-BY-4.0, Twitter",
-        _ => "made by this program: no terms",
+        _ => "made by this program: no licence needed",
     }
 }
 

@@ -29,10 +29,10 @@ pub fn run(threads: usize) -> Result<Ending> {
     let real = found.iter().any(|a| a.kind != DeviceKind::SoftwareGpu);
     let auto = match real.then(|| pollster::block_on(GpuDevice::open(&OpenOptions::default()))) {
         Some(Ok(gpu)) => gpu.description().to_string(),
-        Some(Err(e)) => format!("a GPU that cannot be opened: {e}"),
+        Some(Err(e)) => format!("a GPU that cannot be opened ({e}); use --device cpu"),
         None => "cpu, as there is no real GPU".to_owned(),
     };
-    writeln!(text, "\n--device auto takes {auto}")?;
+    writeln!(text, "\n--device auto is {auto}")?;
     print(&text)?;
     Ok(Ending::Done)
 }
@@ -41,7 +41,7 @@ fn kind(kind: DeviceKind) -> &'static str {
     match kind {
         DeviceKind::DiscreteGpu => "discrete GPU",
         DeviceKind::IntegratedGpu => "integrated GPU",
-        DeviceKind::SoftwareGpu => "software: only when asked for",
+        DeviceKind::SoftwareGpu => "software GPU: used only if --device names it",
         DeviceKind::Cpu => "CPU",
     }
 }

@@ -15,10 +15,10 @@ use crate::used::Used;
 pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
     let used = Used::open(&args.run, args.checkpoint.unwrap_or_default())?;
     let Some(program) = used.model.features(SCORE_BATCH) else {
-        return Err(used.cannot("has no hidden units, so nothing is encoded by it"));
+        return Err(used.cannot("has no hidden units, so it computes no features"));
     };
     if args.out.is_none() && !args.probe {
-        return Err(WrongUse("nothing to do: give --out features.npy, --probe, or both".into()).into());
+        return Err(WrongUse("nothing to do; give --out features.npy, --probe, or both".into()).into());
     }
     has_folder("--out", args.out.as_deref())?;
     args.out.as_deref().map(|path| ending("--out", path, "npy")).transpose()?;
@@ -29,7 +29,10 @@ pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
     let examined = open(args.split)?;
     let train = if args.probe { Some(open(Some(Split::Train))?) } else { None };
     if args.probe && (examined.dataset.labels().is_none() || !examined.dataset.has_splits()) {
-        let message = format!("--probe needs classes and test rows, and {} lacks them", examined.dataset.name());
+        let message = format!(
+            "--probe needs data with classes and test rows, and {} lacks them; give other --data",
+            examined.dataset.name()
+        );
         return Err(WrongUse(message).into());
     }
     let program = program?;

@@ -1,4 +1,4 @@
-//! `calotype ladder`: models of the same data, one above the other.
+//! `calotype ladder`: models of the same data, compared.
 
 use std::fmt::Write as _;
 use std::time::Instant;
@@ -33,7 +33,7 @@ struct Rung {
 pub fn run(args: &LadderArgs, threads: usize) -> Result<Ending> {
     has_folder("--table", args.table.as_deref())?;
     if args.out.extension().is_none_or(|e| !e.eq_ignore_ascii_case("png")) {
-        return Err(WrongUse(format!("{}: expected a name that ends in .png", args.out.display())).into());
+        return Err(WrongUse(format!("--out {}: expected a file name that ends in .png", args.out.display())).into());
     }
     let used = args.runs.iter().map(|run| Used::open(run, Choice::default())).collect::<Result<Vec<_>>>()?;
     comparable(args, &used)?;
@@ -41,7 +41,7 @@ pub fn run(args: &LadderArgs, threads: usize) -> Result<Ending> {
     let first = &used[0];
     let &[h, w, c] = first.model.shape() else {
         return Err(WrongUse(format!(
-            "{} has vectors {:?}, of which there is no picture",
+            "{} has vectors {:?}, and `ladder` completes images; use `calotype score` for each run",
             first.config.model,
             first.model.shape()
         ))
@@ -80,13 +80,17 @@ fn comparable(args: &LadderArgs, used: &[Used]) -> Result<()> {
         let differs = match () {
             () if a.sha256 != b.sha256 => Some(format!("it was trained on {}, the first run on {}", b.name, a.name)),
             () if a.preparation != b.preparation || first.model.values() != other.model.values() => Some(format!(
-                "its rows are prepared as `{}`, the first run's as `{}`",
+                "its rows are encoded as `{}`, those of the first run as `{}`",
                 b.preparation.encoding, a.preparation.encoding
             )),
             () => None,
         };
         if let Some(why) = differs {
-            return Err(WrongUse(format!("{} cannot be compared: {why}", run.display())).into());
+            return Err(WrongUse(format!(
+                "{} cannot be compared: {why}; give runs of the same data and encoding",
+                run.display()
+            ))
+            .into());
         }
     }
     Ok(())
@@ -140,9 +144,9 @@ fn rung(args: &LadderArgs, used: Used, threads: usize, examined: &Examined, whol
     Ok(Rung { name, nats, n_parameters, train_s, images_per_s, completed })
 }
 
-/// Head and rows: model, nats, bits a dimension, behind the best, numbers, training, sampling.
+/// Head and rows: model, nats, bits a dimension, behind the best, parameters, training, sampling.
 fn table(rungs: &[Rung], n_values: usize) -> Vec<[String; 7]> {
-    let head = ["model", "nats", "bits/dim", "behind the best", "numbers", "training", "images/s"].map(str::to_owned);
+    let head = ["model", "nats", "bits/dim", "behind the best", "parameters", "training", "images/s"].map(str::to_owned);
     let mean = |r: &Rung| mean_and_error(&r.nats).0;
     let Some(best) = rungs.iter().min_by(|a, b| mean(a).total_cmp(&mean(b))) else { return vec![head] };
     let row = |r: &Rung| {

@@ -45,13 +45,13 @@ fn list() -> Result<String> {
             data(info, Preset::Paper)
         )?;
     }
-    writeln!(text, "\n`calotype models NAME` lists a model's settings")?;
+    writeln!(text, "\n`calotype models NAME` lists the settings of a model")?;
     Ok(text)
 }
 
 fn one(info: &ModelInfo) -> Result<String> {
     let able = abilities(info, &mut BTreeMap::new())?;
-    let mut text = format!("{}: {}\n{}\ncan do: {able}\n\n", info.name, info.title, info.paper);
+    let mut text = format!("{}: {}\n{}\nused for: {able}\n\n", info.name, info.title, info.paper);
     writeln!(text, "{:<18}{:>14}{:>14}", "--set KEY=VALUE", "small", "paper")?;
     let (small, paper) = ((info.settings)(Preset::Small), (info.settings)(Preset::Paper));
     for setting in &small {
@@ -59,7 +59,7 @@ fn one(info: &ModelInfo) -> Result<String> {
         row(&mut text, setting, other)?;
     }
     writeln!(text, "{:<18}{:>14}{:>14}  --data", "", data(info, Preset::Small), data(info, Preset::Paper))?;
-    writeln!(text, "\nof every model")?;
+    writeln!(text, "\nsettings of every model")?;
     for setting in common_settings().iter().filter(|common| !small.iter().any(|own| own.key == common.key)) {
         row(&mut text, setting, setting)?;
     }

@@ -1,4 +1,4 @@
-//! `calotype plan`: what a step takes, known before the first one.
+//! `calotype plan`: memory, FLOPs and kernels of a training step.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -21,7 +21,7 @@ pub fn run(args: &PlanArgs, threads: usize) -> Result<Ending> {
     let profile = planning_profile(opened.device().profile());
     let batch = material.model.batch();
     let plans = plans(material.model.as_ref(), batch, &profile)?;
-    let shown = shown(&plans).ok_or_else(|| anyhow!("{} computes nothing", args.model))?;
+    let shown = shown(&plans).ok_or_else(|| anyhow!("{} has no program to plan", args.model))?;
     let mut text = format!("{} on {}, batch {batch}, {}\n\n", args.model, material.data.name, profile.name);
     memory(&mut text, &plans, &profile);
     for (what, plan) in &shown {
@@ -62,8 +62,8 @@ fn memory(text: &mut String, plans: &Plans, profile: &DeviceProfile) {
         ("  arenas", m.arenas, "  activations, gradients, workspaces"),
         ("  inputs", m.inputs, ""),
         ("  outputs", m.outputs, ""),
-        ("  staging", m.staging, "  host copies, uniform blocks, threads' scratch"),
-        ("  sampling", samples, "  beside the above, for sample grids and scores"),
+        ("  staging", m.staging, "  host copies, uniform buffers, scratch memory of threads"),
+        ("  sampling", samples, "  sample grids and scores, beside the above"),
     ];
     for (name, n, more) in rows {
         let _ = writeln!(text, "{name:<20}{:>10}{more}", bytes(n));
@@ -110,6 +110,6 @@ fn largest(text: &mut String, plan: &Plan) -> Result<()> {
         writeln!(text, "  {:>10}  {name} {shape}", bytes(*n))?;
     }
     let parameters: u64 = plan.states.iter().filter(|s| !s.name.starts_with("optimizer.")).map(|s| s.ty.numel() as u64).sum();
-    writeln!(text, "\nnumbers kept beside the optimiser's: {}", grouped(parameters))?;
+    writeln!(text, "\nparameters and statistics: {}", grouped(parameters))?;
     Ok(())
 }

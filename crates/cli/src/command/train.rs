@@ -73,7 +73,10 @@ fn resume(args: &TrainArgs, run: &Path, threads: usize) -> Result<Ready> {
     let from = restored.map(|r| r.checkpoint);
     let done = from.as_ref().map_or(0, |c| c.step);
     if config.steps < done {
-        let message = format!("the run has done {done} steps already; --steps is the total, {} is less", config.steps);
+        let message = format!(
+            "the run has done {done} steps already, and --steps {} is a smaller total; give --steps {done} or more",
+            config.steps
+        );
         return Err(WrongUse(message).into());
     }
     let material = Material::of_run(&config)?;
@@ -85,8 +88,8 @@ fn resume(args: &TrainArgs, run: &Path, threads: usize) -> Result<Ready> {
         write_atomically(&folder.config_path(), config.to_toml()?.as_bytes())?;
     }
     match done {
-        0 => note("no checkpoint yet: beginning at step 0"),
-        _ => note(&format!("going on from step {done}")),
+        0 => note("no checkpoint yet: starting at step 0"),
+        _ => note(&format!("resuming from step {done}")),
     }
     Ok(Ready { folder, _lock: lock, config, material, rows, plans, opened, from })
 }
@@ -100,7 +103,7 @@ fn wanted_steps(args: &TrainArgs) -> Result<Option<u64>> {
             .ok()
             .filter(|&n| n > 0)
             .map(Some)
-            .ok_or_else(|| WrongUse(format!("`steps={text}`: expected a whole number from 1")).into()),
+            .ok_or_else(|| WrongUse(format!("`steps={text}`: expected a whole number of 1 or more")).into()),
     }
 }
 
@@ -146,7 +149,7 @@ fn agree(args: &TrainArgs, run: &Path, config: &RunConfig) -> Result<()> {
     Ok(())
 }
 
-/// What the held-out rows cost at last and at best, where there are any.
+/// The last and the best loss of the held-out set; none where nothing is held out.
 fn held_out(lines: &[metrics::Line]) -> Option<String> {
     let value = |l: &metrics::Line| {
         let (_, nats) = l.losses.iter().find(|(name, _)| name == metrics::VALIDATION)?;
@@ -156,8 +159,8 @@ fn held_out(lines: &[metrics::Line]) -> Option<String> {
     let &(last, nats) = values.last()?;
     let &(best, least) = values.iter().min_by(|a, b| a.1.total_cmp(&b.1))?;
     let rest =
-        if best == last { ", the best".to_owned() } else { format!("; {least:.3} at step {}, the best, is used", grouped(best)) };
-    Some(format!("held-out rows: {nats:.3} nats at step {}{rest}", grouped(last)))
+        if best == last { ", the best".to_owned() } else { format!("; the best, {least:.3} at step {}, is used", grouped(best)) };
+    Some(format!("held-out set: {nats:.3} nats at step {}{rest}", grouped(last)))
 }
 
 impl Ready {
@@ -183,12 +186,12 @@ impl Ready {
         let c = &self.config;
         let rows = counted(c.data.n_train as u64, "row");
         let amount = match &self.plans.training {
-            Some(_) => format!("{} of {} at most, {rows}", counted(c.steps, "step"), counted(c.batch as u64, "row")),
+            Some(_) => format!("{} at most, batch size {}, {rows}", counted(c.steps, "step"), grouped(c.batch as u64)),
             None => format!("{rows} to count"),
         };
         let sees = c.data.preparation.encoding;
         note(&format!(
-            "{} ({}) on {}, which it sees as {:?}, {sees}: {amount}",
+            "{} ({}) on {}, rows of shape {:?} encoded as {sees}: {amount}",
             c.model,
             c.preset,
             c.data.name,
@@ -218,33 +221,33 @@ impl Ready {
             Ok(Outcome { ending: ending @ (How::Finished | How::Converged), step, .. }) => {
                 if ending == How::Converged {
                     note(
-                        "held-out rows no longer improve: training has ended (a new run with a larger --set patience=… waits longer)",
+                        "early stopping: the held-out set no longer improves (for a longer wait, start a new run with a larger --set patience=N)",
                     );
                 }
                 let lines = metrics::read(&self.folder.metrics())?;
                 let wall_s = lines.last().map_or(0.0, |l| l.wall_s);
                 held_out(&lines).iter().for_each(|text| note(text));
                 note(&format!(
-                    "done: {} in {}; look at {}",
+                    "done: {} in {}; report: {}",
                     counted(step, "step"),
                     duration(wall_s),
                     self.folder.report().display()
                 ));
                 let able = abilities(self.material.model.as_ref());
                 if able.contains(&Ability::Generation) {
-                    note(&format!("rows made by it: calotype sample {run}"));
+                    note(&format!("to generate samples: calotype sample {run}"));
                 }
                 if able.iter().any(|a| matches!(a, Ability::Density | Ability::Bound)) {
                     let of = match self.material.has_test_rows() {
                         true => "of test rows",
                         false => {
-                            "of rows that it has seen, for want of test rows (--set test_every=5 would keep a fifth for a test)"
+                            "of the training rows, as there are no test rows (a new run with --set test_every=5 keeps a fifth as test rows)"
                         }
                     };
                     note(&format!("log-likelihoods {of}: calotype score {run}"));
                 }
                 if able.contains(&Ability::Density) {
-                    note(&format!("is it a density: calotype verify {run}"));
+                    note(&format!("to check the density: calotype verify {run}"));
                 }
                 let info = self.material.model.info();
                 let differ = (info.settings)(Preset::Small) != (info.settings)(Preset::Paper);
@@ -254,19 +257,19 @@ impl Ready {
                         true => String::new(),
                         false => format!(" --data {}", typed(Path::new(name))),
                     };
-                    note(&format!("the paper's size: calotype train {model}{data} --preset paper (for a GPU)"));
+                    note(&format!("for the paper's sizes, on a GPU: calotype train {model}{data} --preset paper"));
                 }
                 Ok(Ending::Done)
             }
             Ok(Outcome { step, .. }) => {
-                note(&format!("stopped after step {step}, which is saved; go on with: {go_on}"));
+                note(&format!("stopped after step {step}; a checkpoint is saved; to resume: {go_on}"));
                 Ok(Ending::Interrupted)
             }
             Err(e @ TrainingError::NonFinite { .. }) => Err(e.into()),
             Err(e) => {
                 let last = self.folder.checkpoints().ok().and_then(|steps| steps.last().copied());
-                let kept = last.map_or("no checkpoint yet".to_owned(), |step| format!("saved up to step {step}"));
-                Err(anyhow::anyhow!("{e} ({kept}; when that is mended, go on with: {go_on})"))
+                let kept = last.map_or("no checkpoint yet".to_owned(), |step| format!("the last checkpoint is of step {step}"));
+                Err(anyhow::anyhow!("{e} ({kept}; once this is fixed, resume with: {go_on})"))
             }
         }
     }

@@ -1,4 +1,4 @@
-//! `calotype verify`: whether a trained density is what it claims to be, on the user's own checkpoint and device.
+//! `calotype verify`: checks of a trained density, on the user's own checkpoint and device.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -61,7 +61,7 @@ fn place_for_the_map(args: &VerifyArgs, used: &Used) -> Result<Option<PathBuf>> 
     match writable(&path) {
         Ok(()) => Ok(Some(path)),
         Err(e) => {
-            note(&format!("no context map is drawn: {e:#}; --context FILE.png says where else it can go"));
+            note(&format!("no context map is written: {e:#}; give --context FILE.png for another place"));
             Ok(None)
         }
     }

@@ -17,7 +17,7 @@ fn lists_and_help_are_there() {
         (vec!["models", "dcgan"], "checkpoint_every"),
         (vec!["data"], "fashion-mnist-60k"),
         (vec!["data", "digits"], "1797 rows (1438 train, 359 test)"),
-        (vec!["devices"], "--device auto takes"),
+        (vec!["devices"], "--device auto is"),
     ] {
         let ended = place.run(&args).ok();
         assert!(ended.stdout.contains(says), "{args:?}: {}", ended.stdout);

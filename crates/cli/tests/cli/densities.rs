@@ -230,8 +230,8 @@ fn wrong_use_is_refused_with_what_would_be_right() {
     let three = place.path("three.npy");
     calotype_data::write_npy(&three, &[1, 8, 8, 1], &[3.0; 64]).expect("it is written");
     let cases: [(&[&str], &[&str]); 22] = [
-        (&["train", "markov", "--data", "digits", "--steps", "5"], &["markov counts every row once", "no `steps`"]),
-        (&["bench", "train", "markov"], &["markov counts its rows"]),
+        (&["train", "markov", "--data", "digits", "--steps", "5"], &["no effect on markov", "`steps`"]),
+        (&["bench", "train", "markov"], &["markov learns by counting"]),
         (&["score", gan], &["dcgan has no density", "generation"]),
         (&["score", run, "--explain", "359"], &["no row 359", "359 rows"]),
         (&["score", run, "--inner", "4"], &["--data or --against"]),
@@ -240,17 +240,17 @@ fn wrong_use_is_refused_with_what_would_be_right() {
         (&["score", run, "--false-alarms", "1"], &["from 0 to below 1"]),
         (&["score", run, "--false-alarms", "0.1"], &["--against DATA"]),
         (&["score", run, "--explain", "1", "--out", "x.csv"], &["--explain", "--out"]),
-        (&["score", run, "--out", "x.npy"], &[".csv file"]),
-        (&["encode", gan, "--out", "x.csv"], &[".npy file"]),
+        (&["score", run, "--out", "x.npy"], &["ends in .csv"]),
+        (&["encode", gan, "--out", "x.csv"], &["ends in .npy"]),
         (&["sample", run, "--interpolate"], &["no latents", "--complete"]),
         (&["sample", run, "--complete", "test:x"], &["test:12"]),
         (&["sample", run, "--complete", "test:9999"], &["no row 9999"]),
-        (&["sample", gan, "--complete", "test:1"], &["dcgan cannot complete", "pixelcnn"]),
+        (&["sample", gan, "--complete", "test:1"], &["cannot complete", "pixelcnn"]),
         (&["sample", run, "--out", "x.jpg"], &[".png, .npy or .gif"]),
         (&["ladder", run, other], &["cannot be compared", "levels:17"]),
-        (&["encode", run], &["nothing"]),
-        (&["train", "independent", "--data", "digits", "--set", "test_every=5"], &["`test_every`", "digits does not heed it"]),
-        (&["train", "independent", "--data", "digits", "--set", "rows=5"], &["`rows`", "digits does not heed it"]),
+        (&["encode", run], &["no features"]),
+        (&["train", "independent", "--data", "digits", "--set", "test_every=5"], &["`test_every`", "no effect on digits"]),
+        (&["train", "independent", "--data", "digits", "--set", "rows=5"], &["`rows`", "no effect on digits"]),
         (&["train", "independent", "--data", "digits", "--set", "exclude=10"], &["exclude=10", "10 classes"]),
     ];
     for (args, says) in cases {
@@ -258,8 +258,8 @@ fn wrong_use_is_refused_with_what_would_be_right() {
         assert_eq!(ended.code, Some(2), "{args:?}: {}", ended.stderr);
         ended.refused(2, says);
     }
-    place.run(&["score", run, "--data", text(&three)]).refused(1, &["it holds 3", "levels from 0 to 1"]);
-    place.run(&["score", run, "--checkpoint", "best"]).refused(2, &["no validation value"]);
+    place.run(&["score", run, "--data", text(&three)]).refused(1, &["it holds the value 3", "levels from 0 to 1"]);
+    place.run(&["score", run, "--checkpoint", "best"]).refused(2, &["no held-out set"]);
     same_seed_same_bytes(&place, run);
 }
 
@@ -289,9 +289,9 @@ fn columns_that_do_not_match_are_counted_for_both() {
     let explained = place.run(&["score", text(&run), "--explain", "1"]).ok().stdout;
     assert!(explained.contains("column 13 `x13`") && explained.contains("densities are those of standardised"), "{explained}");
     let scored = place.run(&["score", text(&run)]).ok().stdout;
-    assert!(scored.contains("in the data's own units") && scored.contains("trained on are among these"), "{scored}");
-    place.run(&["score", text(&run), "--data", text(&three)]).refused(1, &["three.csv", "it has 3 columns, and the run has 13"]);
-    place.run(&["score", text(&run), "--data", "digits"]).refused(1, &["it has 8x8x1 images, and the run has 13 columns"]);
+    assert!(scored.contains("in the data's own units") && scored.contains("are training rows"), "{scored}");
+    place.run(&["score", text(&run), "--data", text(&three)]).refused(1, &["three.csv", "it has 3 columns, the run has 13"]);
+    place.run(&["score", text(&run), "--data", "digits"]).refused(1, &["it has 8x8x1 images, the run has 13 columns"]);
     place.run(&["score", text(&run), "--background", text(&other)]).refused(
         2,
         &["trained on 3 columns of standardised numbers, and", "on 13 columns of standardised numbers", "the same rows"],
@@ -307,7 +307,7 @@ fn constant_columns_are_named_when_a_run_starts() {
         place.run(&[&args[..], &CPU].concat()).ok().stderr
     };
     let one = said(&table(&place, "one.csv", 3, &[3]), "one");
-    assert!(one.contains("column 3 `x3` is constant: it says nothing, and its density has no bound; remove it"), "{one}");
+    assert!(one.contains("column 3 `x3` is constant, so its density is unbounded; remove this column"), "{one}");
     let many: Vec<usize> = (2..12).collect();
     let many = said(&table(&place, "many.csv", 12, &many), "many");
     assert!(many.contains("column 2 `x2`, column 3 `x3`, ") && many.contains("`x9` and 2 more are constant"), "{many}");
@@ -346,7 +346,7 @@ fn pictures_of_a_folder_keep_their_size_or_it_is_said() {
     assert!(run(&wide, "oblong", &[]).0.contains("shape = [4, 6, 3]"));
     scored("oblong", &[]).ok();
     scored("oblong", &["--data", "wide/6x4-3.png"]).ok();
-    scored("oblong", &["--data", "square/8x8-3.png"]).refused(1, &["it has 8x8x3 images, and the run has 4x6x3 images"]);
+    scored("oblong", &["--data", "square/8x8-3.png"]).refused(1, &["it has 8x8x3 images, the run has 4x6x3 images"]);
     // A run that says no size, from when small pictures were enlarged, opens them as it did.
     let (config, _) = run(&square, "old", &["--set", "size=64"]);
     let old = config.replace("[data.options]\nsize = 64\n", "[data.options]\n");
@@ -355,7 +355,7 @@ fn pictures_of_a_folder_keep_their_size_or_it_is_said() {
     scored("old", &[]).ok();
     pictures(&place, "square", 1, [20, 30]);
     let (config, said) = run(&square, "mixed", &[]);
-    let note = "images of 2 sizes, 8x8 to 30x20, brought to 64x64";
+    let note = "images of 2 sizes, 8x8 to 30x20, resized to 64x64";
     assert!(config.contains("shape = [64, 64, 3]") && said.contains(note), "{config}{said}");
     let said = place.run(&["data", text(&square)]).ok().stdout;
     assert!(said.contains(&format!("note      {note}")), "{said}");

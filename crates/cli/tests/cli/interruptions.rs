@@ -75,7 +75,7 @@ fn a_full_disk_loses_nothing() {
     place.run(&["train", "--resume", "run"]).ok();
     place.train("whole", &["--steps", "4"]);
     same(&place.checkpoint("run", 4), &place.checkpoint("whole", 4));
-    let more = limited(&["train", "--resume", "run", "--steps", "6"], 8).refused(1, &["saved up to step 4"]);
+    let more = limited(&["train", "--resume", "run", "--steps", "6"], 8).refused(1, &["the last checkpoint is of step 4"]);
     assert_eq!(more.stdout, "run\n");
     same(&place.checkpoint("run", 4), &place.checkpoint("whole", 4));
 }

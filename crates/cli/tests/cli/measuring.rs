@@ -92,7 +92,7 @@ fn a_bench_is_held_against_an_earlier_one() {
         times(0.01)(r);
         r["device"] = "another".into();
     });
-    says(&bench(&["--against", text(&other)]).ok(), &["warning: another device", "none fails"]);
+    says(&bench(&["--against", text(&other)]).ok(), &["warning: another device", "no kernel fails"]);
 }
 
 #[test]
@@ -105,5 +105,7 @@ fn wrong_names_and_files_are_refused() {
     place.run(&["bench", "softmax", "--export", "nowhere/a.json"]).refused(2, &["--export nowhere/a.json", "no folder"]);
     place.run(&["selftest", "softmax", "--export", "nowhere/a.json"]).refused(2, &["--export nowhere/a.json"]);
     place.run(&["bench", "softmax", "--against", "nowhere.json"]).refused(1, &["--against nowhere.json"]);
-    place.run(&["bench", "softmax", "--against", "empty.json"]).refused(1, &["empty.json", "not what --export writes"]);
+    place
+        .run(&["bench", "softmax", "--against", "empty.json"])
+        .refused(1, &["empty.json", "expected a file that `calotype bench --export` wrote"]);
 }

@@ -7,7 +7,7 @@ use crate::support::{Place, same, text};
 fn the_cpu_refuses_mixed_precision() {
     let place = Place::new();
     let ended = place.run(&["train", "dcgan", "--data", "digits", "--device", "cpu", "--precision", "mixed"]);
-    ended.refused(2, &["--precision mixed is for GPUs", "calotype devices"]);
+    ended.refused(2, &["--precision mixed needs a GPU", "calotype devices"]);
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn a_plan_that_cannot_fit_is_refused_with_a_batch_that_does() {
     let plan = |batch: &str| {
         place.run(&["plan", "dcgan", "--device", "cpu", "--set", "size=128", "--set", "width=512", "--batch", batch])
     };
-    let refused = plan("65536").refused(1, &["a batch of 65536 does not fit", "--batch "]);
+    let refused = plan("65536").refused(1, &["batch size 65536 does not fit", "--batch "]);
     let offered = refused.stderr.rsplit_once("--batch ").map(|(_, rest)| rest.trim().to_owned()).expect("an offer");
     plan(&offered).ok();
     let more = offered.parse::<u32>().expect("a number") + 1;
@@ -116,8 +116,8 @@ fn bad_requests_for_samples_are_refused() {
         (&["--latents", "one.npy", "--interpolate"], 2, "at least two"),
         (&["--latents", "one.npy", "--count", "3"], 2, "--count"),
         (&["--count", "0"], 2, "--count"),
-        (&["--checkpoint", "best"], 2, "no validation value"),
-        (&["--checkpoint", "7"], 2, "there are: 1"),
+        (&["--checkpoint", "best"], 2, "no held-out set"),
+        (&["--checkpoint", "7"], 2, "of steps: 1"),
         (&["--checkpoint", "first"], 2, "`last`, `best` or a step"),
     ] {
         place.run(&[&["sample", "run", "--device", "cpu"], more].concat()).refused(code, &[says]);
@@ -155,7 +155,7 @@ fn damaged_runs_are_named() {
     let sample = || place.run(&["sample", "run", "--device", "cpu", "--out", "a.png"]);
     assert!(sample().ok().stderr.contains("step-0000004.safetensors is damaged"), "the damaged one is named");
     let resumed = place.run(&["train", "--resume", "run"]).ok();
-    assert!(resumed.stderr.contains("is damaged") && resumed.stderr.contains("going on from step 2"), "{}", resumed.stderr);
+    assert!(resumed.stderr.contains("is damaged") && resumed.stderr.contains("resuming from step 2"), "{}", resumed.stderr);
     same(&place.checkpoint("run", 4), &good);
     for step in [2, 4] {
         fs::write(run.join(format!("checkpoints/step-000000{step}.safetensors")), b"{}").expect("it is written");

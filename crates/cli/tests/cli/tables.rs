@@ -106,7 +106,7 @@ fn wrong_questions_say_what_would_be_right() {
         (&["--given", "A=0", "--given", "B=1"], &["A=0, B=1 has probability 0"]),
         (&["--given", "A=0", "--given", "A=1"], &["`A` is given twice"]),
         (&["--given", "A=0", "--marginal", "A"], &["`A` is given twice"]),
-        (&["--given", "A=0", "--independent", "A,B"], &["`A` is given, so nothing depends on it"]),
+        (&["--given", "A=0", "--independent", "A,B"], &["`A` is fixed by --given"]),
         (&["--independent", "A"], &["A,B|C"]),
         (&["--independent", "A,A"], &["`A` is given twice"]),
         (&["--weight", "a"], &["no column `a`"]),

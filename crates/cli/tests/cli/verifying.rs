@@ -33,7 +33,7 @@ fn every_explicit_model_holds() {
         let run = train(&place, model, &more.concat());
         let export = place.path(&format!("{model}.json"));
         let ended = place.run(&["verify", text(&run), "--device", "cpu", "--export", text(&export)]).ok();
-        for claim in ["sums to one", "not uniform", "no look ahead", "reach", "samples are scores", "drawn as scored"] {
+        for claim in ["sums to one", "not uniform", "no look ahead", "reach", "sample frequencies", "inverse CDF"] {
             assert!(ended.stdout.contains(claim), "{model}: {}", ended.stdout);
         }
         assert!(!ended.stdout.contains("FAILED") && ended.stdout.contains("claims hold"), "{model}: {}", ended.stdout);

@@ -111,7 +111,7 @@ fn resized(sizes: &BTreeSet<(u32, u32)>, side: usize) -> String {
         1 => shown(least),
         n => format!("{n} sizes, {} to {}", shown(least), shown(most)),
     };
-    format!("images of {from}, brought to {side}x{side}: the middle square of each; `--set size=…` asks for another size")
+    format!("images of {from}, resized to {side}x{side} from the middle square of each; use --set size=… for another size")
 }
 
 /// The middle square of a picture, on white where it is transparent, resized to `side`: [side, side, 3] row-major.

@@ -50,7 +50,12 @@ pub struct Table {
 
 /// `size`, `levels`, `binarise`, `smoothing`, and a model's own.
 pub fn settings(own: Vec<Setting>) -> Vec<Setting> {
-    let smoothing = Setting::number("smoothing", 1.0, (1e-6, 1e6), "what every count starts from: 1 is add-one smoothing");
+    let smoothing = Setting::number(
+        "smoothing",
+        1.0,
+        (1e-6, 1e6),
+        "additive smoothing: the initial value of every count; 1 is add-one smoothing",
+    );
     [pixel_settings(), own, vec![smoothing]].concat()
 }
 
@@ -108,20 +113,19 @@ impl Table {
         }
         let mut ways = Vec::new();
         if !self.shared && matches!(self.context, Context::Neighbours(_)) && fits(self.shape[2] as f64, n) {
-            ways.push("shared=true".to_owned());
+            ways.push("--set shared=true".to_owned());
         }
         let smaller = |key: &str, seen: usize, of: &dyn Fn(usize) -> Context| {
             let most = (1..seen).rev().find(|&k| fits(tables, self.slots_of(of(k))));
-            most.map(|k| format!("{key} at most {k}"))
+            most.map(|k| format!("--set {key}={k} or less"))
         };
         ways.extend(match self.context {
             Context::Previous(k) => smaller("order", k, &Context::Previous),
             Context::Neighbours(k) => smaller("neighbours", k, &Context::Neighbours),
         });
-        ways.push("fewer levels, or a smaller size".to_owned());
+        ways.push("smaller --set levels=… or --set size=…".to_owned());
         Err(SettingError::Unfit(format!(
-            "{tables} tables of {levels}^{n} contexts by {levels} levels are more than the {MAX_NUMBERS} numbers that are counted \
-             at most; set {}",
+            "{tables} tables of {levels}^{n} contexts by {levels} levels exceed the limit of {MAX_NUMBERS} counts; use {}",
             ways.join(", or "),
         )))
     }

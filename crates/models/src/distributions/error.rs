@@ -16,7 +16,7 @@ pub enum DistributionError {
     #[error("there are no {what}")]
     Empty { what: &'static str },
 
-    #[error("nothing was counted, which fits every distribution: count something, or smooth with an alpha above 0")]
+    #[error("all counts are zero; count at least one value, or smooth with an alpha above 0")]
     NothingCounted,
 }
 

@@ -46,7 +46,7 @@ fn settings(preset: Preset) -> Vec<Setting> {
     };
     let own = vec![
         Setting::integer("hidden", 500, (1, 65_536), "H: hidden units"),
-        Setting::word("order", order, order::OF_IMAGES, "of the dimensions: `spiral` goes outwards from the centre"),
+        Setting::word("order", order, order::OF_IMAGES, "order of the dimensions; `spiral` starts at the centre"),
     ];
     [pixel_settings(), own, descent::settings(defaults)].concat()
 }
@@ -67,7 +67,9 @@ impl Nade {
     pub fn new(settings: Settings, data: &DataShape) -> Result<Self, SettingError> {
         let (shape, levels) = pixels(&settings, data)?;
         if levels != 2 {
-            let reason = format!("NADE models bits, and these would be {levels} levels: set levels=2, or take another model");
+            let reason = format!(
+                "NADE models bits, and the data would have {levels} levels; use --set levels=2, or another model such as pixelcnn"
+            );
             return Err(SettingError::Unfit(reason));
         }
         let order = Order::new(settings.word("order"), &shape);

@@ -87,8 +87,8 @@ fn settings(sizes: [Setting; 3], more: Vec<Setting>, defaults: Defaults) -> Vec<
 fn size_settings(layers: (&'static str, u64, &'static str), width: u64, head: u64) -> [Setting; 3] {
     [
         Setting::integer(layers.0, layers.1, (1, 64), layers.2),
-        Setting::integer("width", width, (1, 1024), "h: features of a state; 2h between the layers"),
-        Setting::integer("head", head, (1, 4096), "features of the two layers before the distributions"),
+        Setting::integer("width", width, (1, 1024), "h: features of a hidden state; 2h between layers"),
+        Setting::integer("head", head, (1, 4096), "features of the two layers before the output distribution"),
     ]
 }
 

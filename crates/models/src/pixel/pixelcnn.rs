@@ -35,7 +35,7 @@ fn settings(preset: Preset) -> Vec<Setting> {
             (7, 16, 0.0, Defaults { batch: 16, steps: 100_000, optimiser, lr, lr_min, decay, clip })
         }
     };
-    let dropout = Setting::number("dropout", dropout, (0.0, 0.95), "part of the blocks' features that a training step drops");
+    let dropout = Setting::number("dropout", dropout, (0.0, 0.95), "dropout rate of the features of the residual blocks");
     pixel_settings(size_settings(("blocks", blocks, "residual blocks"), width, 32), vec![dropout], defaults)
 }
 

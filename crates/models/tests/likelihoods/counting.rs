@@ -170,10 +170,10 @@ fn a_table_that_is_too_large_is_refused_with_what_would_fit() {
         Ok(_) => panic!("{name} {given:?} is too large"),
     };
     let text = message("markov", &[("order", "16")], &[28, 28, 1]);
-    assert!(text.contains("order at most 13"), "{text}");
+    assert!(text.contains("--set order=13 or less"), "{text}");
     assert!(build("markov", &[("order", "13")], &[28, 28, 1], Some(256)).is_ok());
     let text = message("context", &[("levels", "32"), PER_PLACE, ("neighbours", "3")], &[28, 28, 1]);
-    assert!(text.contains("shared=true") && text.contains("neighbours at most 1"), "{text}");
+    assert!(text.contains("shared=true") && text.contains("--set neighbours=1 or less"), "{text}");
     let text = message("independent", &[("levels", "256"), ("size", "300")], &[28, 28, 1]);
-    assert!(text.contains("fewer levels"), "{text}");
+    assert!(text.contains("--set levels="), "{text}");
 }

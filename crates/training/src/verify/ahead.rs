@@ -1,4 +1,4 @@
-//! No conditional depends on its own dimension or a later one: held to the bit, on the user's own weights at full size.
+//! No conditional depends on its own dimension or a later one: compared bit for bit, on the user's own weights at full size.
 
 use calotype_models::density;
 
@@ -58,10 +58,10 @@ pub(super) fn check(desk: &mut Desk) -> Result<Vec<Finding>> {
     }
     desk.clear()?;
     let which = if places.len() == dims { format!("each of {}", grouped(dims)) } else { format!("{} of {}", places.len(), dims) };
-    let subject = format!("{which} dimensions of {}: conditionals up to it that it changes", rows::size(density));
+    let subject = format!("{which} dimensions of {}: earlier conditionals that it changes", rows::size(density));
     let part = 100.0 * n_later_changed as f64 / n_later.max(1) as f64;
     let remark = match n_leaks {
-        0 => format!("of those after it, {part:.0} % changed"),
+        0 => format!("of the later conditionals, {part:.0} % changed"),
         _ => format!("{}{}", named.join("; "), if n_leaks > named.len() { "; …" } else { "" }),
     };
     Ok(vec![Finding::new(Claim::NoLookAhead, subject, n_leaks as f64, Bound::AtMost(0.0), remark)])

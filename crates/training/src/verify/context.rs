@@ -1,4 +1,4 @@
-//! What one pixel sees of those before it, under several models side by side.
+//! The context map: the earlier pixels that one pixel depends on, under several models.
 
 use calotype_data::DataError;
 use calotype_data::picture::{self, RgbImage};
@@ -22,7 +22,7 @@ const LATER: Colour = [0.90, 0.90, 0.90];
 const LINE: Colour = [0.35, 0.35, 0.35];
 
 /// What the colours are.
-pub const LEGEND: &str = "red: the pixel; blue: seen; yellow: before it and not seen (blind); grey: later";
+pub const LEGEND: &str = "red: the pixel; blue: earlier and seen; yellow: earlier and not seen (blind spot); grey: later";
 
 /// What a pixel sees under one model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,13 +171,13 @@ impl ContextMap {
 impl std::fmt::Display for ContextMap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let [row, column] = self.at;
-        writeln!(f, "what pixel ({row}, {column}) of {}x{} sees:", self.canvas[0], self.canvas[1])?;
+        writeln!(f, "context of pixel ({row}, {column}) of {}x{}:", self.canvas[0], self.canvas[1])?;
         for sight in &self.sights {
             let own = if sight.own { " (this run)" } else { "" };
             write!(f, "{}{own} sees {} of {} earlier pixels", sight.name, sight.n_seen(), sight.n_before())?;
             match sight.blind() {
                 blind if blind.is_empty() => writeln!(f)?,
-                blind => writeln!(f, "; blind: {blind}")?,
+                blind => writeln!(f, "; blind spot: {blind}")?,
             }
         }
         for (name, why) in &self.missing {

@@ -1,4 +1,4 @@
-//! Where checks work: a device, a model with its weights, and how much may be computed.
+//! What checks work with: a device, a model with its weights, and a budget.
 
 use std::sync::Arc;
 
@@ -71,7 +71,7 @@ impl<'a> Desk<'a> {
         Desk { subject, effort: Effort::of(profile.kind), device, loader, profile, loaded: vec![], tell }
     }
 
-    /// For the person who waits.
+    /// For the status line.
     pub fn doing(&mut self, text: &str) {
         (self.tell)(Told::Doing(text));
     }

@@ -1,5 +1,5 @@
-//! Each drawn value is the one that its own random number picks from the conditional that scoring gives: at full size, for every
-//! dimension, and not only on average.
+//! Each sampled value is the inverse CDF of its conditional at its own random number: at full size, for every dimension, and not only
+//! on average.
 
 use calotype_models::distributions::Conditional;
 
@@ -39,9 +39,9 @@ pub(super) fn check(desk: &mut Desk) -> Result<Vec<Finding>> {
         }
     }
     let n_rows = drawn.rows.len() / dims.max(1);
-    let subject = format!("{n_rows} rows of {}: values that their u does not pick", rows::size(own));
+    let subject = format!("{n_rows} rows of {}: values unlike the inverse CDF of their u", rows::size(own));
     let remark = match n_wrong {
-        0 => format!("{} values, {n_ties} of them too near a step to tell", grouped(drawn.rows.len())),
+        0 => format!("{} values, {n_ties} of them ties within rounding", grouped(drawn.rows.len())),
         _ => named.join("; "),
     };
     let figure = if drawn.rows.is_empty() || drawn.parameters.len() != drawn.rows.len() * k { f64::NAN } else { n_wrong as f64 };

@@ -1,4 +1,4 @@
-//! What a check found: a figure, held against a bound.
+//! The result of a check: a value and its bound.
 
 use serde::Serialize;
 
@@ -31,8 +31,8 @@ impl Claim {
             Claim::NotUniform => "not uniform",
             Claim::NoLookAhead => "no look ahead",
             Claim::Reach => "reach",
-            Claim::SamplesAreScores => "samples are scores",
-            Claim::DrawnAsScored => "drawn as scored",
+            Claim::SamplesAreScores => "sample frequencies",
+            Claim::DrawnAsScored => "inverse CDF",
         }
     }
 }

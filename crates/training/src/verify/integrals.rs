@@ -1,4 +1,4 @@
-//! Real values: conditional densities integrate to one, and what is drawn lies where they say.
+//! Real values: conditional densities integrate to one, and samples follow their distribution functions.
 
 use calotype_models::density;
 use calotype_models::distributions::{Conditional, special::chi_square_survival};
@@ -128,8 +128,8 @@ fn one_by_one(desk: &mut Desk, floor: f32) -> Result<Finding> {
         }
     }
     desk.clear()?;
-    let subject = format!("{n} conditionals, {PREFIXES} beginnings each: farthest from 1");
-    let remark = format!("dimension {where_}; {} nodes in all", grouped(n_nodes));
+    let subject = format!("{n} conditionals, {PREFIXES} prefixes each: farthest from 1");
+    let remark = format!("dimension {where_}; {} nodes", grouped(n_nodes));
     Ok(Finding::new(Claim::IntegratesToOne, subject, worst, INTEGRAL, remark))
 }
 
@@ -191,9 +191,9 @@ fn places(desk: &mut Desk, floor: f32) -> Result<Finding> {
     let worst = tests.min_by(|a, b| a.1.chance().total_cmp(&b.1.chance()));
     let (figure, remark) = match worst {
         Some((d, test)) if n > 0 => ((test.chance() * dims as f64).min(1.0), format!("worst in dimension {d}: {test}")),
-        _ => (f64::NAN, "nothing was drawn".to_owned()),
+        _ => (f64::NAN, "no samples".to_owned()),
     };
-    let subject = format!("{} drawings, {BINS} bins of each distribution function: chance", grouped(n));
+    let subject = format!("{} samples, {BINS} bins of each distribution function: p-value", grouped(n));
     Ok(Finding::new(Claim::SamplesAreScores, subject, figure, CHANCE, remark))
 }
 

@@ -1,5 +1,5 @@
-//! Whether a trained density is what it claims to be, shown on its own weights: that its probabilities are 1 together, that no
-//! conditional looks ahead, that each sees what its architecture says, that what is drawn follows what is scored. A file a claim.
+//! Checks of a trained density, on its own weights: its probabilities sum to 1, no conditional looks ahead, each depends on what
+//! its architecture says, and samples follow the scores. One file a claim.
 
 mod ahead;
 mod context;

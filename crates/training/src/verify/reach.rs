@@ -38,7 +38,7 @@ pub(super) fn check(desk: &mut Desk) -> Result<Vec<Finding>> {
     let batch = Desk::batch(density).min(n);
     let mut rounds = 0;
     while rounds < ROUNDS && (rounds < LEAST_ROUNDS || says.iter().zip(&sees).any(|(says, sees)| *says && !sees)) {
-        desk.doing(&format!("who sees whom on {}, round {}", rows::size(density), rounds + 1));
+        desk.doing(&format!("dependences on {}, round {}", rows::size(density), rounds + 1));
         let runner = desk.program(density, density::conditionals, batch, Weights::Seeded(rows::SEED + rounds as u64))?;
         let row = rows::random_row(density, &format!("reach {rounds}"));
         let mut random = rows::random(rows::SEED, &format!("reach {rounds}, other"));
@@ -77,14 +77,14 @@ fn finding(density: &dyn Density, window: &[usize], says: &[bool], sees: &[bool]
     };
     let n_wrong = missing.len() + extra.len();
     let remark = match n_wrong {
-        0 => format!("{} dependences, as its architecture says", grouped(says.iter().filter(|s| **s).count())),
+        0 => format!("{} dependences, as the architecture says", grouped(says.iter().filter(|s| **s).count())),
         _ => {
             let words = [named(&extra, "depends on"), named(&missing, "should depend on")].concat();
             format!("{}{}", words.join("; "), if n_wrong > words.len() { "; …" } else { "" })
         }
     };
     let part = if n < rows::dims(density) { format!("the first {n} of ") } else { String::new() };
-    let subject = format!("seeded weights, {part}{}: wrong among {} pairs", rows::size(density), grouped(n * n));
+    let subject = format!("random weights, {part}{}: wrong among {} pairs", rows::size(density), grouped(n * n));
     Finding::new(Claim::Reach, subject, n_wrong as f64, Bound::AtMost(0.0), remark)
 }
 

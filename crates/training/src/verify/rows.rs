@@ -1,4 +1,4 @@
-//! Rows that checks look at: all values of some dimensions, random ones, small canvases; and how dimensions are named.
+//! Rows for checks: all values of some dimensions, random ones, small canvases; and the names of dimensions.
 
 use calotype_graph::philox::{Domain, Stream};
 use calotype_models::distributions::Conditional;

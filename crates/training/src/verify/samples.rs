@@ -1,4 +1,4 @@
-//! Rows are drawn as often as their probability says: Pearson's chi-square over every row that can be.
+//! Sample frequencies follow the probabilities: Pearson's chi-square test over all states.
 
 use calotype_models::distributions::special::chi_square_survival;
 use calotype_models::{Density, density};
@@ -33,7 +33,7 @@ pub(super) fn check(desk: &mut Desk) -> Result<Vec<Finding>> {
     let (_, drawn) = desk.draw(stage.density(), desk.effort.drawings, SEED, None)?;
     desk.clear()?;
     let part = if stage.whole { String::new() } else { format!("the first {} of ", stage.window.len()) };
-    let subject = |n: usize| format!("{} drawings, {part}{}: chance of this chi-square", grouped(n), rows::size(stage.density()));
+    let subject = |n: usize| format!("{} samples, {part}{}: p-value of chi-square", grouped(n), rows::size(stage.density()));
     let mut all = vec![finding(&table, &stage, &drawn, subject)];
     if !stage.whole && stage.is_own() {
         // The first dimensions of images are often black. Its own first drawing is a beginning that can be.
@@ -56,7 +56,7 @@ fn completions(desk: &mut Desk, n: usize, row: &[f32]) -> Result<Finding> {
     let (_, drawn) = desk.draw(own, desk.effort.drawings / 2, SEED + 2, Some(Known { values: row, mask: &mask }))?;
     desk.clear()?;
     let subject =
-        |count: usize| format!("{} completions, dimensions {from} to {} of its order: chance", grouped(count), from + n - 1);
+        |count: usize| format!("{} completions, dimensions {from} to {} of the order: p-value", grouped(count), from + n - 1);
     Ok(finding(&table, &stage, &drawn, subject))
 }
 
@@ -82,7 +82,7 @@ fn finding(table: &Table, stage: &Stage, drawn: &[f32], subject: impl Fn(usize) 
         n += 1;
     }
     if n_strange > 0 || n == 0 {
-        let remark = format!("{n_strange} rows hold values that are no levels");
+        let remark = format!("{n_strange} rows hold values that are not levels");
         return Finding::new(Claim::SamplesAreScores, subject(n), f64::NAN, CHANCE, remark);
     }
     let expected: Vec<f64> = table.log_p.iter().map(|l| l.exp() * n as f64).collect();
@@ -139,10 +139,10 @@ impl std::fmt::Display for ChiSquare {
         let cells = if self.cells == 1 { "cell" } else { "cells" };
         write!(f, "chi-square {:.1} in {} {cells}", self.statistic, grouped(self.cells))?;
         if self.pooled > 0 {
-            write!(f, ", {} rare states put together", grouped(self.pooled))?;
+            write!(f, ", {} rare states pooled", grouped(self.pooled))?;
         }
         if self.cells < 2 {
-            f.write_str(": nearly all probability is in one state, which says little")?;
+            f.write_str(": nearly all probability is in one state, so the test is weak")?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Probabilities of everything that can be are 1 together.
+//! The probabilities of all states sum to 1.
 //!
 //! Why a sum shows a leak: each conditional is a softmax and sums to 1 by itself; together they do only if none depends on what is
 //! summed after it. A sum over a window of the order, given values before it, is 1 for the same reason: Π p(x_d | x_<d) over the
@@ -88,7 +88,7 @@ fn findings(stage: &Stage, table: &Table, subject: String, remark: &str) -> Vec<
     let mut all = vec![Finding::new(Claim::SumsToOne, what, table.sum(), SUM, remark.to_owned())];
     if stage.whole && window.len() > 1 {
         let ratio = table.ratio();
-        let flat = "all values are equally likely: it has learned nothing, and other claims say little";
+        let flat = "all values are equally likely: the model has learned nothing, and the other claims mean little";
         let remark = if RATIO.holds(ratio) { "" } else { flat };
         all.push(Finding::new(Claim::NotUniform, "largest p over smallest".into(), ratio, RATIO, remark.into()));
     }
@@ -158,8 +158,8 @@ fn colour_sums(desk: &mut Desk, levels: usize) -> Result<Vec<Finding>> {
         if let Some((stage, runner)) = affordable(desk, n, on)? {
             let table = Table::score(desk, &runner, &stage, &base(&stage))?;
             let places: Vec<String> = stage.window.iter().map(|&d| rows::place(stage.density(), d)).collect();
-            let subject = format!("{} on 1x2, {}, given what comes before", places.join(" "), level_words(levels));
-            let remark = if from == 0 { "a pixel has more values than can be summed: colours are taken in turn" } else { "" };
+            let subject = format!("{} on 1x2, {}, given the values before", places.join(" "), level_words(levels));
+            let remark = if from == 0 { "a pixel has too many values to sum over: colours are summed in turn" } else { "" };
             all.extend(findings(&stage, &table, subject, remark));
         }
         desk.clear()?;
@@ -186,9 +186,9 @@ fn full_size_sums(desk: &mut Desk, n: usize, has_canvas: bool) -> Result<Vec<Fin
         }
         let base = if first { vec![0.0; dims] } else { rows::random_row(own, "given") };
         let table = Table::score(desk, &runner, &stage, &base)?;
-        let given = if first { "" } else { " given random ones" };
+        let given = if first { "" } else { " given random values" };
         let n = stage.window.len();
-        let subject = format!("the {word} {n} of {dims} in its order{given}, {}", level_words(levels));
+        let subject = format!("the {word} {n} of {dims} in the order{given}, {}", level_words(levels));
         let remark = if n < most { "fewer dimensions than on a faster device" } else { "" };
         stage.whole = first;
         all.extend(findings(&stage, &table, subject, remark));

@@ -134,5 +134,5 @@ fn changed_data_are_refused() {
     calotype_data::write_npy(&data, &[16, 8, 8, 1], &noise(1)).expect("it is written");
     let config = calotype_training::RunFolder::open(&path).expect("a run").1;
     let e = calotype_training::Material::of_run(&config).err().expect("other data").to_string();
-    assert!(e.contains("they have changed"), "{e}");
+    assert!(e.contains("the data have changed"), "{e}");
 }

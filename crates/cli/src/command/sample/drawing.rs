@@ -24,7 +24,8 @@ const UNDRAWN: f32 = 0.35;
 pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
     let name = used.model.info().name;
     if args.interpolate || args.latents.is_some() {
-        let message = format!("{name} has no latents to walk between or to be given: use --count, --seed, --complete");
+        let message =
+            format!("{name} has no latents, so --latents and --interpolate do not apply; use --count, --seed or --complete");
         return Err(WrongUse(message).into());
     }
     let shape = used.model.shape().to_vec();
@@ -33,7 +34,11 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
     let out = target(args, &used, kind, &format!("seed-{}", args.seed), if picture { "png" } else { "npy" });
     let form = Form::of(&out)?;
     if !picture && form != Form::Npy {
-        return Err(WrongUse(format!("{}: {name} draws vectors {shape:?}, which go into a .npy file", out.display())).into());
+        return Err(WrongUse(format!(
+            "--out {}: {name} generates vectors {shape:?}; use a file name that ends in .npy",
+            out.display()
+        ))
+        .into());
     }
     writable(&out)?;
     let count = args.count.unwrap_or(COUNT) as usize;
@@ -69,7 +74,13 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
             let frames = frames.iter().map(|frame| picture::sheet(frame, [count, h, w, c], None, ABOUT_PIXELS)).collect();
             save_gif(&out, frames, FRAME_MS)?;
         }
-        _ => return Err(WrongUse(format!("{}: {name} draws vectors", out.display())).into()),
+        _ => {
+            return Err(WrongUse(format!(
+                "--out {}: {name} generates vectors; use a file name that ends in .npy",
+                out.display()
+            ))
+            .into());
+        }
     }
     done(count, if picture { "images" } else { "rows" }, &session.used.restored.path, &out)
 }
@@ -78,10 +89,12 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
 fn known(from: &str, keep: Half, used: &Used) -> Result<(Vec<f32>, Vec<f32>)> {
     let model = used.model.as_ref();
     let &[h, w, c] = model.shape() else {
-        return Err(WrongUse(format!("{} draws vectors: --complete is for images", model.info().name)).into());
+        return Err(
+            WrongUse(format!("{} generates vectors, and --complete is for images; leave it out", model.info().name)).into()
+        );
     };
     if let Some(index) = from.strip_prefix("test:") {
-        let index = index.parse().map_err(|_| WrongUse(format!("--complete {from}: expected a row as in test:12")))?;
+        let index = index.parse().map_err(|_| WrongUse(format!("--complete {from}: expected a row number, such as test:12")))?;
         let row = Examined::open(&used.config, model, &Which::default())?.row(index)?;
         return Ok((row, keep.mask([h, w, c])));
     }

@@ -25,7 +25,10 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
     let Some(latent) = used.model.latent() else { return Err(used.cannot("has no latents")) };
     let name = used.model.info().name;
     if args.complete.is_some() {
-        return Err(WrongUse(format!("{name} cannot complete an image: models with a density can, such as pixelcnn")).into());
+        return Err(WrongUse(format!(
+            "{name} has no density, so it cannot complete an image; use a run of a model with one, such as pixelcnn"
+        ))
+        .into());
     }
     let shape = used.model.shape().to_vec();
     let picture = matches!(*shape, [_, _, 1 | 3]);
@@ -37,10 +40,15 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
     let out = target(args, &used, kind, &from, if picture { "png" } else { "npy" });
     let form = Form::of(&out)?;
     if !picture && form != Form::Npy {
-        return Err(WrongUse(format!("{}: {name} makes vectors {shape:?}, which go into a .npy file", out.display())).into());
+        return Err(WrongUse(format!(
+            "--out {}: {name} generates vectors {shape:?}; use a file name that ends in .npy",
+            out.display()
+        ))
+        .into());
     }
     if form == Form::Gif && !args.interpolate {
-        let message = format!("{}: a film needs --interpolate; pictures are .png or .npy", out.display());
+        let message =
+            format!("--out {}: {name} needs --interpolate for an animation; for images use .png or .npy", out.display());
         return Err(WrongUse(message).into());
     }
     let latents = wanted(args, form, latent)?;
@@ -77,7 +85,10 @@ fn wanted(args: &SampleArgs, form: Form, latent: &dyn Latent) -> Result<Vec<f32>
             match npy.shape.as_slice() {
                 &[n, size] if n > 0 && size == z => npy.data,
                 other => {
-                    let message = format!("{}: expected latents [N, {z}] with N of 1 or more, found {other:?}", path.display());
+                    let message = format!(
+                        "{}: shape mismatch: expected latents [N, {z}] with N of 1 or more, found {other:?}",
+                        path.display()
+                    );
                     return Err(WrongUse(message).into());
                 }
             }
@@ -91,7 +102,10 @@ fn wanted(args: &SampleArgs, form: Form, latent: &dyn Latent) -> Result<Vec<f32>
         return Ok(rows);
     }
     if rows.len() < 2 * z {
-        return Err(WrongUse("an interpolation needs at least two latents; use --count 2 or more".into()).into());
+        return Err(WrongUse(
+            "--interpolate needs at least two latents; use --count 2 or more, or a --latents file of two rows".into(),
+        )
+        .into());
     }
     let steps = if form == Form::Gif { FILM_STEPS } else { STRIP_STEPS };
     Ok(walk(&parts, &rows, steps))

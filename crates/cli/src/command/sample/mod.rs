@@ -38,7 +38,7 @@ impl Form {
             Some("png") => Ok(Form::Png),
             Some("npy") => Ok(Form::Npy),
             Some("gif") => Ok(Form::Gif),
-            _ => Err(WrongUse(format!("{}: expected a name that ends in .png, .npy or .gif", out.display())).into()),
+            _ => Err(WrongUse(format!("--out {}: expected a file name that ends in .png, .npy or .gif", out.display())).into()),
         }
     }
 }
@@ -48,7 +48,7 @@ pub fn run(args: &SampleArgs, threads: usize) -> Result<Ending> {
     match (used.model.latent(), used.model.density()) {
         (Some(_), _) => latent::run(args, used, threads),
         (None, Some(_)) => drawing::run(args, used, threads),
-        (None, None) => Err(used.cannot("makes no rows")),
+        (None, None) => Err(used.cannot("generates no rows")),
     }
 }
 
@@ -87,7 +87,7 @@ fn in_own_range(used: &Used, mut rows: Vec<f32>) -> Vec<f32> {
 
 /// Says what was made, and where it is.
 fn done(n: usize, what: &str, checkpoint: &Path, out: &Path) -> Result<Ending> {
-    note(&format!("{} {what} by {}", grouped(n as u64), checkpoint.display()));
+    note(&format!("{} {what} from {}", grouped(n as u64), checkpoint.display()));
     print(&out.display().to_string())?;
     Ok(Ending::Done)
 }

@@ -1,4 +1,4 @@
-//! What does not fit: areas under ROC curves and alarms.
+//! Anomaly detection: AUROC, thresholds and alarms.
 
 use std::fmt::Write as _;
 
@@ -10,16 +10,16 @@ use super::{Scores, Sets};
 use crate::args::ScoreArgs;
 use crate::used::Used;
 
-/// Part of the training rows that is an alarm unless the person says otherwise.
+/// Default of `--false-alarms`.
 const FALSE_ALARMS: f64 = 0.05;
 
-/// Which of the scored rows are of the class that the run was never shown.
+/// Which of the scored rows belong to the class that was excluded from training.
 pub(super) struct Novel {
     class: u32,
     of_row: Vec<bool>,
 }
 
-/// Where a class was left out in training, and rows of it are scored.
+/// None unless a class was excluded from training and the run's own data are scored.
 pub(super) fn novel(used: &Used, examined: &Examined, rows: &Evaluation) -> Option<Novel> {
     let class = used.config.data.exclude?;
     let labels = examined.dataset.labels().filter(|_| examined.dataset.content_hash() == used.config.data.sha256)?;
@@ -42,8 +42,12 @@ pub(super) fn text(text: &mut String, args: &ScoreArgs, sets: &Sets<Scores>, nov
             sets.scored.surprise().into_iter().zip(of_row).filter(|(_, n)| **n == wanted).map(|(s, _)| s).collect()
         };
         let (known, new) = (part(false), part(true));
-        let _ = writeln!(text, "class {class}     never trained on: AUROC {:.3} against the other classes", auroc(&known, &new));
-        let _ = writeln!(text, "            {} for it, {} for the others", alarms(&new), alarms(&known));
+        let _ = writeln!(
+            text,
+            "class {class}     excluded from training: AUROC {:.3} against the other classes",
+            auroc(&known, &new)
+        );
+        let _ = writeln!(text, "            {} on it, {} on the others", alarms(&new), alarms(&known));
     }
     if let (Some(scores), Some(examined)) = (&sets.against, against) {
         let (own, other) = (sets.scored.surprise(), scores.surprise());
@@ -55,14 +59,19 @@ pub(super) fn text(text: &mut String, args: &ScoreArgs, sets: &Sets<Scores>, nov
         }
         let area = auroc(&own, &other);
         let _ = writeln!(text, "AUROC       {area:.3} by {what}{}", told_the_wrong_way(area));
-        let _ =
-            writeln!(text, "            {} for {}, {} for the run's own", alarms(&other), examined.dataset.name(), alarms(&own));
+        let _ = writeln!(
+            text,
+            "            {} on {}, {} on the run's own data",
+            alarms(&other),
+            examined.dataset.name(),
+            alarms(&own)
+        );
     }
 }
 
 fn told_the_wrong_way(area: f64) -> &'static str {
     if area < 0.5 {
-        ": the other data look likelier than the run's own, a known failure of raw likelihood (try --background)"
+        ": the other data are likelier than the run's own, a known failure of raw likelihood (try --background RUN)"
     } else {
         ""
     }

@@ -1,4 +1,4 @@
-//! The chain rule as it runs: one factor after the other.
+//! `score --explain`: the chain rule of one row, factor by factor.
 
 use std::fmt::Write as _;
 

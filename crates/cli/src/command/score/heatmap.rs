@@ -1,4 +1,4 @@
-//! How surprising each pixel is, as pictures.
+//! `score --heatmaps`: -log p of each pixel, as images.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,9 +33,11 @@ impl Heatmaps {
     /// A model of vectors; a folder that cannot be made.
     pub fn new(folder: &Path, model: &dyn Model) -> Result<Self> {
         let &[h, w, c @ (1 | 3)] = model.shape() else {
-            return Err(
-                WrongUse(format!("--heatmaps: {} scores vectors, of which there is no picture", model.info().name)).into()
-            );
+            return Err(WrongUse(format!(
+                "--heatmaps: {} scores vectors, and heatmaps are for images; use --pixels FILE.npy",
+                model.info().name
+            ))
+            .into());
         };
         fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
         Ok(Heatmaps { folder: folder.to_owned(), shape: [h, w, c], values: model.values() })

@@ -20,7 +20,7 @@ use crate::session::Session;
 use crate::used::{Exactness, Used};
 use outputs::Outputs;
 
-/// What was found for every row of a set.
+/// The scores of a set of rows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scores {
     /// -log p(x) in nats.
@@ -30,7 +30,7 @@ pub(super) struct Scores {
 }
 
 impl Scores {
-    /// How little a row fits: -log p, or what it costs more than by the background.
+    /// Anomaly score of each row: -log p, or its excess over the background.
     fn surprise(&self) -> Vec<f64> {
         match &self.background {
             None => self.nats.clone(),
@@ -39,12 +39,12 @@ impl Scores {
     }
 }
 
-/// Sets of rows: those that are scored, and what they are held against.
+/// Sets of rows: the scored ones, and those to compare with.
 pub(super) struct Sets<T> {
     scored: T,
-    /// Rows that should not fit.
+    /// Anomalous rows.
     against: Option<T>,
-    /// What the model was trained on, where a threshold is wanted.
+    /// The training rows, if a threshold is needed.
     training: Option<T>,
 }
 
@@ -64,14 +64,15 @@ pub fn run(args: &ScoreArgs, threads: usize) -> Result<Ending> {
     let heatmaps = args.heatmaps.as_deref().map(|folder| heatmap::Heatmaps::new(folder, used.model.as_ref())).transpose()?;
     let novel = anomaly::novel(&used, &examined, &rows);
     if args.false_alarms.is_some() && args.against.is_none() && novel.is_none() {
-        let message = "--false-alarms needs rows that should not fit: --against DATA, or a run that was trained without a class";
+        let message =
+            "--false-alarms has no effect without anomalous rows; give --against DATA, or a run trained with --set exclude=CLASS";
         return Err(WrongUse(message.into()).into());
     }
     let background = args.background.as_deref().map(|run| background(run, &used)).transpose()?;
     let against = args.against.clone().map(|data| Which { data: Some(data), split: None, inner: inner(args) });
     let against = against.map(|which| Examined::open(&used.config, used.model.as_ref(), &which)).transpose()?;
     let wants_threshold = against.is_some() || novel.is_some();
-    // What counts as surprising is learned from the rows that the model was trained on.
+    // The threshold comes from the training rows.
     let training = wants_threshold.then(|| training_rows(&used)).transpose()?;
     let sets = Sets { scored: rows, against: against.as_ref().map(|e| e.rows.clone()), training };
 
@@ -101,7 +102,7 @@ fn inner(args: &ScoreArgs) -> Option<usize> {
     args.inner.map(usize::from)
 }
 
-/// Everything that can be told to be wrong before any data are opened.
+/// Checks of options that need no data.
 fn check(args: &ScoreArgs, used: &Used, exactness: Exactness) -> Result<()> {
     for (flag, path) in [("--out", &args.out), ("--pixels", &args.pixels)] {
         has_folder(flag, path.as_deref())?;
@@ -109,15 +110,17 @@ fn check(args: &ScoreArgs, used: &Used, exactness: Exactness) -> Result<()> {
     args.out.as_deref().map(|path| ending("--out", path, "csv")).transpose()?;
     args.pixels.as_deref().map(|path| ending("--pixels", path, "npy")).transpose()?;
     if args.inner.is_some() && args.data.is_none() && args.against.is_none() {
-        return Err(WrongUse("--inner is for other data than the run's: give --data or --against".into()).into());
+        return Err(WrongUse("--inner has no effect on the run's own data; give --data or --against".into()).into());
     }
     let of_factors =
         [("--explain", args.explain.is_some()), ("--pixels", args.pixels.is_some()), ("--heatmaps", args.heatmaps.is_some())];
     match of_factors.iter().find(|(_, given)| *given) {
         Some((flag, _)) if exactness != Exactness::Exact => {
             let name = used.model.info().name;
-            Err(WrongUse(format!("{flag} shows the factors of an exact density, and {name} has a bound for a row as a whole"))
-                .into())
+            Err(WrongUse(format!(
+                "{flag} needs an exact density, and {name} has a lower bound, which has no factors; leave it out"
+            ))
+            .into())
         }
         _ => Ok(()),
     }
@@ -169,7 +172,7 @@ fn background(run: &std::path::Path, used: &Used) -> Result<Used> {
     let (own, other) = (used.model.as_ref(), background.model.as_ref());
     if own.shape() != other.shape() || own.values() != other.values() {
         let message = format!(
-            "--background {}: it was trained on {}, and {} on {}; give a run that takes the same rows",
+            "--background {}: shape mismatch: it was trained on {}, and {} on {}; give a run that takes the same rows",
             run.display(),
             rows_in_words(other),
             used.folder.path().display(),

@@ -1,4 +1,4 @@
-//! The files of `calotype score`, written row by row: what they take does not grow with the rows.
+//! The output files of `calotype score`. CSV and .npy are streamed row by row, so memory does not grow with the number of rows.
 
 use std::fs::File;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::args::ScoreArgs;
 use crate::output::{counted, note, replace};
 use crate::used::Exactness;
 
-/// Where the scored rows go, each as soon as it is scored.
+/// The output files of scored rows; each row is written as soon as it is scored.
 pub(super) struct Outputs<'a> {
     table: Option<Table<'a>>,
     pixels: Option<NpyWriter>,
@@ -48,7 +48,7 @@ impl Outputs<'_> {
     }
 }
 
-/// Runs `score`, of rows [..shape], with the files that were asked for. They appear when all rows are in them; after an error, none does.
+/// Runs `score`, of rows [..shape], with the files that were asked for. They appear when they are complete; after an error, none does.
 pub(super) fn write(
     args: &ScoreArgs,
     shape: &[usize],

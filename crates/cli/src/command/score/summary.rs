@@ -1,4 +1,4 @@
-//! Mean, standard error and histogram of what was scored.
+//! Mean, standard error and histogram of log-likelihoods.
 
 use std::fmt::Write as _;
 
@@ -28,7 +28,7 @@ pub fn text(used: &Used, examined: &Examined, scores: &Scores, exactness: Exactn
         used.restored.path.display()
     );
     if examined.dataset.content_hash() == used.config.data.sha256 && examined.split != Split::Test {
-        let _ = writeln!(text, "rows that it was trained on are among these");
+        let _ = writeln!(text, "some of these rows are training rows: their log-likelihood is too high");
     }
     let one = format!("\n-log p      {mean:.3} nats, {exactness}");
     let _ = match n {
@@ -45,7 +45,7 @@ pub fn text(used: &Used, examined: &Examined, scores: &Scores, exactness: Exactn
         let units: f64 = standard.deviation.iter().map(|&d| f64::from(d).ln()).sum();
         let _ = writeln!(
             text,
-            "            of standardised columns; in the data's own units it is {:.3} nats ({units:+.3}, Σ ln of the deviations)",
+            "            of standardised columns; in the data's own units it is {:.3} nats ({units:+.3}, Σ ln of the standard deviations)",
             mean + units
         );
     }

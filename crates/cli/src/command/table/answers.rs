@@ -1,4 +1,4 @@
-//! Answers as text.
+//! Answers of `calotype table` as text.
 
 use std::fmt::Write as _;
 
@@ -62,7 +62,7 @@ fn figure(x: f64) -> String {
 pub fn cells(table: &JointTable, event: &Event<'_>) -> Result<String> {
     let names: Vec<&str> = table.variables().iter().map(|v| v.name.as_str()).collect();
     if names.is_empty() {
-        return Ok("nothing is left to ask: every variable is known\n".to_owned());
+        return Ok("every variable is given: no distribution is left\n".to_owned());
     }
     let last = title(&names.join(", "), event);
     let lines = table.p().iter().take(MOST_LINES).enumerate().map(|(cell, &p)| {
@@ -149,19 +149,19 @@ pub fn independence(table: &JointTable, question: &Question<'_>, event: &Event<'
 fn g_test(test: &GTest) -> Result<String> {
     let mut text = String::new();
     if test.dof == 0 {
-        return Ok("  nothing to test: one of the two never varies where the rest is known\n".to_owned());
+        return Ok("  nothing to test: one of the two variables is constant in every stratum\n".to_owned());
     }
     let degrees = if test.dof == 1 { "degree" } else { "degrees" };
     let g = format!("G = {:.2}, {} {degrees} of freedom", test.statistic, grouped(test.dof));
     writeln!(text, "  {:<WIDTH$}{g}", "likelihood-ratio test")?;
     let verdict = match test.p_value {
-        p if p < 0.01 => "not independent: chance would hardly give this",
-        p if p < 0.05 => "perhaps not independent",
-        _ => "no sign that they depend on each other",
+        p if p < 0.01 => "not independent (significant at 1 %)",
+        p if p < 0.05 => "perhaps not independent (significant at 5 %)",
+        _ => "no evidence of dependence",
     };
     writeln!(text, "  {:<WIDTH$}{}: {verdict}", "p-value", figure(test.p_value))?;
     if test.least_expected < 5.0 {
-        writeln!(text, "  the p-value is rough: some combination is expected only {:.1} times", test.least_expected)?;
+        writeln!(text, "  the p-value is rough: the smallest expected count is {:.1}, below 5", test.least_expected)?;
     }
     Ok(text)
 }

@@ -1,4 +1,4 @@
-//! The table that a file of observations is.
+//! Reads a file of observations into a joint table.
 
 use std::collections::HashSet;
 
@@ -30,7 +30,7 @@ pub fn load(args: &TableArgs, asked: &[&str], all: bool) -> Result<JointTable> {
     for (record, line) in records.rows.iter().zip(&records.lines) {
         let row: Vec<&str> = columns.iter().map(|&c| record[c].as_str()).collect();
         if let Some(hole) = row.iter().position(|field| field.is_empty()) {
-            return Err(anyhow!("{origin}: line {line}: `{}` is empty; fill it in or leave the row out", used[hole]));
+            return Err(anyhow!("{origin}: line {line}: `{}` is empty; fill it in or remove the line", used[hole]));
         }
         rows.push(row);
     }

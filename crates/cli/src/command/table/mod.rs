@@ -28,7 +28,7 @@ pub fn run(args: &TableArgs) -> Result<Ending> {
     asked.extend(margins.iter().flatten());
     asked.extend(questions.iter().flat_map(|q| [q.a, q.b].into_iter().chain(q.given.iter().copied())));
     if let Some((name, _)) = event.iter().find(|(name, _)| questions.iter().any(|q| q.a == *name || q.b == *name)) {
-        bail!(WrongUse(format!("`{name}` is given, so nothing depends on it; ask --independent about other variables")));
+        bail!(WrongUse(format!("`{name}` is fixed by --given; test --independent with other variables")));
     }
     // Without a question about some variables, the answer is about all.
     let all = margins.is_empty() && questions.is_empty();
@@ -71,6 +71,6 @@ fn question(typed: &str) -> Result<Question<'_>> {
     let given = if given.trim().is_empty() { Vec::new() } else { names(given) };
     match names(pair)[..] {
         [a, b] if !a.is_empty() && !b.is_empty() => Ok(Question { a, b, given }),
-        _ => bail!(WrongUse(format!("--independent \"{typed}\": expected two variables, and what is known behind a bar: A,B|C"))),
+        _ => bail!(WrongUse(format!("--independent \"{typed}\": expected two variables, and conditions after a bar: A,B|C"))),
     }
 }

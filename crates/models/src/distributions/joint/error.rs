@@ -1,4 +1,4 @@
-//! What can be wrong with a table, or with a question that is put to it.
+//! Errors of joint tables and of queries to them.
 
 use super::{MOST_CELLS, Variable};
 use crate::distributions::DistributionError;
@@ -19,21 +19,19 @@ pub enum TableError {
     #[error("the variable `{name}` has no values")]
     NoValues { name: String },
 
-    #[error("{event} has probability 0, and nothing follows from what cannot be")]
+    #[error("{event} has probability 0, so nothing can be conditioned on it; give another --given, or --smoothing 1")]
     Impossible { event: String },
 
-    #[error(
-        "a table of {n_variables} variables, {sizes} values, has more than the {MOST_CELLS} cells that are kept at most; take fewer variables"
-    )]
+    #[error("a table of {n_variables} variables, {sizes} values, exceeds the limit of {MOST_CELLS} cells; use fewer variables")]
     TooManyCells { n_variables: usize, sizes: String },
 
-    #[error("row {row} has {got} values, for {expected} variables")]
+    #[error("shape mismatch: row {row} has {got} values, expected {expected}")]
     RowLength { row: usize, expected: usize, got: usize },
 
     #[error("an order of the chain rule names every variable once: expected {expected}, got {got}")]
     Order { expected: usize, got: usize },
 
-    #[error("independence is between one variable or more and one or more others; {which} of the two has none")]
+    #[error("independence needs variables on both sides; {which} side has none")]
     NothingToTest { which: &'static str },
 
     #[error("weights are either counts, whole numbers up to 2^53, or probabilities that sum to 1; these sum to {sum}")]
@@ -44,7 +42,7 @@ pub enum TableError {
 }
 
 impl TableError {
-    /// The question was wrong, rather than the table.
+    /// Whether the question is wrong, rather than the table.
     pub fn is_wrong_use(&self) -> bool {
         match self {
             TableError::Weights { .. } | TableError::RowLength { .. } | TableError::NoValues { .. } => false,
