@@ -1,4 +1,4 @@
-//! How models with one loss are trained: the optimiser and what validation does to it, by settings that all of them share.
+//! Settings that models with one loss share: the optimiser, the held-out set, early stopping and the learning rate schedule.
 
 use crate::model::Validation;
 use crate::optimisers::{Clip, Optimiser, Rule};
@@ -76,7 +76,7 @@ pub fn optimiser(s: &Settings) -> Optimiser {
     Optimiser::new("", rule, s.number("lr")).with_clip(clip).with_decay(s.number("decay")).with_l2(s.number("l2"))
 }
 
-/// What the settings of [`settings`] say of validation; none where no rows are held out.
+/// The held-out set that the settings of [`settings`] describe; none if there is none.
 pub fn validation(s: &Settings) -> Option<Validation> {
     let (lr, least) = (s.number("lr"), s.number("lr_min"));
     (s.number("validation") > 0.0).then(|| Validation {

@@ -1,4 +1,4 @@
-//! What a trained model can be used for, as its facets say: commands, refusals and tables are made of it.
+//! Facets: what a trained model can be used for. Commands, errors and tables are derived from them.
 
 use std::fmt;
 

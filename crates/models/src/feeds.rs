@@ -1,11 +1,11 @@
-//! What a step is given: rows of the data and what is known of them, by the names of a program's inputs.
+//! Feeds: the inputs of a training step that come from the data, by name: rows and their classes.
 
 use calotype_graph::philox::{Domain, Stream};
 use calotype_graph::{HostTensor, philox};
 
 use crate::model::{Model, Values};
 
-/// What a feed is made of. B is the batch.
+/// Where the values of a feed come from. B is the batch size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The rows of a batch as the model takes them: f32 [B, ..shape], of [`Model::values`].
@@ -41,7 +41,7 @@ impl Feed {
         !matches!(self.source, Source::Rows)
     }
 
-    /// A value of the right kind that is made up, to time a step or to test one: rows uniform in (-1, 1) or among the levels,
+    /// A synthetic value of the right kind, to time a step or to test one: rows uniform in (-1, 1) or among the levels,
     /// classes uniform. Equal (`seed`, `step`) give equal values.
     pub fn made_up(&self, model: &dyn Model, batch: usize, seed: u64, step: u64) -> HostTensor {
         let mut random = Stream::new(seed, Domain::Data, self.name, step as u32);

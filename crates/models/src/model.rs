@@ -86,7 +86,7 @@ pub trait Model: Send + Sync {
         None
     }
 
-    /// What a row costs that was held out of training: input `x` f32 [B, ..shape], output `loss` f32 [B, T], whose sum over T is the
+    /// The loss of a row of the held-out set: input `x` f32 [B, ..shape], output `loss` f32 [B, T], whose sum over T is the
     /// row's loss. -log p(x), or its bound by one draw, where the model has them.
     fn held_out(&self, batch: usize) -> Option<Result<Program, GraphError>> {
         match (self.density(), self.bound()) {
@@ -122,16 +122,16 @@ pub trait Model: Send + Sync {
 /// Rows that a counting model is given at once.
 const COUNTED_BATCH: usize = 64;
 
-/// How a model comes by its states.
+/// How a model learns its states.
 pub enum Learning<'a> {
-    /// By many small steps.
+    /// By gradient descent, in steps.
     Descent(&'a dyn Descent),
-    /// By looking at every row once.
+    /// By counting every row once.
     Counting(&'a dyn Counting),
 }
 
 impl<'a> Learning<'a> {
-    /// The way of small steps, if it is this one.
+    /// Gradient descent, if it is this.
     pub fn descent(self) -> Option<&'a dyn Descent> {
         match self {
             Learning::Descent(descent) => Some(descent),
@@ -151,10 +151,10 @@ pub trait Descent: Send + Sync {
     fn program(&self, stage: &Stage) -> Result<Program, GraphError>;
 
     /// What happens at `step`, counted from 0: a pure function, so that a run that is resumed goes on as one that never stopped.
-    /// `lr_scale` is what validation has made of the learning rate, 1 at first; the stage does not depend on it.
+    /// `lr_scale` is the factor of the learning rate by the held-out set, 1 at first; the stage does not depend on it.
     fn at(&self, step: u64, lr_scale: f64) -> Turn;
 
-    /// Rows that are held out of training to see when it has learned enough, by [`Model::held_out`].
+    /// The held-out set, for early stopping and the learning rate schedule, by the loss of [`Model::held_out`].
     fn validation(&self) -> Option<Validation> {
         None
     }
@@ -175,18 +175,18 @@ pub trait Counts {
     fn states(&self) -> Vec<(calotype_graph::StateSpec, calotype_graph::HostTensor)>;
 }
 
-/// Early stopping, and a learning rate that falls where nothing improves.
+/// The held-out set: early stopping, and a learning rate schedule that falls at a plateau.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Validation {
-    /// Of the training rows.
+    /// Its part of the training rows.
     pub fraction: f64,
-    /// Steps from one look to the next; 0 is an epoch.
+    /// Steps from one evaluation to the next; 0 is an epoch.
     pub every: u64,
-    /// Looks without a better value after which training ends.
+    /// Evaluations without improvement after which training ends.
     pub patience: u32,
-    /// Looks without a better value after which the learning rate falls, each time by a factor of √10.
+    /// Evaluations without improvement after which the learning rate falls, each time by a factor of √10.
     pub plateau: u32,
-    /// Of the learning rate, as a part of the first one.
+    /// The smallest learning rate, as a part of the initial one.
     pub least_lr: f64,
 }
 

@@ -1,8 +1,9 @@
-//! Optimisers, written in the graph: their moments are state like any other. Fusion makes one kernel a parameter.
+//! Optimisers and learning rate schedules, written in the graph: moments are states like any other. Fusion makes one kernel a
+//! parameter.
 
 use calotype_graph::{Graph, GraphError, Init, Scope, StateSpec, Tensor};
 
-/// How a parameter w moves against its gradient g, with a learning rate `lr`.
+/// The update of a parameter w from its gradient g, with learning rate `lr`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rule {
     /// Kingma and Ba 2015, arXiv:1412.6980, algorithm 1, with ε where PyTorch has it (after the bias-corrected root). Moments:
@@ -14,7 +15,7 @@ pub enum Rule {
     Sgd { momentum: f64 },
 }
 
-/// What the learning rate is multiplied by, as a function of the updates that were done before.
+/// A learning rate schedule: the factor of the learning rate, as a function of the number of updates done before.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Schedule {
     #[default]

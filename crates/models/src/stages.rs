@@ -1,4 +1,4 @@
-//! How training is scheduled: programs that run in turns, and which of them runs at a step.
+//! Stages of training: the programs that run in turns, and which of them runs at a step.
 
 use std::collections::BTreeSet;
 use std::ops::Range;

@@ -82,7 +82,7 @@ fn a_claim_that_fails_is_named_and_ends_in_code_1() {
 fn what_cannot_be_verified_is_refused() {
     let place = Place::new();
     place.train("gan", &["--steps", "2"]);
-    place.run(&["verify", "gan"]).refused(2, &["dcgan has no density", "generation"]);
+    place.run(&["verify", "gan"]).refused(2, &["dcgan has no exact density", "generation"]);
     place.run(&["verify", "nowhere"]).refused(2, &["no run"]);
     train(&place, "independent", &[]);
     place.run(&["verify", "independent", "--export", "no/such/folder.json"]).refused(2, &["no folder"]);
