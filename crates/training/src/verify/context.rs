@@ -207,7 +207,7 @@ mod tests {
         let diagonal = &map.sights[3];
         assert_eq!((diagonal.n_seen(), diagonal.blind().as_str()), (405, "row 13: 27"));
         let text = map.to_string();
-        assert!(text.contains("pixelcnn (this run) sees") && text.contains("blind: rows 0-"), "{text}");
+        assert!(text.contains("pixelcnn (this run) sees") && text.contains("blind spot: rows 0-"), "{text}");
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub enum TableError {
     #[error("the variable `{name}` has no values")]
     NoValues { name: String },
 
-    #[error("{event} has probability 0, so nothing can be conditioned on it; give another --given, or --smoothing 1")]
+    #[error("{event} has probability 0, so it cannot be a condition; give other values")]
     Impossible { event: String },
 
     #[error("a table of {n_variables} variables, {sizes} values, exceeds the limit of {MOST_CELLS} cells; use fewer variables")]

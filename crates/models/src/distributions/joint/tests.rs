@@ -96,7 +96,7 @@ fn conditions_in_turn_are_conditions_at_once() {
     let impossible = garden.given(&[("wet", "yes"), ("sprinkler", "no"), ("rain", "no")]).expect_err("it cannot be");
     assert_eq!(
         impossible.to_string(),
-        "wet=yes, sprinkler=no, rain=no has probability 0, and nothing follows from what cannot be"
+        "wet=yes, sprinkler=no, rain=no has probability 0, so it cannot be a condition; give other values"
     );
 }
 
@@ -231,7 +231,7 @@ fn wrong_questions_say_what_would_be_right() {
     says(garden.given(&[("rain", "yes"), ("rain", "no")]).expect_err("a contradiction"), &["`rain` is given twice"]);
     says(garden.posterior(&["wet"], &[("wet", "no")]).expect_err("known already"), &["`wet` is given twice"]);
     says(garden.independence(&["rain"], &["wet"], &["rain"]).expect_err("in two sets"), &["`rain` is given twice"]);
-    says(garden.independence(&["rain"], &[], &[]).expect_err("no second set"), &["the second of the two has none"]);
+    says(garden.independence(&["rain"], &[], &[]).expect_err("no second set"), &["the second side has none"]);
     let bits = |n: usize| (0..n).map(|i| Variable::numbered(format!("pixel {i}"), 2)).collect::<Vec<_>>();
     says(JointTable::from_counts(bits(784), &[], 1.0).expect_err("2^784 cells"), &["784 variables", "fewer variables"]);
     assert!(JointTable::from_counts(bits(3), &[1; 7], 1.0).is_err());
