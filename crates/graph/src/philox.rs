@@ -82,7 +82,7 @@ pub enum Domain {
     Latent = 2,
     /// Shuffles and augmentation.
     Data = 3,
-    /// Anything a test draws.
+    /// Anything that a test draws, and `verify`, which is one on the user's own weights.
     Test = 4,
 }
 
