@@ -214,7 +214,7 @@ mod tests {
         let refused = |schedule: Schedule| Stages::new(&schedule, 4).expect_err("a mistake").to_string();
         let message = refused(Schedule { misspelt: true, ..Schedule::default() });
         assert!(
-            message.contains("b: ") && message.contains("not given: `lr`") && message.contains("not read: `lrr`"),
+            message.contains("b: ") && message.contains("missing inputs: `lr`") && message.contains("unused inputs: `lrr`"),
             "{message}"
         );
         let message = refused(Schedule { astray: true, ..Schedule::default() });

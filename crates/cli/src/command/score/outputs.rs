@@ -48,7 +48,7 @@ impl Outputs<'_> {
     }
 }
 
-/// Runs `score`, of rows [..shape], with the files that were asked for. They appear when they are complete; after an error, none does.
+/// Runs `score`, of rows [..shape], with the output files of the options. They appear when complete; after an error, none does.
 pub(super) fn write(
     args: &ScoreArgs,
     shape: &[usize],
