@@ -77,9 +77,13 @@ fn softmax(
     workgroupBarrier();
     sum = lanes[first];
     // section result
-    let nothing = bitcast<u32>(largest) == 0xff800000u; // -∞
+    let bits = bitcast<u32>(largest);
+    let nothing = bits == 0xff800000u; // -∞
+    // NaN for a row with NaN or +∞, whatever the driver's exp makes of NaN.
+    let lost = (magnitude_bits(largest) >= INFINITY_BITS) & !nothing;
     for (var k = lane; k < n; k += LANES) {
-        y[base + k] = select(exp(x[base + k] - largest) / sum, 0.0, nothing);
+        let part = select(exp(x[base + k] - largest) / sum, 0.0, nothing);
+        y[base + k] = select(part, bitcast<f32>(bits | 0x7fc00000u), lost);
     }
     // end result
 }

@@ -38,9 +38,14 @@ fn tanh_clamped(x: real) -> real {
     return or_nan(tanh(clamp(x, real(-10.0), real(10.0))), x);
 }
 
+// NaN for NaN: some drivers give infinity.
+fn exp_nan(x: real) -> real {
+    return or_nan(exp(x), x);
+}
+
 // exp never grows, so that nothing overflows.
 fn sigmoid(x: real) -> real {
-    let e = exp(-abs(x));
+    let e = exp_nan(-abs(x));
     return select(e, real(1.0), x >= real(0.0)) / (real(1.0) + e);
 }
 

@@ -198,7 +198,7 @@ fn unary(op: Unary, x: &str) -> String {
         Unary::Neg => format!("-{x}"),
         Unary::Abs => format!("abs({x})"),
         Unary::Sign => format!("sign_of({x})"),
-        Unary::Exp => format!("exp({x})"),
+        Unary::Exp => format!("exp_nan({x})"),
         Unary::Log => format!("log_nan({x})"),
         Unary::Sqrt => format!("sqrt({x})"),
         Unary::Rsqrt => format!("inverseSqrt({x})"),
