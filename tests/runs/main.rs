@@ -9,11 +9,12 @@ mod toy;
 
 use std::fs;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use calotype_graph::philox::{Domain, Stream};
-use calotype_models::{Learning, ModelInfo, Preset, abilities, all, in_words};
+use calotype_models::{Ability, Learning, Model, ModelInfo, Preset, abilities, all, in_words};
 use calotype_tests::{Suite, tiny};
 use calotype_training::{Material, Wanted};
 use support::{Place, lines, newest, same, until};
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         suite.test(format!("{name}: repeats"), move || repeats(info));
         suite.test(format!("{name}: goes on as one that never stopped"), move || goes_on(info));
         suite.test(format!("{name}: killed at any instant, nothing is lost"), move || is_killed(info));
+        suite.test(format!("{name}: every command uses it or refuses"), move || is_used(info));
         suite.test(format!("{name}: help and README say what it can do"), move || is_described(info));
     }
     suite.run()
@@ -164,11 +166,52 @@ fn a_count_is_killed(info: &'static ModelInfo, place: &Place, random: &mut Strea
     }
 }
 
-/// `calotype models` and the README's table are made of the model's facets; `calotype models NAME` lists each of its settings.
-fn is_described(info: &'static ModelInfo) {
+/// Commands of a model's abilities do their work, all others refuse and say what it is for instead.
+fn is_used(info: &'static ModelInfo) {
+    let place = Place::new();
+    run(&place, &train(info, "run", if learns_by_steps(info) { &["--steps", "3"] } else { &[] }));
+    let able = abilities(configured(info).as_ref());
+    let can = |command: &str| able.iter().any(|a| a.commands().contains(&command));
+    let commands: [&[&str]; 4] = [
+        &["sample", "run", "--count", "2", "--out", "rows.npy"],
+        &["score", "run", "--count", "5", "--out", "scores.csv"],
+        &["encode", "run", "--out", "features.npy"],
+        &["verify", "run"],
+    ];
+    for command in commands {
+        let on_cpu = [command, &["--device", "cpu"]].concat();
+        match (command[0], can(command[0])) {
+            ("verify", true) => {} // takes its time, and has tests of its own
+            (_, true) => drop(place.run(&on_cpu).ok()),
+            (_, false) => drop(place.run(&on_cpu).refused(2, &[info.name, &in_words(&able)])),
+        }
+    }
+    if can("score") {
+        let table = fs::read_to_string(place.path("scores.csv")).expect("scores");
+        let bound = if able.contains(&Ability::Density) { ",exact" } else { ",lower:k=100" };
+        assert_eq!(table.lines().filter(|l| l.ends_with(bound)).count(), 5, "{table}");
+        let with_draws = ["score", "run", "--samples", "3", "--count", "5", "--device", "cpu"];
+        match able.contains(&Ability::Density) {
+            true => drop(place.run(&with_draws).refused(2, &["--samples", info.name])),
+            false => assert!(place.run(&with_draws).ok().stdout.contains("--samples 3")),
+        }
+    }
+    for file in ["rows.npy", "features.npy"].into_iter().filter(|f| place.path(f).exists()) {
+        let numbers = calotype_data::read_npy(&place.path(file), 1 << 24).expect("an array");
+        assert!(!numbers.data.is_empty() && numbers.data.iter().all(|v| v.is_finite()), "{file}: {:?}", numbers.shape);
+    }
+}
+
+/// The model of a tiny run.
+fn configured(info: &ModelInfo) -> Arc<dyn Model> {
     let set = tiny(info.name).iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     let wanted = Wanted { model: info.name.into(), data: Some(data(info).into()), set, ..Wanted::default() };
-    let model = Material::open(&wanted).expect("it can be configured").model;
+    Material::open(&wanted).expect("it can be configured").model
+}
+
+/// `calotype models` and the README's table are made of the model's facets; `calotype models NAME` lists each of its settings.
+fn is_described(info: &'static ModelInfo) {
+    let model = configured(info);
     let able = in_words(&abilities(model.as_ref()));
     let place = Place::new();
     let about = place.run(&["models", info.name]).ok().stdout;
