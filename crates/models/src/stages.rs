@@ -71,7 +71,8 @@ impl Stages {
     ///
     /// # Errors
     /// A program that cannot be built. A program that reads an input which it is not given, or is given one that it does not
-    /// read: a misspelt scalar is found here. A schedule that runs a stage outside its span.
+    /// read: a misspelt scalar is found here. A schedule that runs a stage outside its span, or resets states
+    /// that there are not.
     pub fn new(descent: &dyn Descent, batch: usize) -> Result<Self, GraphError> {
         let stages = descent.stages(batch);
         let programs = stages.iter().map(|stage| descent.program(stage)).collect::<Result<Vec<_>, _>>()?;
@@ -138,6 +139,10 @@ impl Stages {
                 let fed = stage.feeds.iter().map(|f| f.name);
                 let given: Vec<&str> = fed.chain(turn.scalars.iter().map(|(name, _)| name.as_str())).collect();
                 self.programs[turn.stage].check_inputs(&given, &[SEED, STEP])?;
+                let has = |prefix: &str| self.programs.iter().any(|p| p.states().any(|s| s.name.starts_with(prefix)));
+                if let Some(prefix) = turn.resets.iter().find(|prefix| !has(prefix)) {
+                    return schedule(format!("step {step} resets `{prefix}…`, and no state has such a name"));
+                }
             }
         }
         Ok(())
@@ -150,11 +155,12 @@ mod tests {
     use calotype_graph::op::Distribution;
     use calotype_graph::{Graph, HostTensor, Type};
 
-    /// Two steps of a stage that draws, then two others that take turns; `misspelt` and `astray` are mistakes.
+    /// Two steps of a stage that draws, then two others that take turns; `misspelt`, `astray` and `resets` are mistakes.
     #[derive(Default)]
     struct Schedule {
         misspelt: bool,
         astray: bool,
+        resets: bool,
     }
 
     impl Descent for Schedule {
@@ -185,7 +191,7 @@ mod tests {
             let stage = if step < 2 && !self.astray { 0 } else { 1 + (step % 2) as usize };
             let name = if self.misspelt { "lrr" } else { "lr" };
             let scalars = if stage == 2 { vec![(name.to_owned(), lr_scale as f32)] } else { vec![] };
-            Turn { stage, scalars, resets: vec![] }
+            Turn { stage, scalars, resets: if self.resets { vec!["optimizer."] } else { vec![] } }
         }
     }
 
@@ -219,5 +225,7 @@ mod tests {
         );
         let message = refused(Schedule { astray: true, ..Schedule::default() });
         assert!(message.contains("step 0 is of stage `a`, whose span is 2.."), "{message}");
+        let message = refused(Schedule { resets: true, ..Schedule::default() });
+        assert!(message.contains("resets `optimizer.…`"), "{message}");
     }
 }
