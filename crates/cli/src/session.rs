@@ -19,7 +19,7 @@ pub struct Session {
     pub used: Used,
     pub opened: Opened,
     pub loader: Loader,
-    /// Planned bytes of what is loaded, each plan with its states.
+    /// Planned bytes of what is loaded, without states: these the programs of a run share.
     loaded_bytes: u64,
     scorer: Option<Scorer>,
     drawer: Option<Drawer>,
@@ -49,7 +49,7 @@ impl Session {
             }
             other => TrainingError::from(other).into(),
         })?;
-        self.loaded_bytes += planned.memory.total();
+        self.loaded_bytes += planned.memory.total() - planned.memory.state;
         Ok(Arc::new(planned))
     }
 
@@ -130,7 +130,7 @@ impl Session {
             let plans = SamplingPlans::new(self.used.model.as_ref(), batch, &profile)?;
             let drawer = Drawer::load(self.used.density()?, self.opened.device(), &plans, self.loader)?;
             for plan in plans.all() {
-                self.loaded_bytes += plan.memory.total();
+                self.loaded_bytes += plan.memory.total() - plan.memory.state;
                 self.write_states(plan)?;
             }
             self.drawer = drawer;

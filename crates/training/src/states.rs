@@ -1,6 +1,6 @@
 //! The states of a run: their initial values, their resets, and those that a checkpoint holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use calotype_graph::{Device, HostTensor, Program, StateSpec};
 use calotype_models::density::SAMPLER_PREFIX;
@@ -31,11 +31,9 @@ impl States {
                 *from = stage.span.start.min(*from);
             }
         }
-        for spec in plans.all().into_iter().flat_map(|p| &p.states).filter(|s| !s.name.starts_with(SAMPLER_PREFIX)) {
-            if all.specs.iter().all(|known| known.name != spec.name) {
-                all.specs.push(spec.clone());
-            }
-        }
+        let mut known = BTreeSet::new();
+        let states = plans.all().into_iter().flat_map(|p| &p.states).filter(|s| !s.name.starts_with(SAMPLER_PREFIX));
+        all.specs = states.filter(|s| known.insert(&s.name)).cloned().collect();
         if plans.training.is_none() {
             // What is counted is all there is.
             all.trained_from = all.specs.iter().map(|s| (s.name.clone(), 0)).collect();
@@ -43,10 +41,14 @@ impl States {
         all
     }
 
-    /// Those that a checkpoint of `step` holds: of every stage that has begun.
+    /// Whether a checkpoint of `step` holds it: a stage that has it has begun, as [`calotype_models::Stage::has_begun`] says.
+    fn has_begun(&self, spec: &StateSpec, step: u64) -> bool {
+        self.trained_from.get(&spec.name).is_some_and(|&from| from < step.max(1))
+    }
+
+    /// Those that a checkpoint of `step` holds.
     pub fn begun(&self, step: u64) -> Vec<&StateSpec> {
-        let has_begun = |s: &&StateSpec| self.trained_from.get(&s.name).is_some_and(|&from| from < step.max(1));
-        self.specs.iter().filter(has_begun).collect()
+        self.specs.iter().filter(|s| self.has_begun(s, step)).collect()
     }
 
     /// Writes every state: what a checkpoint of this folder holds, else its initial value.
@@ -55,8 +57,7 @@ impl States {
     /// A checkpoint without a state of a stage that has begun; what the device says.
     pub fn write(&self, device: &mut dyn Device, folder: &RunFolder, seed: u64, from: Option<&Checkpoint>) -> Result<()> {
         for spec in &self.specs {
-            let held = from.filter(|c| self.trained_from.get(&spec.name).is_some_and(|&from| from < c.step.max(1)));
-            let value = match held {
+            let value = match from.filter(|c| self.has_begun(spec, c.step)) {
                 Some(c) => c.state(spec).map_err(|reason| TrainingError::Foreign { path: folder.checkpoint(c.step), reason })?,
                 None => init::initial(spec, seed),
             };
