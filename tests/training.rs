@@ -7,7 +7,7 @@ use calotype_gpu_kernels::ShaderMode;
 use calotype_graph::philox::{Domain, Stream};
 use calotype_graph::{Device, HostTensor, PlanOptions, plan};
 use calotype_models::feeds::borrowed;
-use calotype_models::{DataShape, Descent, Model, Preset, Stages, init};
+use calotype_models::{DataShape, Descent, Model, Stages, init};
 use calotype_parity::{read_states, run_step};
 use calotype_tests::{On, Suite, with};
 
@@ -44,7 +44,7 @@ fn model() -> Arc<dyn Model> {
     let info = calotype_models::find("dcgan").expect("a model of that name");
     let data = DataShape { shape: vec![SIZE, SIZE, 1], levels: Some(256), n_train: 1000, n_classes: 0 };
     let set = [("width".to_owned(), "8".to_owned())].into();
-    info.build(Preset::Small, &set, &data).expect("valid settings")
+    info.build(info.default_preset(), &set, &data).expect("valid settings")
 }
 
 fn descent(model: &dyn Model) -> &dyn Descent {

@@ -16,7 +16,7 @@ use calotype_graph::{Device, Graph, HostTensor, Init, Layout, Mode, PlanOptions,
 use calotype_models::feeds::borrowed;
 use calotype_models::layers::Layers;
 use calotype_models::optimisers::{Optimiser, Rule};
-use calotype_models::{DataShape, Preset, Stages, init};
+use calotype_models::{DataShape, Stages, init};
 use calotype_parity::{compare, read_states, run_once, run_step};
 use calotype_tests::{Golden, Suite, permuted};
 
@@ -274,7 +274,7 @@ fn dcgan(device: &mut dyn Device) {
     let settings = [("size".to_owned(), "32".to_owned()), ("width".to_owned(), "4".to_owned())].into();
     let data = DataShape { shape: vec![32, 32, 1], levels: Some(256), n_train: 40, n_classes: 0 };
     let info = calotype_models::find("dcgan").expect("a model of that name");
-    let model = info.build(Preset::Small, &settings, &data).expect("valid settings");
+    let model = info.build(info.default_preset(), &settings, &data).expect("valid settings");
     let descent = model.learning().descent().expect("steps");
     let stages = Stages::new(descent, DCGAN_BATCH).expect("it builds");
     let program = stages.program(0);

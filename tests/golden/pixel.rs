@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use calotype_graph::{Device, Graph, HostTensor, Mode, Scope};
-use calotype_models::{DataShape, Preset, density, find};
+use calotype_models::{DataShape, density, find};
 use calotype_tests::Golden;
 
 use super::{CLOSE, check, run, weights};
@@ -24,10 +24,10 @@ fn model(device: &mut dyn Device, golden: &Golden, case: &str, name: &str, level
     let x = golden.get(&format!("{case}/x"));
     let data = DataShape { shape: x.shape.dims()[1..].to_vec(), levels: Some(levels), n_train: 100, n_classes: 0 };
     let info = find(name).expect("a model of that name");
-    let known: Vec<&str> = (info.settings)(Preset::Small).iter().map(|s| s.key).collect();
+    let known: Vec<&str> = (info.settings)(info.default_preset()).iter().map(|s| s.key).collect();
     let given = SIZES.iter().filter(|(key, _)| known.contains(key)).map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
     let given: BTreeMap<String, String> = given.chain([("levels".to_owned(), levels.to_string())]).collect();
-    let model = info.build(Preset::Small, &given, &data).expect("valid settings");
+    let model = info.build(info.default_preset(), &given, &data).expect("valid settings");
     let model = model.density().expect("a density");
 
     let g = Graph::new(case);

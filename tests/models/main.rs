@@ -62,7 +62,7 @@ fn small(name: &str, shape: [usize; 3], levels: u32) -> Arc<dyn Model> {
     let images = DataShape { shape: shape.to_vec(), levels: Some(levels), n_train: 40, n_classes: 3 };
     let vectors = DataShape { shape: vec![6], levels: None, n_train: 40, n_classes: 0 };
     let data = if name == "rnade" { vectors } else { images };
-    find(name).expect(name).build(Preset::Small, &set, &data).unwrap_or_else(|e| panic!("{name}: {e}"))
+    find(name).expect(name).build(Preset::SMALL, &set, &data).unwrap_or_else(|e| panic!("{name}: {e}"))
 }
 
 /// Rows [n, ..shape] of the model's values.

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use calotype_graph::philox::{Domain, Stream};
-use calotype_models::{Ability, Learning, Model, ModelInfo, Preset, abilities, all, in_words};
+use calotype_models::{Ability, Learning, Model, ModelInfo, abilities, all, in_words};
 use calotype_tests::{Suite, tiny};
 use calotype_training::{Material, Wanted};
 use support::{Place, lines, newest, same, until};
@@ -42,7 +42,7 @@ fn data(info: &ModelInfo) -> &'static str {
 
 /// Arguments of a tiny training run.
 fn train(info: &ModelInfo, out: &str, more: &[&str]) -> Vec<String> {
-    let has = |key: &str| (info.settings)(Preset::Small).iter().any(|s| s.key == key);
+    let has = |key: &str| (info.settings)(info.default_preset()).iter().any(|s| s.key == key);
     let fixed = ["train", info.name, "--out", out, "--data", data(info), "--device", "cpu", "--threads", "1"];
     let mut args: Vec<String> = fixed.iter().map(|a| (*a).to_owned()).collect();
     if has("batch") {
@@ -58,7 +58,7 @@ fn run(place: &Place, args: &[String]) -> support::Ended {
 }
 
 fn learns_by_steps(info: &ModelInfo) -> bool {
-    (info.settings)(Preset::Small).iter().any(|s| s.key == "steps")
+    (info.settings)(info.default_preset()).iter().any(|s| s.key == "steps")
 }
 
 /// The step of a finished tiny run of at most `steps`.
@@ -95,7 +95,7 @@ fn goes_on(info: &'static ModelInfo) {
         place.run(&["train", "--resume", "whole"]).ok();
         return same(&before, &place.checkpoint("whole", 1));
     }
-    let has = |key: &str| (info.settings)(Preset::Small).iter().any(|s| s.key == key);
+    let has = |key: &str| (info.settings)(info.default_preset()).iter().any(|s| s.key == key);
     let looks: &[&str] = if has("validate_every") { &["--set", "validate_every=3"] } else { &[] };
     for half in [4_u64, 7, 11] {
         let (part, whole) = (format!("part-{half}"), format!("whole-{half}"));
@@ -115,7 +115,7 @@ fn is_killed(info: &'static ModelInfo) {
     if !learns_by_steps(info) {
         return a_count_is_killed(info, &place, &mut random);
     }
-    let has = |key: &str| (info.settings)(Preset::Small).iter().any(|s| s.key == key);
+    let has = |key: &str| (info.settings)(info.default_preset()).iter().any(|s| s.key == key);
     let no_end: &[&str] = if has("validation") { &["--set", "validation=0"] } else { &[] };
     let many = ["--steps", "1000000", "--set", "checkpoint_every=5", "--set", "sample_every=1000000", "--set", "log_every=1"];
     let begin = train(info, "run", &[no_end, &many].concat());
@@ -216,7 +216,7 @@ fn is_described(info: &'static ModelInfo) {
     let place = Place::new();
     let about = place.run(&["models", info.name]).ok().stdout;
     assert!(about.contains(info.title) && about.contains(&format!("used for: {able}")), "{about}");
-    for setting in (info.settings)(Preset::Small) {
+    for setting in (info.settings)(info.default_preset()) {
         assert!(about.lines().any(|l| l.split_whitespace().next() == Some(setting.key)), "`{}` is not in: {about}", setting.key);
     }
     assert!(place.run(&["models"]).ok().stdout.contains(info.title));

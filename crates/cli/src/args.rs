@@ -15,7 +15,7 @@ pub use measuring::{BenchArgs, BenchCommand, BenchTrainArgs, SelftestArgs, TuneA
 use tables::{COUNT_EXAMPLES, TABLE_EXAMPLES};
 pub use tables::{CountArgs, TableArgs};
 use training::TRAIN_EXAMPLES;
-pub use training::{ModelArgs, PlanArgs, PresetArg, TrainArgs};
+pub use training::{ModelArgs, PlanArgs, TrainArgs};
 pub use using::{EncodeArgs, Half, LadderArgs, SampleArgs, ScoreArgs};
 use using::{LADDER_EXAMPLES, SAMPLE_EXAMPLES, SCORE_EXAMPLES};
 pub use verify::VerifyArgs;

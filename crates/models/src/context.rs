@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use crate::counting::{self, Context, Table};
 use crate::model::ModelInfo;
-use crate::settings::{Setting, Settings};
+use crate::settings::{Preset, Setting, Settings};
 
 pub static INFO: ModelInfo = ModelInfo {
     name: "context",
     title: "Table over causal neighbours, by counting",
     paper: "Langdon and Rissanen 1981; maximum likelihood with add-one smoothing",
+    presets: Preset::SMALL_AND_PAPER,
     default_data: |_| "fashion-mnist",
     settings: |_| {
         counting::settings(vec![

@@ -21,9 +21,10 @@ pub static INFO: ModelInfo = ModelInfo {
     name: "dcgan",
     title: "Deep convolutional GAN",
     paper: "Radford, Metz, Chintala 2016, arXiv:1511.06434",
+    presets: Preset::SMALL_AND_PAPER,
     default_data: |preset| match preset {
-        Preset::Small => "fashion-mnist",
-        Preset::Paper => "emoji",
+        Preset::PAPER => "emoji",
+        _ => "fashion-mnist",
     },
     settings,
     configure: |settings, data| Ok(Arc::new(Dcgan::new(settings, data)?)),
@@ -40,8 +41,8 @@ const WHOLE: Kernel = Kernel { size: 4, stride: 1, pad: 0 };
 
 fn settings(preset: Preset) -> Vec<Setting> {
     let (size, width, steps) = match preset {
-        Preset::Small => (32, 32, 6_000),
-        Preset::Paper => (64, 64, 50_000),
+        Preset::PAPER => (64, 64, 50_000),
+        _ => (32, 32, 6_000),
     };
     vec![
         Setting::integer("size", size, (32, 128), "height and width of the images: 32, 64 or 128"),
@@ -230,7 +231,7 @@ mod tests {
     /// Parameters of the canonical 64x64 networks with three channels.
     #[test]
     fn the_paper_preset_has_the_canonical_sizes() {
-        let model = build(Preset::Paper, &[], 3).expect("defaults are valid");
+        let model = build(Preset::PAPER, &[], 3).expect("defaults are valid");
         let program = training(model.as_ref(), 64);
         let count =
             |prefix: &str| -> usize { program.parameters().filter(|s| s.name.starts_with(prefix)).map(|s| s.ty.numel()).sum() };
@@ -241,7 +242,7 @@ mod tests {
     #[test]
     fn every_size_makes_images_of_that_size() {
         for size in ["32", "64", "128"] {
-            let model = build(Preset::Small, &[("size", size), ("width", "2")], 1).expect(size);
+            let model = build(Preset::SMALL, &[("size", size), ("width", "2")], 1).expect(size);
             let program = model.latent().expect("latents").sampling(3).expect(size);
             let n: usize = size.parse().expect("a number");
             assert_eq!(program.outputs().map(|(_, ty)| ty.shape.dims().to_vec()).collect::<Vec<_>>(), [vec![3, n, n, 1]]);
@@ -250,6 +251,6 @@ mod tests {
             let n_maps = 2 * (n / 4) - 2; // 2 + 4 + … of the last layer's n/4
             assert_eq!(features.outputs().map(|(_, ty)| ty.shape.dims().to_vec()).collect::<Vec<_>>(), [vec![3, 16 * n_maps]]);
         }
-        assert!(build(Preset::Small, &[("size", "48")], 1).is_err());
+        assert!(build(Preset::SMALL, &[("size", "48")], 1).is_err());
     }
 }

@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use crate::counting::{self, Context, Table};
 use crate::model::ModelInfo;
-use crate::settings::Setting;
+use crate::settings::{Preset, Setting};
 
 pub static INFO: ModelInfo = ModelInfo {
     name: "markov",
     title: "Markov chain over raster order, by counting",
     paper: "Shannon 1948; maximum likelihood with add-one smoothing",
+    presets: Preset::SMALL_AND_PAPER,
     default_data: |_| "fashion-mnist",
     settings: |_| {
         counting::settings(vec![Setting::integer(

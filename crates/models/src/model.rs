@@ -200,12 +200,32 @@ pub struct ModelInfo {
     pub title: &'static str,
     /// Authors, year, arXiv number.
     pub paper: &'static str,
+    /// The default first.
+    pub presets: &'static [Preset],
     pub default_data: fn(Preset) -> &'static str,
     pub settings: fn(Preset) -> Vec<Setting>,
     pub configure: Configure,
 }
 
 impl ModelInfo {
+    /// The preset that counts where none is named.
+    pub fn default_preset(&self) -> Preset {
+        self.presets.first().copied().unwrap_or(Preset::SMALL)
+    }
+
+    /// The preset of that name, the default one where there is none.
+    ///
+    /// # Errors
+    /// Lists the presets that there are.
+    pub fn preset(&self, name: Option<&str>) -> Result<Preset, SettingError> {
+        let Some(name) = name else { return Ok(self.default_preset()) };
+        self.presets.iter().copied().find(|p| p.0 == name).ok_or_else(|| SettingError::NoPreset {
+            model: self.name,
+            name: name.to_owned(),
+            valid: self.presets.iter().map(|p| p.0).collect(),
+        })
+    }
+
     /// The model with a preset's settings, changed by `given`.
     ///
     /// # Errors

@@ -25,6 +25,7 @@ pub static INFO: ModelInfo = ModelInfo {
     name: "rnade",
     title: "Real-valued neural autoregressive density estimator",
     paper: "Uria, Murray, Larochelle 2013, arXiv:1306.0186",
+    presets: Preset::SMALL_AND_PAPER,
     default_data: |_| "mixture-1d",
     settings,
     configure: |settings, data| Ok(Arc::new(Rnade::new(settings, data)?)),
@@ -32,16 +33,16 @@ pub static INFO: ModelInfo = ModelInfo {
 
 fn settings(preset: Preset) -> Vec<Setting> {
     let (hidden, components, noise, scale_means, l2, defaults) = match preset {
-        // For a few hundred rows, where an unbridled RNADE knows them by heart after ten epochs.
-        Preset::Small => {
-            let steps = 30_000;
-            let d = Defaults { batch: 16, steps, optimiser: "adam", lr: 1e-2, lr_min: 1e-4, decay: 0.0, clip: 0.0 };
-            (200, 5, 0.8, false, 0.1, d)
-        }
-        Preset::Paper => {
+        Preset::PAPER => {
             let steps = 250_000;
             let d = Defaults { batch: 100, steps, optimiser: "adam", lr: 1e-3, lr_min: 1e-5, decay: 0.0, clip: 0.0 };
             (50, 10, 0.0, true, 0.0, d)
+        }
+        // For a few hundred rows, where an unbridled RNADE knows them by heart after ten epochs.
+        _ => {
+            let steps = 30_000;
+            let d = Defaults { batch: 16, steps, optimiser: "adam", lr: 1e-2, lr_min: 1e-4, decay: 0.0, clip: 0.0 };
+            (200, 5, 0.8, false, 0.1, d)
         }
     };
     let own = vec![

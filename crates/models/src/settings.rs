@@ -3,22 +3,22 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Sizes and amounts of training that come together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Preset {
+/// Sizes and amounts of training that come together, by their name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preset(pub &'static str);
+
+impl Preset {
     /// Trains on a two-core CPU in about ten minutes.
-    #[default]
-    Small,
+    pub const SMALL: Preset = Preset("small");
     /// The paper's own.
-    Paper,
+    pub const PAPER: Preset = Preset("paper");
+    /// What most models have, the default first.
+    pub const SMALL_AND_PAPER: &'static [Preset] = &[Preset::SMALL, Preset::PAPER];
 }
 
 impl fmt::Display for Preset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Preset::Small => "small",
-            Preset::Paper => "paper",
-        })
+        f.write_str(self.0)
     }
 }
 
@@ -115,6 +115,9 @@ pub enum SettingError {
 
     #[error("no model `{name}`{}; there are: {}", guess.as_ref().map_or(String::new(), |g| format!(" (did you mean `{g}`?)")), valid.join(", "))]
     UnknownModel { name: String, guess: Option<String>, valid: Vec<String> },
+
+    #[error("{model} has no preset `{name}`; there are: {}", valid.join(", "))]
+    NoPreset { model: &'static str, name: String, valid: Vec<&'static str> },
 
     #[error("{0}")]
     Unfit(String),

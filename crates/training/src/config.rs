@@ -95,7 +95,8 @@ impl fmt::Display for Scalar {
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
     pub model: String,
-    pub preset: Preset,
+    /// By name; none means the model's default.
+    pub preset: Option<String>,
     /// Name or path; none means the model's default.
     pub data: Option<String>,
     /// `--set`, with `--steps` and `--batch` in it.
@@ -257,12 +258,13 @@ pub struct RunConfig {
 
 impl RunConfig {
     pub(crate) fn new(model: &dyn Model, wanted: &Wanted, period: Period, data: DataConfig, device: DeviceConfig) -> Self {
+        let preset = wanted.preset.as_deref().unwrap_or(model.info().default_preset().0);
         let own = model.settings().iter().filter(|(key, _)| !matches!(*key, "steps" | "batch"));
         RunConfig {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             model: model.info().name.to_owned(),
-            preset: wanted.preset.to_string(),
+            preset: preset.to_string(),
             steps: model.steps(),
             batch: model.batch(),
             seed: wanted.seed,
@@ -301,21 +303,13 @@ impl RunConfig {
     /// A model or setting that this program does not know: a file of another version, or changed by hand.
     pub fn model(&self) -> Result<Arc<dyn Model>> {
         let info = find(&self.model)?;
-        let preset = self.preset()?;
+        let preset = info.preset(Some(&self.preset))?;
         let mut given: BTreeMap<String, String> = self.settings.iter().map(|(k, v)| (k.clone(), v.to_string())).collect();
         let amounts = [("steps", self.steps.to_string()), ("batch", self.batch.to_string())];
         // A model that counts has neither.
         let own = (info.settings)(preset);
         given.extend(amounts.into_iter().filter(|(k, _)| own.iter().any(|s| s.key == *k)).map(|(k, v)| (k.to_owned(), v)));
         Ok(info.build(preset, &given, &self.data.data_shape())?)
-    }
-
-    fn preset(&self) -> Result<Preset> {
-        match self.preset.as_str() {
-            "small" => Ok(Preset::Small),
-            "paper" => Ok(Preset::Paper),
-            other => Err(TrainingError::Contradiction(format!("run.toml: no preset `{other}`; there are: small, paper"))),
-        }
     }
 
     /// What its checkpoints belong to.
@@ -331,7 +325,7 @@ impl RunConfig {
     /// An unknown key; another value than the run's.
     pub fn agree(&self, key: &str, text: &str) -> Result<()> {
         let info = find(&self.model)?;
-        let known = all_settings(info, self.preset()?);
+        let known = all_settings(info, info.preset(Some(&self.preset))?);
         let given = Settings::resolve(&known, &BTreeMap::from([(key.to_owned(), text.to_owned())]))?;
         let given = given.iter().find(|(k, _)| *k == key).map(|(_, v)| Scalar::from(v));
         let options = &self.data.options;

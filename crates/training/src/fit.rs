@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::Arc;
 
 use calotype_graph::{DeviceKind, DeviceProfile, MemoryBytes, Plan, PlanError, PlanOptions, Program, plan};
-use calotype_models::{Learning, Model, Preset, Stages};
+use calotype_models::{Learning, Model, Stages};
 
 use crate::error::{Result, TrainingError};
 use crate::sampler::{SAMPLE_BATCH, SamplingPlans};
@@ -156,7 +156,7 @@ fn state_bytes<'a>(plans: impl Iterator<Item = &'a Arc<Plan>>, profile: &DeviceP
 /// The largest batch below `batch` whose plans fit, if any does. By bisection: what a plan takes grows with its batch.
 pub fn largest_batch(model: &dyn Model, profile: &DeviceProfile, batch: usize) -> Option<usize> {
     let fits = |b: usize| try_plans(model, b, profile).is_ok();
-    let settings = (model.info().settings)(Preset::default());
+    let settings = (model.info().settings)(model.info().default_preset());
     let least = settings.iter().find(|s| s.key == "batch").map_or(1, |s| s.range.0 as usize);
     if batch <= least || !fits(least) {
         return None;
@@ -174,12 +174,12 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
-    use calotype_models::{DataShape, find};
+    use calotype_models::{DataShape, Preset, find};
 
     fn model() -> Arc<dyn Model> {
         let data = DataShape { shape: vec![8, 8, 1], levels: Some(17), n_train: 100, n_classes: 0 };
         let given = BTreeMap::from([("width".to_owned(), "2".to_owned())]);
-        find("dcgan").expect("a model").build(Preset::Small, &given, &data).expect("valid settings")
+        find("dcgan").expect("a model").build(Preset::SMALL, &given, &data).expect("valid settings")
     }
 
     fn profile(memory_bytes: Option<u64>, max_binding_bytes: u64) -> DeviceProfile {

@@ -30,16 +30,17 @@ impl Material {
     /// An unknown model, setting or data set; a wrong value; data that cannot be read or that the model cannot take.
     pub fn open(wanted: &Wanted) -> Result<Self> {
         let info = find(&wanted.model)?;
-        let own = (info.settings)(wanted.preset);
+        let preset = info.preset(wanted.preset.as_deref())?;
+        let own = (info.settings)(preset);
         let amounts = ["steps", "batch"].into_iter().find(|key| wanted.set.contains_key(*key));
         if let Some(key) = amounts.filter(|key| own.iter().all(|s| s.key != *key)) {
             let message = format!("`{key}` has no effect on {}, which counts every row once; leave it out", info.name);
             return Err(TrainingError::Contradiction(message));
         }
-        let all = Settings::resolve(&all_settings(info, wanted.preset), &wanted.set)?;
+        let all = Settings::resolve(&all_settings(info, preset), &wanted.set)?;
         let given = wanted.set.iter().filter(|(key, _)| own.iter().any(|s| s.key == key.as_str()));
         let given: BTreeMap<String, String> = given.map(|(k, v)| (k.clone(), v.clone())).collect();
-        let name = wanted.data.clone().unwrap_or_else(|| (info.default_data)(wanted.preset).to_owned());
+        let name = wanted.data.clone().unwrap_or_else(|| (info.default_data)(preset).to_owned());
         let spec = DatasetSpec::parse(&name)?;
         heeded(&spec, &all)?;
         let mut options = options(&all);
@@ -54,7 +55,7 @@ impl Material {
             SettingError::Unfit(reason) => TrainingError::Unfit { model: info.name, data: dataset.name().to_owned(), reason },
             other => other.into(),
         };
-        let model = info.build(wanted.preset, &given, &shape).map_err(unfit)?;
+        let model = info.build(preset, &given, &shape).map_err(unfit)?;
         let DataShape { shape, levels, n_train, n_classes } = shape;
         let preparation = preparation(model.as_ref())?;
         let standard = match preparation.encoding {

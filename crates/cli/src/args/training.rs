@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use calotype_graph::Precision;
-use calotype_models::Preset;
 use clap::{Args, ValueEnum};
 
 use super::seed;
@@ -25,9 +24,10 @@ pub struct ModelArgs {
     #[arg(long, value_name = "NAME|PATH")]
     pub data: Option<String>,
 
-    /// Defaults of all settings: `small` for a CPU, `paper` for a GPU [default: small]
-    #[arg(long, value_enum)]
-    pub preset: Option<PresetArg>,
+    /// Defaults of all settings, by name: `small` for a CPU, `paper` for a GPU, or another that `calotype models MODEL` lists
+    /// [default: the model's first]
+    #[arg(long, value_name = "NAME")]
+    pub preset: Option<String>,
 
     /// Setting of the model; `calotype models MODEL` lists them; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
@@ -91,12 +91,6 @@ pub struct PlanArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum PresetArg {
-    Small,
-    Paper,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PrecisionArg {
     Full,
     Mixed,
@@ -107,15 +101,6 @@ impl From<PrecisionArg> for Precision {
         match precision {
             PrecisionArg::Full => Precision::Full,
             PrecisionArg::Mixed => Precision::Mixed,
-        }
-    }
-}
-
-impl From<PresetArg> for Preset {
-    fn from(preset: PresetArg) -> Self {
-        match preset {
-            PresetArg::Small => Preset::Small,
-            PresetArg::Paper => Preset::Paper,
         }
     }
 }

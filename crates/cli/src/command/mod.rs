@@ -52,7 +52,7 @@ fn settings(with: &ModelArgs, steps: Option<u64>) -> Result<BTreeMap<String, Str
 fn wanted(model: &str, with: &ModelArgs, steps: Option<u64>, seed: Option<u64>) -> Result<Wanted> {
     Ok(Wanted {
         model: model.to_owned(),
-        preset: with.preset.map(Into::into).unwrap_or_default(),
+        preset: with.preset.clone(),
         data: with.data.clone(),
         set: settings(with, steps)?,
         seed: seed.unwrap_or(0),

@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 use std::fmt::Write as _;
 
 use anyhow::Result;
-use calotype_models::{DataShape, ModelInfo, Preset, Setting, Value, all, find, in_words};
+use calotype_models::{DataShape, ModelInfo, Setting, Value, all, find, in_words};
 use calotype_training::{common_settings, data_shape};
 
 use super::Ending;
@@ -22,12 +22,12 @@ pub fn run(model: Option<&str>) -> Result<Ending> {
 
 /// What a model can be used for, as it is with its defaults on its default data, which are opened once a name.
 fn abilities(info: &ModelInfo, known: &mut BTreeMap<&'static str, DataShape>) -> Result<String> {
-    let name = data(info, Preset::Small);
+    let name = (info.default_data)(info.default_preset());
     let shape = match known.entry(name) {
         Entry::Occupied(known) => known.into_mut(),
         Entry::Vacant(new) => new.insert(data_shape(name)?),
     };
-    let model = info.build(Preset::Small, &BTreeMap::new(), shape)?;
+    let model = info.build(info.default_preset(), &BTreeMap::new(), shape)?;
     Ok(in_words(&calotype_models::abilities(model.as_ref())))
 }
 
@@ -36,14 +36,8 @@ fn list() -> Result<String> {
     let mut known = BTreeMap::new();
     for info in all() {
         writeln!(text, "{:<15} {}: {}", info.name, info.title, info.paper)?;
-        writeln!(
-            text,
-            "{:<15} {}; data {} (small), {} (paper)",
-            "",
-            abilities(info, &mut known)?,
-            data(info, Preset::Small),
-            data(info, Preset::Paper)
-        )?;
+        let data: Vec<String> = info.presets.iter().map(|&p| format!("{} ({p})", (info.default_data)(p))).collect();
+        writeln!(text, "{:<15} {}; data {}", "", abilities(info, &mut known)?, data.join(", "))?;
     }
     writeln!(text, "\n`calotype models NAME` lists the settings of a model")?;
     Ok(text)
@@ -52,32 +46,33 @@ fn list() -> Result<String> {
 fn one(info: &ModelInfo) -> Result<String> {
     let able = abilities(info, &mut BTreeMap::new())?;
     let mut text = format!("{}: {}\n{}\nused for: {able}\n\n", info.name, info.title, info.paper);
-    writeln!(text, "{:<18}{:>14}{:>14}", "--set KEY=VALUE", "small", "paper")?;
-    let (small, paper) = ((info.settings)(Preset::Small), (info.settings)(Preset::Paper));
-    for setting in &small {
-        let other = paper.iter().find(|p| p.key == setting.key).unwrap_or(setting);
-        row(&mut text, setting, other)?;
+    writeln!(text, "{:<18}{}", "--set KEY=VALUE", columns(info.presets.iter()))?;
+    let by_preset: Vec<Vec<Setting>> = info.presets.iter().map(|&preset| (info.settings)(preset)).collect();
+    let own = by_preset.first().map_or(&[][..], Vec::as_slice);
+    for setting in own {
+        let of = |settings: &Vec<Setting>| settings.iter().find(|s| s.key == setting.key).unwrap_or(setting).default.clone();
+        row(&mut text, setting, &by_preset.iter().map(of).collect::<Vec<_>>())?;
     }
-    writeln!(text, "{:<18}{:>14}{:>14}  --data", "", data(info, Preset::Small), data(info, Preset::Paper))?;
+    writeln!(text, "{:<18}{}  --data", "", columns(info.presets.iter().map(|&p| (info.default_data)(p))))?;
     writeln!(text, "\nsettings of every model")?;
-    for setting in common_settings().iter().filter(|common| !small.iter().any(|own| own.key == common.key)) {
-        row(&mut text, setting, setting)?;
+    for setting in common_settings().iter().filter(|common| !own.iter().any(|own| own.key == common.key)) {
+        row(&mut text, setting, &vec![setting.default.clone(); by_preset.len()])?;
     }
     Ok(text)
 }
 
-fn data(info: &ModelInfo, preset: Preset) -> &'static str {
-    (info.default_data)(preset)
+/// One column a preset.
+fn columns<T: ToString>(values: impl Iterator<Item = T>) -> String {
+    values.map(|v| format!("{:>14}", v.to_string())).collect()
 }
 
-fn row(text: &mut String, small: &Setting, paper: &Setting) -> Result<()> {
-    let (low, high) = small.range;
-    let range = match &small.default {
+fn row(text: &mut String, setting: &Setting, defaults: &[Value]) -> Result<()> {
+    let (low, high) = setting.range;
+    let range = match &setting.default {
         Value::Integer(_) | Value::Number(_) => format!(" ({low} to {high})"),
         Value::Flag(_) => " (true or false)".to_owned(),
-        Value::Word(_) => format!(" ({})", small.words.join(", ")),
+        Value::Word(_) => format!(" ({})", setting.words.join(", ")),
     };
-    let (a, b) = (small.default.to_string(), paper.default.to_string());
-    writeln!(text, "{:<18}{a:>14}{b:>14}  {}{range}", small.key, small.doc)?;
+    writeln!(text, "{:<18}{}  {}{range}", setting.key, columns(defaults.iter()), setting.doc)?;
     Ok(())
 }

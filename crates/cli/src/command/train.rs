@@ -12,7 +12,7 @@ use calotype_training::{
 };
 
 use super::{Ending, settings, wanted};
-use crate::args::{PresetArg, TrainArgs};
+use crate::args::TrainArgs;
 use crate::device::{self, Opened};
 use crate::fault::WrongUse;
 use crate::output::{bytes, counted, note, print, typed};
@@ -116,11 +116,7 @@ fn agree(args: &TrainArgs, run: &Path, config: &RunConfig) -> Result<()> {
     if let Some(model) = &args.model {
         differ("model", &config.model, model)?;
     }
-    if let Some(preset) = args.with.preset {
-        let given = match preset {
-            PresetArg::Small => "small",
-            PresetArg::Paper => "paper",
-        };
+    if let Some(given) = &args.with.preset {
         differ("preset", &config.preset, given)?;
     }
     if args.with.precision.is_some_and(|given| Precision::from(given) != config.device.precision()) {
@@ -250,10 +246,11 @@ impl Ready {
                     note(&format!("to check the density: calotype verify {run}"));
                 }
                 let info = self.material.model.info();
-                let differ = (info.settings)(Preset::Small) != (info.settings)(Preset::Paper);
-                if self.config.preset == "small" && differ {
+                let has_paper = info.presets == Preset::SMALL_AND_PAPER;
+                let differ = has_paper && (info.settings)(Preset::SMALL) != (info.settings)(Preset::PAPER);
+                if self.config.preset == Preset::SMALL.0 && differ {
                     let (model, name) = (&self.config.model, &self.config.data.name);
-                    let data = match name == (info.default_data)(Preset::Small) {
+                    let data = match name == (info.default_data)(Preset::SMALL) {
                         true => String::new(),
                         false => format!(" --data {}", typed(Path::new(name))),
                     };

@@ -26,6 +26,7 @@ pub static INFO: ModelInfo = ModelInfo {
     name: "nade",
     title: "Neural autoregressive distribution estimator",
     paper: "Larochelle, Murray 2011; Uria et al. 2016, arXiv:1605.02226",
+    presets: Preset::SMALL_AND_PAPER,
     default_data: |_| "fashion-mnist",
     settings,
     configure: |settings, data| Ok(Arc::new(Nade::new(settings, data)?)),
@@ -33,15 +34,15 @@ pub static INFO: ModelInfo = ModelInfo {
 
 fn settings(preset: Preset) -> Vec<Setting> {
     let (order, defaults) = match preset {
-        Preset::Small => {
-            let steps = 12_000;
-            let d = Defaults { batch: 64, steps, optimiser: "adam", lr: 3e-3, lr_min: 3e-4, decay: 0.03, clip: 0.0 };
-            ("raster", d)
-        }
-        Preset::Paper => {
+        Preset::PAPER => {
             let steps = 250_000;
             let d = Defaults { batch: 100, steps, optimiser: "adam", lr: 1e-3, lr_min: 1e-5, decay: 0.0, clip: 0.0 };
             ("random:0", d)
+        }
+        _ => {
+            let steps = 12_000;
+            let d = Defaults { batch: 64, steps, optimiser: "adam", lr: 3e-3, lr_min: 3e-4, decay: 0.03, clip: 0.0 };
+            ("raster", d)
         }
     };
     let own = vec![

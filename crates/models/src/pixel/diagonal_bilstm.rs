@@ -11,12 +11,13 @@ use super::drawing::{At, Tables, layer as of_layer, stacked};
 use super::parts::{self, Conv, mask_gates, pointwise, pointwise_weights, state_to_state};
 use super::{Network, PixelModel, Sizes, row_lstm};
 use crate::model::ModelInfo;
-use crate::settings::Settings;
+use crate::settings::{Preset, Settings};
 
 pub static INFO: ModelInfo = ModelInfo {
     name: "diagonal-bilstm",
     title: "Diagonal BiLSTM",
     paper: "van den Oord, Kalchbrenner, Kavukcuoglu 2016, arXiv:1601.06759",
+    presets: Preset::SMALL_AND_PAPER,
     default_data: |_| "fashion-mnist",
     settings: row_lstm::settings,
     configure: PixelModel::<DiagonalBiLstm>::configure,

@@ -19,6 +19,7 @@ pub static INFO: ModelInfo = ModelInfo {
     name: "pixelcnn",
     title: "PixelCNN",
     paper: "van den Oord, Kalchbrenner, Kavukcuoglu 2016, arXiv:1601.06759",
+    presets: Preset::SMALL_AND_PAPER,
     default_data: |_| "fashion-mnist",
     settings,
     configure: PixelModel::<PixelCnn>::configure,
@@ -26,13 +27,13 @@ pub static INFO: ModelInfo = ModelInfo {
 
 fn settings(preset: Preset) -> Vec<Setting> {
     let (blocks, width, dropout, defaults) = match preset {
-        Preset::Small => {
-            let (optimiser, lr, lr_min, decay, clip) = ("adam", 2e-3, 2e-4, 0.01, 1.0);
-            (4, 32, 0.2, Defaults { batch: 32, steps: 12_000, optimiser, lr, lr_min, decay, clip })
-        }
-        Preset::Paper => {
+        Preset::PAPER => {
             let (optimiser, lr, lr_min, decay, clip) = ("rmsprop", 1e-3, 1e-4, 0.0, 1.0);
             (7, 16, 0.0, Defaults { batch: 16, steps: 100_000, optimiser, lr, lr_min, decay, clip })
+        }
+        _ => {
+            let (optimiser, lr, lr_min, decay, clip) = ("adam", 2e-3, 2e-4, 0.01, 1.0);
+            (4, 32, 0.2, Defaults { batch: 32, steps: 12_000, optimiser, lr, lr_min, decay, clip })
         }
     };
     let dropout = Setting::number("dropout", dropout, (0.0, 0.95), "dropout rate of the features of the residual blocks");

@@ -15,6 +15,7 @@ pub static INFO: ModelInfo = ModelInfo {
     name: "row-lstm",
     title: "Row LSTM",
     paper: "van den Oord, Kalchbrenner, Kavukcuoglu 2016, arXiv:1601.06759",
+    presets: Preset::SMALL_AND_PAPER,
     default_data: |_| "fashion-mnist",
     settings,
     configure: PixelModel::<RowLstm>::configure,
@@ -23,13 +24,13 @@ pub static INFO: ModelInfo = ModelInfo {
 /// Of the Row LSTM and the Diagonal BiLSTM.
 pub(super) fn settings(preset: Preset) -> Vec<Setting> {
     let (layers, defaults) = match preset {
-        Preset::Small => {
-            let (optimiser, lr, lr_min, decay, clip) = ("adam", 2e-3, 2e-4, 0.1, 1.0);
-            (3, Defaults { batch: 32, steps: 12_000, optimiser, lr, lr_min, decay, clip })
-        }
-        Preset::Paper => {
+        Preset::PAPER => {
             let (optimiser, lr, lr_min, decay, clip) = ("rmsprop", 1e-3, 1e-4, 0.0, 1.0);
             (7, Defaults { batch: 16, steps: 100_000, optimiser, lr, lr_min, decay, clip })
+        }
+        _ => {
+            let (optimiser, lr, lr_min, decay, clip) = ("adam", 2e-3, 2e-4, 0.1, 1.0);
+            (3, Defaults { batch: 32, steps: 12_000, optimiser, lr, lr_min, decay, clip })
         }
     };
     pixel_settings(size_settings(("layers", layers, "residual LSTM layers"), 16, 32), vec![], defaults)

@@ -2,7 +2,7 @@
 
 use calotype_data::DataError;
 use calotype_data::picture::{self, RgbImage};
-use calotype_models::{DataShape, Density, Preset, find};
+use calotype_models::{DataShape, Density, find};
 
 /// Models that are shown, beside the run's own.
 const SHOWN: [&str; 4] = ["markov", "pixelcnn", "row-lstm", "diagonal-bilstm"];
@@ -127,7 +127,7 @@ pub fn context_map(own: &dyn Density, n_train: usize) -> Option<ContextMap> {
             map.sights.extend(Sight::new(own, pixel, true));
             continue;
         }
-        match find(name).and_then(|info| info.build(Preset::Small, &given, &data)) {
+        match find(name).and_then(|info| info.build(info.default_preset(), &given, &data)) {
             Ok(model) => map.sights.extend(model.density().and_then(|density| Sight::new(density, pixel, false))),
             Err(e) => map.missing.push((name.to_owned(), e.to_string())),
         }
@@ -193,7 +193,7 @@ mod tests {
 
     fn grey(name: &str, side: usize) -> ContextMap {
         let data = DataShape { shape: vec![side, side, 1], levels: Some(2), n_train: 10, n_classes: 0 };
-        let model = find(name).and_then(|i| i.build(Preset::Small, &Default::default(), &data)).expect("a model");
+        let model = find(name).and_then(|i| i.build(i.default_preset(), &Default::default(), &data)).expect("a model");
         context_map(model.density().expect("a density"), 10).expect("a map")
     }
 

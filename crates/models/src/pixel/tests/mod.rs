@@ -43,14 +43,14 @@ impl Of {
         let given: BTreeMap<String, String> = numbers.iter().map(|(k, v)| ((*k).to_owned(), v.to_string())).collect();
         let data = DataShape { shape: self.shape.to_vec(), levels: Some(self.levels), n_train: 100, n_classes: 0 };
         let info = model::find(name).expect("a model");
-        info.build(Preset::Small, &given, &data).expect("valid settings")
+        info.build(info.default_preset(), &given, &data).expect("valid settings")
     }
 
     /// A Diagonal BiLSTM whose right-to-left states are not shifted.
     fn leaky(self) -> PixelModel<DiagonalBiLstm> {
         let data = DataShape { shape: self.shape.to_vec(), levels: Some(self.levels), n_train: 100, n_classes: 0 };
         let (shape, levels, h, head) = (self.shape, self.levels, self.width, 6);
-        let settings = super::Settings::resolve(&(super::diagonal_bilstm::INFO.settings)(Preset::Small), &BTreeMap::new());
+        let settings = super::Settings::resolve(&(super::diagonal_bilstm::INFO.settings)(Preset::SMALL), &BTreeMap::new());
         let settings = settings.expect("defaults");
         assert_eq!(density::pixels(&settings, &data).expect("pictures"), (shape, levels));
         let sizes = super::Sizes { shape, levels, layers: self.layers, h, head };
@@ -189,13 +189,13 @@ fn settings_that_make_no_sense_are_refused() {
         let info = model::find(name).expect("a model");
         for (key, value, says) in [("width", "2", "at least 3"), ("head", "2", "at least 3"), ("levels", "1", "2 to 256")] {
             let given = BTreeMap::from([(key.to_owned(), value.to_owned())]);
-            let message = match info.build(Preset::Small, &given, &data) {
+            let message = match info.build(info.default_preset(), &given, &data) {
                 Ok(_) => panic!("{name} takes {key}={value}"),
                 Err(e) => e.to_string(),
             };
             assert!(message.contains(says), "{message}");
         }
         let vectors = DataShape { shape: vec![8], levels: Some(2), n_train: 10, n_classes: 0 };
-        assert!(info.build(Preset::Small, &BTreeMap::new(), &vectors).is_err());
+        assert!(info.build(info.default_preset(), &BTreeMap::new(), &vectors).is_err());
     }
 }
