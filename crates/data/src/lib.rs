@@ -23,6 +23,7 @@
 
 mod batches;
 mod bundled;
+pub mod canvas;
 mod dataset;
 mod emoji;
 mod error;

@@ -109,6 +109,11 @@ pub fn write_gif(path: &Path, frames: &[RgbImage], frame_ms: u32) -> Result<()> 
     out.flush().map_err(|e| DataError::io(path, e))
 }
 
+/// A picture as it is in a file. Errors: not a picture, a damaged one, or one too large.
+pub fn read_png(path: &Path) -> Result<RgbImage> {
+    Ok(decode_file(path)?.into_rgb8())
+}
+
 /// Which pixels of a picture can be seen, [H, W] after its middle square is brought to that size; none where all can. A pixel
 /// is seen whose centre falls on one that is at least half opaque. Errors: not a picture, a damaged one, or one too large.
 pub fn opaque(path: &Path, height: usize, width: usize) -> Result<Option<Vec<bool>>> {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use calotype_graph::{Graph, GraphError, Mode, Program, Scope, Tensor, Type};
 
+use crate::latent::Latent;
 use crate::model::Model;
 
 /// A lower bound on log-probabilities, by random draws.
@@ -34,6 +35,35 @@ fn program(
     let x = graph.input("x", Type::f32([&[batch], model.shape()].concat()));
     graph.output(output, &of(&Scope::new(&graph, Mode::Eval), &x).reshape([batch, 1]));
     graph.finish()
+}
+
+/// Codes of rows, and rows from codes.
+pub trait Autoencoder: Latent {
+    /// Input `x` f32 [B, ..shape] of [`Model::values`]; output `codes` f32 [B, Z], latents as [`Latent::parts`] has them. The
+    /// mean where a row's code is a distribution.
+    fn encoding(&self, batch: usize) -> Result<Program, GraphError>;
+
+    /// Input `x` f32 [B, ..shape] of [`Model::values`]; output `rows` f32 [B, ..shape] as of [`Latent::sampling`]: what the codes
+    /// of [`Autoencoder::encoding`] are decoded to.
+    fn reconstruction(&self, batch: usize) -> Result<Program, GraphError>;
+}
+
+/// How real rows seem to a critic.
+pub trait Critic {
+    /// Input `x` f32 [B, ..shape] of [`Model::values`]; output `realness` f32 [B, 1].
+    fn judging(&self, batch: usize) -> Result<Program, GraphError>;
+
+    /// What `realness` is.
+    fn judgement(&self) -> Judgement;
+}
+
+/// What a critic's numbers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// That the row is real and not made, from 0 to 1.
+    Probability,
+    /// Any number, the larger the more real.
+    Score,
 }
 
 /// A use of a trained model.

@@ -26,7 +26,7 @@ mod stages;
 mod testing;
 
 pub use density::{Density, Drawing};
-pub use facets::{Ability, Bound, abilities, bounds, in_words};
+pub use facets::{Ability, Autoencoder, Bound, Critic, Judgement, abilities, bounds, in_words};
 pub use feeds::{Feed, Named, Source};
 pub use latent::{Latent, LatentKind, LatentPart};
 pub use model::{Counting, Counts, DataShape, Descent, Learning, Model, ModelInfo, Validation, Values, add, all, find};

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use calotype_graph::{GraphError, Program};
 
 use crate::density::{self, Density};
-use crate::facets::{self, Bound};
+use crate::facets::{self, Autoencoder, Bound, Critic};
 use crate::feeds::Feed;
 use crate::latent::Latent;
 use crate::pixel::{diagonal_bilstm, pixelcnn, row_lstm};
@@ -57,7 +57,8 @@ pub enum Values {
 ///
 /// Programs use these names. Inputs: `x` f32 [B, ..shape], a batch of [`Model::values`], and what else a [`Stage`] is fed; `seed` u32
 /// [2], `step` u32 [1] (0, 1, …) where random numbers are drawn; scalars as a [`Turn`] gives them. What it can be used for, it says
-/// by its facets: [`Model::latent`], [`Model::density`], [`Model::bound`], [`Model::features`].
+/// by its facets: [`Model::latent`], [`Model::density`], [`Model::bound`], [`Model::autoencoder`], [`Model::critic`],
+/// [`Model::features`].
 pub trait Model: Send + Sync {
     fn info(&self) -> &'static ModelInfo;
 
@@ -83,6 +84,16 @@ pub trait Model: Send + Sync {
 
     /// A lower bound on log-probabilities, of a model that has no exact ones.
     fn bound(&self) -> Option<&dyn Bound> {
+        None
+    }
+
+    /// Codes of rows, and rows from codes.
+    fn autoencoder(&self) -> Option<&dyn Autoencoder> {
+        None
+    }
+
+    /// How real rows seem, to the critic that it was trained with.
+    fn critic(&self) -> Option<&dyn Critic> {
         None
     }
 

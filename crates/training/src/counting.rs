@@ -7,9 +7,9 @@ use calotype_models::Counting;
 
 use crate::checkpoint::Checkpoint;
 use crate::error::{Result, TrainingError};
-use crate::grid::Grid;
 use crate::material::Rows;
 use crate::metrics::{Line, Log};
+use crate::pictures::{Pictures, Studio};
 use crate::rows::RowProgram;
 use crate::states::States;
 use crate::trainer::{Ending, Outcome, Setup, write_checkpoint};
@@ -41,16 +41,14 @@ pub(crate) fn count(setup: Setup, counting: &dyn Counting, from: Option<&Checkpo
     let (specs, values): (Vec<StateSpec>, Vec<_>) = counts.states().into_iter().unzip();
     let checkpoint = Checkpoint::new(config.identity(), DONE, specs.iter().zip(values));
     let program = RowProgram::load(device, plan, loader, config.seed)?;
-    let grid = Grid::load(model, device, &plans.sampling, loader, config.seed)?;
+    let pictures = Pictures::load(device, &Studio { model, plans, loader, seed: config.seed, rows: None })?;
     States::of(plans).write(device, folder, config.seed, Some(&checkpoint))?;
     let nats = program.mean_sum(device, &rows)?;
     progress.say(&format!("{} rows counted: {nats:.3} nats a row", rows.rows().len()));
     let wall_s = started.elapsed().as_secs_f64();
     log.write(Line { step: DONE, wall_s, losses: vec![("nats".to_owned(), Some(nats as f32))] })?;
     log.sync()?;
-    if let Some(grid) = grid {
-        grid.write(device, &folder.sample(DONE))?;
-    }
+    pictures.write(device, folder, DONE)?;
     write_checkpoint(folder, config, &checkpoint)?;
     Ok(done(Ending::Finished))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
-use calotype_graph::{DeviceKind, DeviceProfile, MemoryBytes, Plan, PlanError, PlanOptions, Program, plan};
+use calotype_graph::{DeviceKind, DeviceProfile, GraphError, MemoryBytes, Plan, PlanError, PlanOptions, Program, plan};
 use calotype_models::{Learning, Model, Stages};
 
 use crate::error::{Result, TrainingError};
@@ -19,6 +19,10 @@ pub struct Plans {
     pub sampling: SamplingPlans,
     /// The loss of rows: of those that were held out, or of those that were counted.
     pub held_out: Option<Arc<Plan>>,
+    /// Of [`calotype_models::Autoencoder::reconstruction`], for pictures.
+    pub reconstruction: Option<Arc<Plan>>,
+    /// Of [`calotype_models::Critic::judging`], for pictures.
+    pub critic: Option<Arc<Plan>>,
     /// Planned bytes when most is loaded: the largest stage of training and all that is loaded beside it; states are shared.
     pub total_bytes: u64,
 }
@@ -65,7 +69,8 @@ impl Plans {
 
     /// Those that are loaded throughout.
     fn beside(&self) -> Vec<&Arc<Plan>> {
-        self.held_out.iter().chain(self.sampling.all()).collect()
+        let others = [&self.held_out, &self.reconstruction, &self.critic];
+        others.into_iter().flatten().chain(self.sampling.all()).collect()
     }
 }
 
@@ -130,7 +135,13 @@ fn try_plans(model: &dyn Model, batch: usize, profile: &DeviceProfile) -> Result
     };
     let held_out = if watched { model.held_out(SCORE_BATCH) } else { None };
     let held_out = held_out.map(|program| plan(&program?)).transpose()?;
-    let mut plans = Plans { training, sampling: SamplingPlans::new(model, SAMPLE_BATCH, &unlimited)?, held_out, total_bytes: 0 };
+    let sampling = SamplingPlans::new(model, SAMPLE_BATCH, &unlimited)?;
+    let planned = |program: Option<Result<Program, GraphError>>| program.map(|program| plan(&program?)).transpose();
+    let reconstruction = planned(model.autoencoder().map(|a| a.reconstruction(SAMPLE_BATCH)))?;
+    // Of images there is no picture of what a critic thinks of all places.
+    let critic = model.critic().filter(|_| matches!(model.shape(), [1 | 2]));
+    let critic = planned(critic.map(|c| c.judging(SAMPLE_BATCH)))?;
+    let mut plans = Plans { training, sampling, held_out, reconstruction, critic, total_bytes: 0 };
     plans.total_bytes = total_bytes(&plans, profile);
     match profile.memory_bytes {
         Some(limit) if plans.total_bytes > limit => {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
 use crate::error::{Result, TrainingError};
+use crate::pictures::Kind;
 use crate::replace::TEMPORARY;
 pub(crate) use crate::replace::write_atomically;
 
@@ -120,8 +121,9 @@ impl RunFolder {
         self.path.join("samples")
     }
 
-    pub fn sample(&self, step: u64) -> PathBuf {
-        self.samples().join(format!("step-{step:07}.png"))
+    /// The picture of a kind after `step` steps.
+    pub fn picture(&self, kind: Kind, step: u64) -> PathBuf {
+        self.samples().join(format!("{}-{step:07}.png", kind.stem))
     }
 
     pub fn checkpoints_folder(&self) -> PathBuf {
@@ -138,15 +140,15 @@ impl RunFolder {
     /// # Errors
     /// The folder cannot be read; a folder that is missing holds none.
     pub fn checkpoints(&self) -> Result<Vec<u64>> {
-        numbered(&self.checkpoints_folder(), ".safetensors")
+        numbered(&self.checkpoints_folder(), "step", ".safetensors")
     }
 
-    /// Steps of the sample grids that are there, in order.
+    /// Steps of the pictures of a kind that are there, in order.
     ///
     /// # Errors
     /// As [`RunFolder::checkpoints`].
-    pub fn sample_steps(&self) -> Result<Vec<u64>> {
-        numbered(&self.samples(), ".png")
+    pub fn picture_steps(&self, kind: Kind) -> Result<Vec<u64>> {
+        numbered(&self.samples(), kind.stem, ".png")
     }
 
     /// Removes all but the newest `keep` checkpoints and those that one of them names as the best so far.
@@ -205,13 +207,13 @@ fn free_name(path: &Path) -> Result<PathBuf> {
     Ok(free)
 }
 
-fn numbered(folder: &Path, suffix: &str) -> Result<Vec<u64>> {
+fn numbered(folder: &Path, stem: &str, suffix: &str) -> Result<Vec<u64>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(vec![]),
         Err(e) => return Err(TrainingError::Io { path: folder.to_owned(), source: e }),
     };
-    let number = |name: &str| name.strip_prefix("step-")?.strip_suffix(suffix)?.parse().ok();
+    let number = |name: &str| name.strip_prefix(stem)?.strip_prefix('-')?.strip_suffix(suffix)?.parse().ok();
     let mut steps: Vec<u64> = entries.filter_map(|e| number(e.ok()?.file_name().to_str()?)).collect();
     steps.sort_unstable();
     Ok(steps)

@@ -8,7 +8,7 @@
 //! - `schedule` loads the stages of training that a step needs, and compiles the next ones meanwhile;
 //! - `watch` evaluates the held-out set, lowers the learning rate and stops early ([`Record`] is the part in a checkpoint);
 //! - `states` initialises, resets, reads and restores the states that a checkpoint holds;
-//! - `checkpoint`, `metrics`, `grid` and `report` write what the run folder shows.
+//! - `checkpoint`, `metrics`, `pictures` and `report` write what the run folder shows.
 //!
 //! [`Scorer`], [`Drawer`] and [`Encoder`] use a trained run; [`verify`](mod@verify) checks its density.
 
@@ -23,11 +23,11 @@ mod examine;
 mod feeder;
 mod fit;
 mod folder;
-mod grid;
 mod interrupt;
 mod load;
 mod material;
 pub mod metrics;
+pub mod pictures;
 mod probe;
 mod progress;
 mod replace;

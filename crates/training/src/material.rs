@@ -153,13 +153,15 @@ impl Material {
         if counted {
             return Ok(Rows::Once(Evaluation::new(prepared, kept, batch, seed)?));
         }
+        let shown = if held_out.is_empty() { kept.clone() } else { held_out.clone() };
+        let shown = Evaluation::new(Arc::clone(&prepared), shown, SCORE_BATCH, seed)?;
         let held_out = match held_out.is_empty() {
             true => None,
             false => Some(Evaluation::new(Arc::clone(&prepared), held_out, SCORE_BATCH, seed)?),
         };
         let n_classes = self.dataset.class_names().len();
         let feeder = Arc::new(Feeder::new(Arc::clone(&self.model), &prepared, &kept, n_classes, seed)?);
-        Ok(Rows::Steps { feeder, held_out })
+        Ok(Rows::Steps { feeder, held_out, shown })
     }
 }
 
@@ -197,8 +199,8 @@ fn constant_columns(dataset: &Dataset, constant: &[usize]) -> Option<String> {
 /// The training rows of a run.
 #[derive(Clone, Debug)]
 pub enum Rows {
-    /// Batches of every epoch, and the held-out set.
-    Steps { feeder: Arc<Feeder>, held_out: Option<Evaluation> },
+    /// Batches of every epoch, and the held-out set; rows that pictures show are of the held-out set if there is one.
+    Steps { feeder: Arc<Feeder>, held_out: Option<Evaluation>, shown: Evaluation },
     /// Every row once.
     Once(Evaluation),
 }

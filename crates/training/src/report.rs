@@ -11,6 +11,7 @@ use crate::config::RunConfig;
 use crate::error::{Result, TrainingError};
 use crate::folder::RunFolder;
 use crate::metrics::{self, LR_SCALE, Line, VALIDATION};
+use crate::pictures::Kind;
 use crate::progress::duration;
 use crate::replace::write_atomically;
 
@@ -37,7 +38,7 @@ pub(crate) fn write(folder: &RunFolder, config: &RunConfig) -> Result<()> {
         page.push_str("<h2>Losses</h2>");
         page.push_str(&curves(&lines)?);
     }
-    grids(&mut page, folder)?;
+    pictures(&mut page, folder)?;
     page.push_str("</body></html>\n");
     write_atomically(&folder.report(), page.as_bytes())
 }
@@ -146,22 +147,25 @@ fn curves(lines: &[Line]) -> Result<String> {
     Ok(svg)
 }
 
-fn grids(page: &mut String, folder: &RunFolder) -> Result<()> {
-    let steps = folder.sample_steps()?;
-    if steps.is_empty() {
-        return Ok(());
-    }
-    page.push_str("<h2>Samples</h2><p>The same random numbers throughout.</p>");
-    let shown = steps.len().min(MOST_GRIDS);
-    for n in 1..=shown {
-        let step = steps[steps.len() * n / shown - 1];
-        let path = folder.sample(step);
-        let png = fs::read(&path).map_err(TrainingError::io(&path))?;
-        let _ = write!(
-            page,
-            "<figure><img alt=\"samples after {step} steps\" src=\"data:image/png;base64,{}\"><figcaption>step {step}</figcaption></figure>",
-            BASE64_STANDARD.encode(&png)
-        );
+fn pictures(page: &mut String, folder: &RunFolder) -> Result<()> {
+    for &kind in Kind::ALL {
+        let steps = folder.picture_steps(kind)?;
+        if steps.is_empty() {
+            continue;
+        }
+        let _ = write!(page, "<h2>{}</h2><p>{}</p>", kind.title, kind.text);
+        let shown = steps.len().min(MOST_GRIDS);
+        for n in 1..=shown {
+            let step = steps[steps.len() * n / shown - 1];
+            let path = folder.picture(kind, step);
+            let png = fs::read(&path).map_err(TrainingError::io(&path))?;
+            let _ = write!(
+                page,
+                "<figure><img alt=\"{} after {step} steps\" src=\"data:image/png;base64,{}\"><figcaption>step {step}</figcaption></figure>",
+                kind.title.to_lowercase(),
+                BASE64_STANDARD.encode(&png)
+            );
+        }
     }
     Ok(())
 }

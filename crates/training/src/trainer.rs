@@ -17,11 +17,11 @@ use crate::error::{Result, TrainingError};
 use crate::feeder::Feeder;
 use crate::fit::Plans;
 use crate::folder::RunFolder;
-use crate::grid::Grid;
 use crate::interrupt::Interrupt;
 use crate::load::Loader;
 use crate::material::Rows;
 use crate::metrics::{LR_SCALE, Line, Log, Losses, VALIDATION};
+use crate::pictures::{Pictures, Studio};
 use crate::progress::Progress;
 use crate::replace::write_atomically;
 use crate::rows::RowProgram;
@@ -84,7 +84,7 @@ pub struct Trainer<'a> {
     pub(crate) schedule: Schedule<'a>,
     pub(crate) states: States,
     watch: Option<Watch>,
-    grid: Option<Grid>,
+    pictures: Pictures,
     log: Log,
     pub(crate) progress: &'a mut Progress,
     pub(crate) interrupt: &'a Interrupt,
@@ -130,7 +130,7 @@ pub fn learn(setup: Setup, from: Option<&Checkpoint>) -> Result<Outcome> {
 impl<'a> Trainer<'a> {
     fn new(setup: Setup<'a>, from: Option<&Checkpoint>) -> Result<Self> {
         let Setup { config, folder, model, device, rows, plans, loader, progress, interrupt } = setup;
-        let (Some(training), Some(descent), Rows::Steps { feeder, held_out }) =
+        let (Some(training), Some(descent), Rows::Steps { feeder, held_out, shown }) =
             (&plans.training, model.learning().descent(), rows)
         else {
             return Err(TrainingError::Contradiction(format!("{} does not learn by steps", config.model)));
@@ -140,7 +140,8 @@ impl<'a> Trainer<'a> {
         folder.set_aside(step)?;
         let mut schedule = Schedule::new(descent, training, loader, config.seed);
         schedule.enter(device, step)?;
-        let grid = Grid::load(model, device, &plans.sampling, loader, config.seed)?;
+        let studio = Studio { model, plans, loader, seed: config.seed, rows: Some(&shown) };
+        let pictures = Pictures::load(device, &studio)?;
         let watch = match (held_out, descent.validation(), &plans.held_out) {
             (Some(rows), Some(rules), Some(plan)) => {
                 let program = RowProgram::load(device, plan, loader, config.seed)?;
@@ -165,7 +166,7 @@ impl<'a> Trainer<'a> {
             schedule,
             states,
             watch,
-            grid,
+            pictures,
             log,
             progress,
             interrupt,
@@ -207,7 +208,7 @@ impl<'a> Trainer<'a> {
             let last = self.step == total || self.is_over();
             if last || self.step.is_multiple_of(period.sample_every) {
                 self.retire(0)?;
-                self.sample()?;
+                self.picture()?;
             }
             // After the samples: what a checkpoint claims to have been done has been done.
             if last || better || self.step.is_multiple_of(period.checkpoint_every) {
@@ -222,6 +223,9 @@ impl<'a> Trainer<'a> {
             true => Ending::Interrupted,
             false => Ending::Finished,
         };
+        if ending != Ending::Interrupted {
+            self.pictures.films(self.folder)?;
+        }
         Ok(Outcome { ending, step: self.step, checkpoint: self.folder.checkpoint(self.step) })
     }
 
@@ -294,12 +298,9 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    /// Writes the samples of this step.
-    fn sample(&mut self) -> Result<()> {
-        match &self.grid {
-            Some(grid) => grid.write(self.device, &self.folder.sample(self.step)),
-            None => Ok(()),
-        }
+    /// Writes the pictures of this step.
+    fn picture(&mut self) -> Result<()> {
+        self.pictures.write(self.device, self.folder, self.step)
     }
 
     /// Writes a checkpoint of this step, once everything up to it is known to be finite.

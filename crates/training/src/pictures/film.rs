@@ -1,0 +1,57 @@
+//! The film of a run: its pictures of one kind, one after the other.
+
+use std::io;
+
+use calotype_data::picture::{read_png, write_gif};
+
+use super::Kind;
+use crate::error::{Result, TrainingError};
+use crate::folder::RunFolder;
+use crate::replace::replace;
+
+/// At most so many pictures, evenly spaced, the last among them.
+const FRAMES: usize = 60;
+const FRAME_MS: u32 = 120;
+/// The last picture stays so many times as long.
+const LAST_FRAMES: usize = 12;
+
+/// Of at least two pictures; of fewer there is none.
+///
+/// # Errors
+/// A picture that cannot be read; what the system says.
+pub(super) fn write(folder: &RunFolder, kind: Kind) -> Result<()> {
+    let steps = chosen(&folder.picture_steps(kind)?);
+    if steps.len() < 2 {
+        return Ok(());
+    }
+    let frames = steps.iter().map(|&step| read_png(&folder.picture(kind, step)));
+    let mut frames = frames.collect::<calotype_data::Result<Vec<_>>>()?;
+    let Some(last) = frames.last().cloned() else { return Ok(()) };
+    // A run that was made larger or smaller in between by another program.
+    frames.retain(|f| f.dimensions() == last.dimensions());
+    frames.extend(std::iter::repeat_n(last, LAST_FRAMES - 1));
+    let path = folder.samples().join(kind.film);
+    let written = replace(&path, |file| write_gif(file, &frames, FRAME_MS).map_err(io::Error::other));
+    written.map_err(TrainingError::io(&path))
+}
+
+fn chosen(steps: &[u64]) -> Vec<u64> {
+    let n = steps.len().min(FRAMES);
+    (1..=n).map(|i| steps[i * steps.len() / n - 1]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_picture_is_in_the_film() {
+        assert!(chosen(&[]).is_empty());
+        for n in [1, 2, FRAMES, FRAMES + 1, 1000] {
+            let steps: Vec<u64> = (0..n as u64).collect();
+            let chosen = chosen(&steps);
+            assert_eq!((chosen.len(), chosen.last()), (n.min(FRAMES), steps.last()));
+            assert!(chosen.windows(2).all(|w| w[0] < w[1]));
+        }
+    }
+}

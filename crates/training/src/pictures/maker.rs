@@ -1,0 +1,59 @@
+//! The rows of a picture of samples: made at every step from the same latents or random numbers.
+
+use calotype_graph::Device;
+use calotype_models::{Model, init, latent};
+
+use crate::error::Result;
+use crate::load::Loader;
+use crate::rows::RowProgram;
+use crate::sampler::{Drawer, SamplingPlans};
+
+#[derive(Debug)]
+pub(super) enum Maker {
+    Latent { program: RowProgram, latents: Vec<f32> },
+    Drawing { drawer: Drawer, noise: Vec<f32> },
+}
+
+impl Maker {
+    /// Of `count` rows; none for a model that makes none.
+    ///
+    /// # Errors
+    /// The device cannot load a plan.
+    pub fn load(
+        model: &dyn Model,
+        device: &mut dyn Device,
+        plans: &SamplingPlans,
+        loader: Loader,
+        (count, seed): (usize, u64),
+    ) -> Result<Option<Self>> {
+        let floats = |t: calotype_graph::HostTensor| t.as_f32().unwrap_or_default().to_vec();
+        Ok(match (plans, model.latent(), model.density()) {
+            (SamplingPlans::Latent(plan), Some(latent), _) => Some(Maker::Latent {
+                program: RowProgram::load(device, plan, loader, seed)?,
+                latents: floats(latent::latents(&latent.parts(), count, seed)),
+            }),
+            (_, _, Some(density)) => Drawer::load(density, device, plans, loader)?.map(|drawer| {
+                let n_values = model.shape().iter().product();
+                let noise = init::noise(count, n_values, density.conditional().n_noise(), seed);
+                Maker::Drawing { drawer, noise: floats(noise) }
+            }),
+            _ => None,
+        })
+    }
+
+    /// The rows [N, D]: from latents as [`calotype_models::Latent::sampling`] has them, drawn ones as the model has them.
+    ///
+    /// # Errors
+    /// What the device says.
+    pub fn rows(&self, device: &mut dyn Device) -> Result<Vec<f32>> {
+        match self {
+            Maker::Latent { program, latents } => program.all(device, latents),
+            Maker::Drawing { drawer, noise } => drawer.draw(device, noise, None),
+        }
+    }
+
+    /// Whether its rows are in the model's own range, in which images need not be brightness.
+    pub fn in_own_range(&self) -> bool {
+        matches!(self, Maker::Drawing { .. })
+    }
+}

@@ -1,0 +1,144 @@
+//! The pictures of a run. Each kind shows the same thing every so many steps, so that together they make a film.
+
+mod film;
+mod grid;
+mod maker;
+mod points;
+
+use std::fmt;
+use std::path::Path;
+
+use calotype_data::Evaluation;
+use calotype_data::picture::{self, RgbImage};
+use calotype_graph::Device;
+use calotype_models::Model;
+
+use crate::error::Result;
+use crate::fit::Plans;
+use crate::folder::RunFolder;
+use crate::load::Loader;
+use crate::replace::write_atomically;
+use crate::rows::RowProgram;
+use crate::sampler::SAMPLE_BATCH;
+
+use grid::{Reconstructions, Samples};
+use maker::Maker;
+use points::Points;
+
+/// A kind of picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// How its files' names begin.
+    pub stem: &'static str,
+    /// Above them in the report, and what is said below it.
+    pub title: &'static str,
+    pub text: &'static str,
+    /// The name of its film.
+    pub film: &'static str,
+}
+
+impl Kind {
+    pub const SAMPLES: Kind = Kind {
+        stem: "step",
+        title: "Samples",
+        text: "The same random numbers throughout. Vectors: samples are green, rows of the data grey; where there is a critic, \
+               orange seems real to it and violet made.",
+        film: "samples.gif",
+    };
+    pub const RECONSTRUCTIONS: Kind = Kind {
+        stem: "reconstructions",
+        title: "Reconstructions",
+        text: "Each row of the data is above its reconstruction; they are of the held-out set, if there is one.",
+        film: "reconstructions.gif",
+    };
+    /// All of them, in the order in which they are shown.
+    pub const ALL: &'static [Kind] = &[Kind::SAMPLES, Kind::RECONSTRUCTIONS];
+}
+
+/// Something that is shown as it is at the moment.
+trait Show: fmt::Debug {
+    /// # Errors
+    /// What the device says.
+    fn picture(&self, device: &mut dyn Device) -> Result<RgbImage>;
+}
+
+/// Makes the pictures of a run.
+#[derive(Debug)]
+pub(crate) struct Pictures(Vec<(Kind, Box<dyn Show>)>);
+
+/// What pictures are made with.
+pub(crate) struct Studio<'a> {
+    pub model: &'a dyn Model,
+    pub plans: &'a Plans,
+    pub loader: Loader,
+    pub seed: u64,
+    /// Rows of the data, to show beside what the model makes; none for a model that counts.
+    pub rows: Option<&'a Evaluation>,
+}
+
+/// Rows of the data that are reconstructed.
+const RECONSTRUCTED: usize = 64;
+
+impl Pictures {
+    /// Those that the model can be shown by.
+    ///
+    /// # Errors
+    /// The device cannot load a plan.
+    pub fn load(device: &mut dyn Device, studio: &Studio) -> Result<Self> {
+        let mut all: Vec<(Kind, Box<dyn Show>)> = Vec::new();
+        let Studio { model, plans, loader, seed, rows } = *studio;
+        let load = |device: &mut dyn Device, count| Maker::load(model, device, &plans.sampling, loader, (count, seed));
+        match *model.shape() {
+            [h, w, c @ (1 | 3)] => {
+                let (shape, values) = ([h, w, c], model.values());
+                if let Some(maker) = load(device, SAMPLE_BATCH)? {
+                    all.push((Kind::SAMPLES, Box::new(Samples { maker, shape, values })));
+                }
+                if let (Some(plan), Some(rows)) = (&plans.reconstruction, rows) {
+                    let program = RowProgram::load(device, plan, loader, seed)?;
+                    let rows = rows_of(rows, RECONSTRUCTED);
+                    all.push((Kind::RECONSTRUCTIONS, Box::new(Reconstructions { program, rows, shape, values })));
+                }
+            }
+            [columns] => {
+                if let (Some(maker), Some(rows)) = (load(device, points::SAMPLES)?, rows) {
+                    all.push((
+                        Kind::SAMPLES,
+                        Box::new(Points::new(device, studio, maker, &rows_of(rows, points::ROWS), columns)?),
+                    ));
+                }
+            }
+            _ => {}
+        }
+        Ok(Pictures(all))
+    }
+
+    /// Writes the pictures of this step, each in one go.
+    ///
+    /// # Errors
+    /// What the device or the system says.
+    pub fn write(&self, device: &mut dyn Device, folder: &RunFolder, step: u64) -> Result<()> {
+        for (kind, show) in &self.0 {
+            save(&folder.picture(*kind, step), &show.picture(device)?)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the film of each kind, of what is in the folder.
+    ///
+    /// # Errors
+    /// Pictures that cannot be read; a film that cannot be written.
+    pub fn films(&self, folder: &RunFolder) -> Result<()> {
+        self.0.iter().try_for_each(|(kind, _)| film::write(folder, *kind))
+    }
+}
+
+fn save(path: &Path, picture: &RgbImage) -> Result<()> {
+    write_atomically(path, &picture::png(picture)?)
+}
+
+/// At most `most` rows [N, D], evenly spaced: a file may have its rows in the order of their classes.
+fn rows_of(rows: &Evaluation, most: usize) -> Vec<f32> {
+    let (all, n) = (rows.rows(), rows.rows().len().min(most));
+    (0..n).flat_map(|i| rows.row(all[i * all.len() / n])).collect()
+}
