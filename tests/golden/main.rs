@@ -1,6 +1,7 @@
 //! Against PyTorch: the vectors in `assets/golden`, on every device. Layouts are PyTorch's there and turned here.
 
 mod basics;
+mod critics;
 mod distributions;
 mod indexing;
 mod losses;
@@ -45,7 +46,8 @@ fn main() -> std::process::ExitCode {
     suite.devices("pad_reflect", pooling::pad_reflect);
     suite.devices("nearest upsampling", pooling::nearest);
     suite.devices("optimisers", optimisers);
-    suite.devices("gradient_penalty", gradient_penalty);
+    suite.devices("gradient penalty", critics::strided);
+    suite.devices("critics", critics::whole);
     suite.devices("lstm_scan", lstm::lstm_scan);
     suite.devices("lstm_cell", lstm::lstm_cell);
     suite.devices("dcgan", dcgan);
@@ -237,32 +239,6 @@ fn optimisers(device: &mut dyn Device) {
     let rms_prop = Optimiser::new("", Rule::RmsProp { alpha: 0.9, eps: 1e-6 }, 1e-3);
     optimiser(device, "rmsprop", rms_prop, &["square_avg"]);
     optimiser(device, "sgd", Optimiser::new("", Rule::Sgd { momentum: 0.9 }, 0.1), &["momentum_buffer"]);
-}
-
-fn gradient_penalty(device: &mut dyn Device) {
-    let golden = Golden::open("gradient_penalty");
-    let x = permuted(&golden.get("x"), TO_NHWC);
-    let layouts = [("w1", Layout::Conv), ("w2", Layout::Conv), ("w3", Layout::Linear)];
-    let values = layouts.map(|(name, layout)| (name, weights(&golden, name, layout)));
-    let g = Graph::new("gradient penalty");
-    let image = g.input("x", x.ty());
-    let w: Vec<Tensor> = values.iter().map(|(name, t)| g.input(name, t.ty())).collect();
-    let h = image.conv2d(&w[0], Window::square(2, 1)).leaky_relu(0.2);
-    let h = h.conv2d(&w[1], Window::square(1, 1)).leaky_relu(0.2); // [B, 4, 4, 5]
-    let d = h.permute(&[0, 3, 1, 2]).reshape([x.shape.dims()[0], 80]).matmul(&w[2]);
-    let dx = g.grad(&d.sum_all(), &[&image]).remove(0);
-    let penalty = (dx.square().sum(&[1, 2, 3]).sqrt() - 1.0).square().mean_all();
-    g.output("penalty", &penalty);
-    for (gradient, (name, _)) in g.grad(&penalty, &w.iter().collect::<Vec<_>>()).iter().zip(&values) {
-        g.output(&format!("d{name}"), gradient);
-    }
-    let program = g.finish().expect("all of it can be differentiated twice");
-    let inputs: Vec<(&str, &HostTensor)> = values.iter().map(|(n, t)| (*n, t)).chain([("x", &x)]).collect();
-    let got = run(device, &program, &inputs);
-    check("penalty", &got[0], &golden.get("penalty"), CLOSE);
-    for ((name, layout), got) in layouts.iter().zip(&got[1..]) {
-        check(&format!("d{name}"), got, &weights(&golden, &format!("d{name}"), *layout), CLOSE);
-    }
 }
 
 const DCGAN_STEPS: u32 = 10;

@@ -82,3 +82,21 @@ impl Layers for Scope {
         &x.matmul(&w) + &b
     }
 }
+
+/// Under the root of a deviation, so that one of exactly zero has a derivative.
+const DEVIATION_EPS: f32 = 1e-8;
+
+/// Minibatch deviation: x [B, H, W, C] with one more map, [B, H, W, C + 1], by which a critic sees how much the rows of a batch
+/// differ. Rows that are B / `group` apart are a group: the deviation over it of every value, averaged over the row, is the map's
+/// value in all of them. Karras, Aila, Laine, Lehtinen 2017, arXiv:1710.10196, §3.
+///
+/// A batch that is not made of whole groups is an error of the graph.
+pub fn minibatch_deviation(x: &Tensor, group: usize) -> Tensor {
+    let &[b, h, w, c] = x.dims() else { return x.clone() };
+    let n_groups = b / group.max(1);
+    let y = x.reshape([group, n_groups, h * w * c]);
+    let centred = &y - &(y.sum_keep(&[0]) * (1.0 / group as f32));
+    let deviation = (centred.square().mean(&[0]) + DEVIATION_EPS).sqrt(); // [B / group, H W C]
+    let map = deviation.mean(&[1]).reshape([1, n_groups, 1, 1]).expand([group, n_groups, h, w]);
+    x.concat(&map.reshape([b, h, w, 1]), 3)
+}
