@@ -8,6 +8,7 @@ pub fn tiny(model: &str) -> &'static [(&'static str, &'static str)] {
     match model {
         "independent" | "markov" => &[],
         "context" => &[("neighbours", "4"), ("shared", "true")],
+        "gan" => &[("hidden", "8"), ("layers", "1"), ("latents", "3"), ("schedule", "constant")],
         "dcgan" => &[("size", "32"), ("width", "2"), ("latents", "4")],
         "nade" => &[("hidden", "9"), ("order", "random:3")],
         "rnade" => &[("hidden", "9"), ("components", "2")],

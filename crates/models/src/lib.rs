@@ -9,6 +9,7 @@ pub mod descent;
 pub mod distributions;
 mod facets;
 pub mod feeds;
+pub mod gan;
 pub mod independent;
 pub mod init;
 pub mod latent;

@@ -12,7 +12,7 @@ use crate::latent::Latent;
 use crate::pixel::{diagonal_bilstm, pixelcnn, row_lstm};
 use crate::settings::{Preset, Setting, SettingError, Settings, nearest};
 use crate::stages::{Stage, Turn};
-use crate::{context, dcgan, independent, markov, nade, rnade};
+use crate::{context, dcgan, gan, independent, markov, nade, rnade};
 
 /// What a model asks of its data set before it is configured.
 #[derive(Clone, Debug, PartialEq)]
@@ -277,6 +277,7 @@ pub fn all() -> Vec<&'static ModelInfo> {
         &pixelcnn::INFO,
         &row_lstm::INFO,
         &diagonal_bilstm::INFO,
+        &gan::INFO,
         &dcgan::INFO,
     ];
     let added = ADDED.read().unwrap_or_else(PoisonError::into_inner);
