@@ -37,8 +37,6 @@ pub static INFO: ModelInfo = ModelInfo {
 
 /// Slope of D's leaky ReLU below 0.
 const LEAK: f32 = 0.2;
-/// Updates of D for one of G where the loss needs a good critic, unless said otherwise.
-const N_CRITIC: u64 = 5;
 /// Values of an image, at most: a perceptron's first layer has as many columns.
 const MOST_VALUES: usize = 64 * 64 * 3;
 
@@ -52,9 +50,10 @@ const LOSSES: &[(&str, Adversarial)] = &[
 const LOSS_WORDS: &[&str] = &["non-saturating", "minimax", "least-squares", "hinge", "wgan-gp"];
 
 fn settings(preset: Preset) -> Vec<Setting> {
-    let (hidden, layers, latents, batch, steps, lr, beta2, schedule) = match preset {
-        Preset::PAPER => (1200, 2, 100, 100, 60_000, 2e-4, 0.999, "constant"),
-        _ => (128, 3, 16, 256, 8_000, 1e-3, 0.99, "linear"),
+    let (hidden, layers, latents, lambda) = if preset == Preset::PAPER { (1200, 2, 100, 10.0) } else { (128, 3, 16, 1.0) };
+    let (batch, steps, lr, beta2, schedule) = match preset {
+        Preset::PAPER => (100, 60_000, 2e-4, 0.999, "constant"),
+        _ => (256, 8_000, 1e-3, 0.99, "linear"),
     };
     vec![
         Setting::word("loss", "non-saturating", LOSS_WORDS, "adversarial loss"),
@@ -64,12 +63,12 @@ fn settings(preset: Preset) -> Vec<Setting> {
             (0.0, 1e6),
             "R1: weight γ of the penalty γ/2 |∇D(x)|² at real rows; 0: none; wgan-gp has its own penalty instead",
         ),
-        Setting::number("lambda", 10.0, (0.0, 1e6), "wgan-gp: weight of its gradient penalty"),
+        Setting::number("lambda", lambda, (0.0, 1e6), "wgan-gp: weight of its gradient penalty"),
         Setting::integer(
             "n_critic",
-            0,
-            (0, 1000),
-            "updates of the discriminator for one of the generator; 0: 5 for wgan-gp, else 1",
+            1,
+            (1, 1000),
+            "updates of the discriminator for one of the generator; the paper of WGAN-GP has 5",
         ),
         Setting::integer("hidden", hidden, (1, 65_536), "hidden units of a layer"),
         Setting::integer("layers", layers, (1, 64), "hidden layers of each network"),
@@ -116,18 +115,13 @@ impl Gan {
     pub fn new(settings: Settings, data: &DataShape) -> Result<Self, SettingError> {
         let shape = shape(&settings, data)?;
         let loss = LOSSES.iter().find(|(word, _)| *word == settings.word("loss")).map_or(Adversarial::NonSaturating, |l| l.1);
-        let wasserstein = loss == Adversarial::Wasserstein;
         let (gamma, lambda) = (settings.number("gamma") as f32, settings.number("lambda") as f32);
-        let penalty = match (wasserstein, gamma > 0.0) {
+        let penalty = match (loss == Adversarial::Wasserstein, gamma > 0.0) {
             (true, _) => Penalty::Gradient(lambda),
             (false, true) => Penalty::R1(gamma),
             (false, false) => Penalty::None,
         };
-        let n_critic = match settings.integer("n_critic") {
-            0 if wasserstein => N_CRITIC,
-            0 => 1,
-            n => n,
-        };
+        let n_critic = settings.integer("n_critic");
         let rule = Rule::Adam { beta1: settings.number("beta1"), beta2: settings.number("beta2"), eps: 1e-8 };
         let steps = settings.integer("steps");
         let optimiser = |name, updates| {
@@ -336,12 +330,12 @@ mod tests {
             let model = build(&[("loss", loss), ("hidden", "3")], &[2], None).expect(loss);
             let all = outputs(model.as_ref());
             match *loss {
-                "wgan-gp" => {
-                    assert_eq!(all, [vec!["loss_d", "gradient_penalty", "loss_g"], vec!["loss_d", "gradient_penalty"]]);
-                }
+                "wgan-gp" => assert_eq!(all, [["loss_d", "gradient_penalty", "loss_g"]]),
                 _ => assert_eq!(all, [["loss_d", "r1", "loss_g"]]),
             }
         }
+        let two = build(&[("n_critic", "2"), ("hidden", "3")], &[2], None).expect("two turns");
+        assert_eq!(outputs(two.as_ref()), [vec!["loss_d", "r1", "loss_g"], vec!["loss_d", "r1"]]);
         let plain = build(&[("gamma", "0"), ("hidden", "3")], &[2], None).expect("no penalty");
         assert_eq!(outputs(plain.as_ref()), [["loss_d", "loss_g"]]);
     }
@@ -349,7 +343,7 @@ mod tests {
     /// With five updates of D for one of G: which runs when, and how many G has done.
     #[test]
     fn turns_count_the_updates_of_each_network() {
-        let settings = [("loss", "wgan-gp"), ("steps", "100"), ("hidden", "3")];
+        let settings = [("n_critic", "5"), ("steps", "100"), ("hidden", "3")];
         let model = build(&settings, &[2], None).expect("valid settings");
         let descent = model.learning().descent().expect("it learns by steps");
         let turns: Vec<Turn> = (0..100).map(|step| descent.at(step, 1.0)).collect();
