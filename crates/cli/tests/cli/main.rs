@@ -1,5 +1,6 @@
 //! `calotype` as a person meets it: every command, every refusal, every interruption. On the CPU, with a tiny model.
 
+mod adversaries;
 mod commands;
 mod densities;
 #[cfg(unix)]
