@@ -72,6 +72,7 @@ fn settings(preset: Preset) -> Vec<Setting> {
         ),
         Setting::integer("hidden", hidden, (1, 65_536), "hidden units of a layer"),
         Setting::integer("layers", layers, (1, 64), "hidden layers of each network"),
+        Setting::flag("norm", preset == Preset::PAPER, "batch norm in the generator's hidden layers; for images"),
         Setting::integer("latents", latents, (1, 65_536), "number of latents: the length of z"),
         Setting::integer("size", 0, (0, 128), "height and width of images; 0: the size of the data"),
         Setting::integer("batch", batch, (1, 65_536), "batch size"),
@@ -104,6 +105,8 @@ pub struct Gan {
     n_critic: u64,
     hidden: usize,
     layers: usize,
+    /// Batch norm in G.
+    norm: bool,
     nz: usize,
     adam_d: Optimiser,
     adam_g: Optimiser,
@@ -133,7 +136,8 @@ impl Gan {
         };
         let (adam_d, adam_g) = (optimiser("discriminator", steps), optimiser("generator", steps.div_ceil(n_critic)));
         let (hidden, layers, nz) = (settings.size("hidden"), settings.size("layers"), settings.size("latents"));
-        Ok(Gan { shape, loss, penalty, n_critic, hidden, layers, nz, adam_d, adam_g, settings })
+        let norm = settings.flag("norm");
+        Ok(Gan { shape, loss, penalty, n_critic, hidden, layers, norm, nz, adam_d, adam_g, settings })
     }
 
     /// Values of a row.
@@ -142,24 +146,26 @@ impl Gan {
     }
 
     /// x [B, n] -> [B, m] by hidden layers with `activation`, and one without.
-    fn perceptron(&self, s: &Scope, x: &Tensor, m: usize, activation: impl Fn(Tensor) -> Tensor) -> Tensor {
+    fn perceptron(&self, s: &Scope, x: &Tensor, m: usize, activation: impl Fn(usize, Tensor) -> Tensor) -> Tensor {
         let linear = |n: usize, x: &Tensor, m: usize| {
             let bound = (x.shape().last() as f32).sqrt().recip();
             s.linear(&format!("main.{}", 2 * n), x, m, Init::Uniform { low: -bound, high: bound })
         };
-        let hidden = (0..self.layers).fold(x.clone(), |x, n| activation(linear(n, &x, self.hidden)));
+        let hidden = (0..self.layers).fold(x.clone(), |x, n| activation(n, linear(n, &x, self.hidden)));
         linear(self.layers, &hidden, m)
     }
 
     /// G: z [B, nz] -> rows [B, D], of images in [-1, 1].
     pub fn generator(&self, s: &Scope, z: &Tensor) -> Tensor {
-        let x = self.perceptron(s, z, self.dims(), |x| x.relu());
+        let normed =
+            |n: usize, x: Tensor| if self.norm { s.batch_norm(&format!("norm.{n}"), &x, Init::Constant(1.0)) } else { x };
+        let x = self.perceptron(s, z, self.dims(), |n, x| normed(n, x).relu());
         if self.is_image() { x.tanh() } else { x }
     }
 
     /// D: rows [B, D] -> logits, or scores, [B].
     pub fn discriminator(&self, s: &Scope, x: &Tensor) -> Tensor {
-        self.perceptron(s, x, 1, |x| x.leaky_relu(LEAK)).reshape([x.dims()[0]])
+        self.perceptron(s, x, 1, |_, x| x.leaky_relu(LEAK)).reshape([x.dims()[0]])
     }
 
     fn is_image(&self) -> bool {
