@@ -4,7 +4,7 @@
 //! and for small images.
 //!
 //! Departures: leaky ReLU in D, the paper has maxout with dropout; Adam, the paper has momentum; z ~ N(0, 1), the paper's is
-//! uniform; R1 is on unless `gamma` is 0, and the learning rate of the small preset falls to 0, since an unpenalised GAN circles
+//! uniform; batch norm in G for images; R1 is on unless `gamma` is 0, and the learning rate of the presets for a CPU falls to 0, since an unpenalised GAN circles
 //! around its equilibrium (Mescheder et al., §2).
 
 use std::sync::Arc;
@@ -26,14 +26,14 @@ pub static INFO: ModelInfo = ModelInfo {
     name: "gan",
     title: "Generative adversarial network of perceptrons",
     paper: "Goodfellow et al. 2014, arXiv:1406.2661",
-    presets: Preset::SMALL_AND_PAPER,
-    default_data: |preset| match preset {
-        Preset::PAPER => "fashion-mnist",
-        _ => "ring",
-    },
+    presets: &[Preset::SMALL, IMAGES, Preset::PAPER],
+    default_data: |preset| if preset == Preset::SMALL { "ring" } else { "fashion-mnist" },
     settings,
     configure: |settings, data| Ok(Arc::new(Gan::new(settings, data)?)),
 };
+
+/// Small images on a CPU; `small` is for points.
+const IMAGES: Preset = Preset("images");
 
 /// Slope of D's leaky ReLU below 0.
 const LEAK: f32 = 0.2;
@@ -50,16 +50,21 @@ const LOSSES: &[(&str, Adversarial)] = &[
 const LOSS_WORDS: &[&str] = &["non-saturating", "minimax", "least-squares", "hinge", "wgan-gp"];
 
 fn settings(preset: Preset) -> Vec<Setting> {
-    let (hidden, layers, latents, lambda) = if preset == Preset::PAPER { (1200, 2, 100, 10.0) } else { (128, 3, 16, 1.0) };
+    let (hidden, layers, latents, gamma, lambda) = match preset {
+        Preset::PAPER => (1200, 2, 100, 1.0, 10.0),
+        IMAGES => (256, 3, 64, 1.0, 10.0),
+        _ => (128, 3, 16, 0.1, 1.0),
+    };
     let (batch, steps, lr, beta2, schedule) = match preset {
         Preset::PAPER => (100, 60_000, 2e-4, 0.999, "constant"),
+        IMAGES => (64, 12_000, 5e-4, 0.99, "linear"),
         _ => (256, 8_000, 1e-3, 0.99, "linear"),
     };
     vec![
         Setting::word("loss", "non-saturating", LOSS_WORDS, "adversarial loss"),
         Setting::number(
             "gamma",
-            0.1,
+            gamma,
             (0.0, 1e6),
             "R1: weight γ of the penalty γ/2 |∇D(x)|² at real rows; 0: none; wgan-gp has its own penalty instead",
         ),
@@ -72,7 +77,12 @@ fn settings(preset: Preset) -> Vec<Setting> {
         ),
         Setting::integer("hidden", hidden, (1, 65_536), "hidden units of a layer"),
         Setting::integer("layers", layers, (1, 64), "hidden layers of each network"),
-        Setting::flag("norm", preset == Preset::PAPER, "batch norm in the generator's hidden layers; for images"),
+        Setting::word(
+            "norm",
+            "auto",
+            &["auto", "none", "batch"],
+            "batch norm in the generator's hidden layers; auto: for images",
+        ),
         Setting::integer("latents", latents, (1, 65_536), "number of latents: the length of z"),
         Setting::integer("size", 0, (0, 128), "height and width of images; 0: the size of the data"),
         Setting::integer("batch", batch, (1, 65_536), "batch size"),
@@ -136,7 +146,7 @@ impl Gan {
         };
         let (adam_d, adam_g) = (optimiser("discriminator", steps), optimiser("generator", steps.div_ceil(n_critic)));
         let (hidden, layers, nz) = (settings.size("hidden"), settings.size("layers"), settings.size("latents"));
-        let norm = settings.flag("norm");
+        let norm = settings.word("norm") == "batch" || (settings.word("norm") == "auto" && shape.len() == 3);
         Ok(Gan { shape, loss, penalty, n_critic, hidden, layers, norm, nz, adam_d, adam_g, settings })
     }
 

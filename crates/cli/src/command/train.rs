@@ -246,7 +246,7 @@ impl Ready {
                     note(&format!("to check the density: calotype verify {run}"));
                 }
                 let info = self.material.model.info();
-                let has_paper = info.presets == Preset::SMALL_AND_PAPER;
+                let has_paper = info.presets.contains(&Preset::PAPER);
                 let differ = has_paper && (info.settings)(Preset::SMALL) != (info.settings)(Preset::PAPER);
                 if self.config.preset == Preset::SMALL.0 && differ {
                     let (model, name) = (&self.config.model, &self.config.data.name);
