@@ -3,6 +3,7 @@
 mod adapter;
 mod density;
 mod golden;
+mod probes;
 mod swiftshader;
 mod test;
 mod wasm;
@@ -21,6 +22,8 @@ usage: cargo xtask COMMAND
   density [TABLE…]
                   trains every model with a density on the same data (what is trained already is kept, what was interrupted goes
                   on) and writes their tables to assets/bench: digits-bits, digits-17-levels, fashion-bits, fashion-8-levels
+  probes          trains every model with features on digits and Fashion-MNIST, and writes the accuracies of linear probes on them
+                  to assets/bench/probes.md
   golden [NAME…]  makes the golden vectors in assets/golden again, with PyTorch (CALOTYPE_PYTHON names the interpreter)
 ";
 
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         Some("bench") => bench(&rest),
         Some("density") => density::run(&rest),
         Some("golden") => golden::run(&rest),
+        Some("probes") => probes::run(&rest),
         Some("help" | "-h" | "--help") => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

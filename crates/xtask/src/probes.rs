@@ -1,0 +1,138 @@
+//! `cargo xtask probes`: every model with features trained on the same data, and the accuracies of linear probes on them.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::{cargo, root, succeed, target};
+
+const DATA: [&str; 2] = ["digits", "fashion-mnist"];
+
+/// Recurrent and convolutional density models learn slowly: of Fashion-MNIST they see this many steps.
+const SOME: &str = "3000";
+
+/// A name, the model, its settings, and steps where they are not its own.
+struct Probed {
+    name: &'static str,
+    model: &'static str,
+    set: &'static [&'static str],
+    /// For digits and for Fashion-MNIST.
+    steps: [Option<&'static str>; 2],
+}
+
+const fn probed(
+    name: &'static str,
+    model: &'static str,
+    set: &'static [&'static str],
+    steps: [Option<&'static str>; 2],
+) -> Probed {
+    Probed { name, model, set, steps }
+}
+
+const MODELS: [Probed; 8] = [
+    probed("nade", "nade", &[], [None; 2]),
+    probed("pixelcnn", "pixelcnn", &[], [None, Some(SOME)]),
+    probed("row-lstm", "row-lstm", &[], [None, Some(SOME)]),
+    probed("diagonal-bilstm", "diagonal-bilstm", &[], [None, Some(SOME)]),
+    probed("vae", "vae", &[], [None; 2]),
+    probed("aae", "aae", &[], [None; 2]),
+    probed("aae, 100 labels", "aae", &["labels=100"], [None; 2]),
+    probed("dcgan", "dcgan", &[], [Some(SOME), None]),
+];
+
+/// Trains what is not trained yet in `target/probes/DATA/MODEL` (what was interrupted goes on), then writes
+/// `assets/bench/probes.md`.
+pub fn run(args: &[String]) -> Result<(), String> {
+    if let Some(wrong) = args.first() {
+        return Err(format!("`probes` takes no arguments, and `{wrong}` was given"));
+    }
+    succeed(cargo().args(["build", "--release", "--package", "calotype"]))?;
+    let program = target().join("release/calotype");
+    let mut text = String::from(HEAD);
+    for (n, data) in DATA.into_iter().enumerate() {
+        let rows = MODELS.iter().map(|model| probe(&program, data, model, model.steps[n])).collect::<Result<Vec<_>, _>>()?;
+        let _ = writeln!(
+            text,
+            "\n## {data}\n\n| features of | steps | numbers | test rows | training rows |\n|---|---:|---:|---:|---:|"
+        );
+        let raw = rows.first().map(|row| &row.raw);
+        for row in raw.into_iter().chain(rows.iter().map(|row| &row.features)) {
+            let _ = writeln!(text, "{row}");
+        }
+    }
+    let path = root().join("assets/bench/probes.md");
+    fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+const HEAD: &str = "# Linear probes
+
+Accuracy of multinomial logistic regression on the features of every model that has some (`calotype encode RUN --probe`), beside raw
+pixels. The probe is fitted to the training rows; steps are those of the checkpoint that is used. Made by `cargo xtask probes`.
+";
+
+/// Lines of the table.
+struct Rows {
+    raw: String,
+    features: String,
+}
+
+fn probe(program: &Path, data: &str, model: &Probed, steps: Option<&str>) -> Result<Rows, String> {
+    let run = target().join("probes").join(data).join(model.name.replace(", ", "-").replace(' ', "-"));
+    println!("xtask: {data}: {}", model.name);
+    let mut train = Command::new(program);
+    train.arg("train");
+    if run.join("run.toml").exists() {
+        train.arg("--resume").arg(&run);
+    } else {
+        train.args([model.model, "--data", data, "--out"]).arg(&run);
+        steps.iter().for_each(|steps| {
+            train.args(["--steps", steps]);
+        });
+        model.set.iter().for_each(|setting| {
+            train.args(["--set", setting]);
+        });
+    }
+    succeed(&mut train)?;
+    let mut encode = Command::new(program);
+    let output = encode.arg("encode").arg(&run).arg("--probe").output().map_err(|e| format!("calotype does not start: {e}"))?;
+    let (said, noted) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    if !output.status.success() {
+        return Err(format!("{}: {noted}", model.name));
+    }
+    let used = last_step(&run)?;
+    let line = |of: &str| said.lines().find_map(|l| accuracies(l, of)).ok_or_else(|| format!("no accuracy of {of} in: {said}"));
+    let (raw, features) = (line("raw values")?, line("features")?);
+    Ok(Rows {
+        raw: format!("| raw pixels | | | {} | {} |", raw.test, raw.training),
+        features: format!("| {} | {used} | {} | {} | {} |", model.name, features.numbers, features.test, features.training),
+    })
+}
+
+/// `400 features    94.1 % (97.2 % of the training rows)`.
+struct Accuracies {
+    numbers: String,
+    test: String,
+    training: String,
+}
+
+fn accuracies(line: &str, of: &str) -> Option<Accuracies> {
+    let (what, rest) = line.split_once(of)?;
+    let (test, rest) = rest.trim().split_once(" (")?;
+    let training = rest.strip_suffix(" of the training rows)")?;
+    Some(Accuracies { numbers: what.trim().to_owned(), test: test.to_owned(), training: training.to_owned() })
+}
+
+/// Steps of the checkpoint that is used: the best by the held-out set, where there is one.
+fn last_step(run: &Path) -> Result<String, String> {
+    let path = run.join("metrics.jsonl");
+    let metrics = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let number = |line: &str, key: &str| -> Option<f64> {
+        let (_, rest) = line.split_once(&format!("\"{key}\":"))?;
+        rest.split([',', '}']).next()?.trim().parse().ok()
+    };
+    let looks = metrics.lines().filter_map(|l| Some((number(l, "validation_nats")?, number(l, "step")?)));
+    let best = looks.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, step)| step);
+    let last = metrics.lines().last().and_then(|l| number(l, "step"));
+    best.or(last).map(|step| format!("{step}")).ok_or_else(|| format!("{}: no steps", path.display()))
+}
