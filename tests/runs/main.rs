@@ -193,13 +193,30 @@ fn is_used(info: &'static ModelInfo) {
         let with_draws = ["score", "run", "--samples", "3", "--count", "5", "--device", "cpu"];
         match able.contains(&Ability::Density) {
             true => drop(place.run(&with_draws).refused(2, &["--samples", info.name])),
-            false => assert!(place.run(&with_draws).ok().stdout.contains("--samples 3")),
+            false => {
+                assert!(place.run(&with_draws).ok().stdout.contains("--samples 3"));
+                bounds_repeat(&place);
+            }
         }
     }
     for file in ["rows.npy", "features.npy"].into_iter().filter(|f| place.path(f).exists()) {
         let numbers = calotype_data::read_npy(&place.path(file), 1 << 24).expect("an array");
         assert!(!numbers.data.is_empty() && numbers.data.iter().all(|v| v.is_finite()), "{file}: {:?}", numbers.shape);
     }
+}
+
+/// A bound whose draws take several runs of its program repeats, and a row's does not depend on the number of rows.
+fn bounds_repeat(place: &Place) {
+    let scores = |count: &str, samples: &str| {
+        let out = format!("bounds-{count}-{samples}.csv");
+        place.run(&["score", "run", "--samples", samples, "--count", count, "--out", &out, "--device", "cpu"]).ok();
+        fs::read_to_string(place.path(&out)).expect("scores")
+    };
+    let few = scores("5", "150");
+    assert_eq!(few, scores("5", "150"));
+    assert!(scores("70", "150").starts_with(&few));
+    let bound = |table: &str| table.lines().nth(1).and_then(|l| l.split(',').nth(2)?.parse::<f64>().ok()).expect("a bound");
+    assert_ne!(bound(&few), bound(&scores("5", "149")), "every draw counts");
 }
 
 /// The model of a tiny run.

@@ -13,7 +13,7 @@ use calotype_training::{Labelled, probe};
 
 use crate::device::Opened;
 use crate::output::bytes;
-use crate::used::Used;
+use crate::used::{Exactness, Used};
 
 pub struct Session {
     pub used: Used,
@@ -97,9 +97,12 @@ impl Session {
     /// A model that scores nothing; what the device or `f` says.
     pub fn score(&mut self, rows: &Evaluation, draws: Option<usize>, f: impl FnMut(&[f32], &[f32]) -> Result<()>) -> Result<()> {
         if self.scorer.is_none() {
-            let (program, _) = self.used.scoring(draws)?;
-            let seed = self.used.config.seed;
-            self.scorer = Some(Scorer::new(self.row_program(&program, seed)?));
+            let (program, exactness) = self.used.scoring(draws)?;
+            let program = self.row_program(&program, self.used.config.seed)?;
+            self.scorer = Some(match exactness {
+                Exactness::Exact => Scorer::exact(program),
+                Exactness::Lower(draws) => Scorer::bound(program, draws),
+            });
         }
         match &self.scorer {
             Some(scorer) => scorer.each(self.opened.device(), rows, f),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use calotype_graph::Program;
-use calotype_models::{Density, Model, abilities, bounds, density, in_words};
+use calotype_models::{Density, Model, abilities, density, draws_at_once, in_words, log_weights};
 use calotype_training::{Choice, Restored, RunConfig, RunFolder, SCORE_BATCH, choose};
 
 use crate::device;
@@ -80,7 +80,7 @@ impl Used {
         self.model.density().ok_or_else(|| self.cannot("has no exact density"))
     }
 
-    /// The program that scores its rows, and how exact it is. `draws`: of a bound.
+    /// The program that scores its rows, and how exact it is. `draws`: of a bound, of which the program makes some at a time.
     ///
     /// # Errors
     /// A model without either; `draws` for exact densities.
@@ -93,7 +93,8 @@ impl Used {
             (Some(density), _) => Ok((density::scoring(density, SCORE_BATCH)?, Exactness::Exact)),
             (None, Some(bound)) => {
                 let k = draws.unwrap_or(DRAWS);
-                Ok((bounds(bound, SCORE_BATCH, k)?, Exactness::Lower(k)))
+                let at_once = draws_at_once(bound, SCORE_BATCH, k);
+                Ok((log_weights(bound, SCORE_BATCH, at_once)?, Exactness::Lower(k)))
             }
             (None, None) => Err(self.cannot("has no density, so it computes no log-likelihoods")),
         }

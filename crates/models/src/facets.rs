@@ -9,19 +9,34 @@ use crate::model::Model;
 
 /// A lower bound on log-probabilities, by random draws.
 pub trait Bound: Model {
-    /// x [B, ..shape] -> [B]: in nats, an estimate by `samples` draws whose expectation is at most log p(x), and rises to it with
-    /// their number (Burda, Grosse, Salakhutdinov 2016, arXiv:1509.00519, eq. 8). The draws are random nodes of the graph.
-    fn log_p(&self, s: &Scope, x: &Tensor, samples: usize) -> Tensor;
+    /// x [B, ..shape] -> [B, K]: log p(x, z_k) - log q(z_k | x) in nats for independent draws z_k from q(z | x), which are random nodes
+    /// of the graph. The logarithm of the mean of their exponentials has an expectation of at most log p(x), and rises to it with K
+    /// (Burda, Grosse, Salakhutdinov 2016, arXiv:1509.00519, eq. 8).
+    fn log_weights(&self, s: &Scope, x: &Tensor, samples: usize) -> Tensor;
+
+    /// What it bounds where that is neither the probability of a row nor a density of its values: for a sentence.
+    fn bounds_what(&self) -> Option<&'static str> {
+        None
+    }
 }
 
-/// Input `x`, and `seed` and `step` for the draws; output `log_p` f32 [B, 1], the bound in nats.
-pub fn bounds(model: &dyn Bound, batch: usize, samples: usize) -> Result<Program, GraphError> {
-    program(model, batch, "bound", "log_p", |s, x| model.log_p(s, x, samples))
+/// Draws of a row by one run of [`log_weights`] at most, of rows of D values: `samples`, or fewer, so that memory does not grow with
+/// their number. Part of what they are drawn by, so it depends on no device.
+pub fn draws_at_once(model: &dyn Bound, batch: usize, samples: usize) -> usize {
+    const VALUES: usize = 1 << 20;
+    const DRAWS: usize = 64;
+    let n_values = batch * model.shape().iter().product::<usize>();
+    (VALUES / n_values.max(1)).clamp(1, DRAWS).min(samples)
 }
 
-/// Inputs as of [`bounds`]; output `loss` f32 [B, 1], the negative bound by one draw.
+/// Input `x`, and `seed` and `step` for the draws; output `log_weights` f32 [B, K], K of `samples`.
+pub fn log_weights(model: &dyn Bound, batch: usize, samples: usize) -> Result<Program, GraphError> {
+    program(model, batch, "bound", "log_weights", |s, x| model.log_weights(s, x, samples))
+}
+
+/// Inputs as of [`log_weights`]; output `loss` f32 [B, 1], the negative bound by one draw.
 pub(crate) fn losses(model: &dyn Bound, batch: usize) -> Result<Program, GraphError> {
-    program(model, batch, "held-out loss", "loss", |s, x| model.log_p(s, x, 1).neg())
+    program(model, batch, "held-out loss", "loss", |s, x| model.log_weights(s, x, 1).neg())
 }
 
 fn program(
@@ -33,7 +48,7 @@ fn program(
 ) -> Result<Program, GraphError> {
     let graph = Graph::new(&format!("{} {what}", model.info().name));
     let x = graph.input("x", Type::f32([&[batch], model.shape()].concat()));
-    graph.output(output, &of(&Scope::new(&graph, Mode::Eval), &x).reshape([batch, 1]));
+    graph.output(output, &of(&Scope::new(&graph, Mode::Eval), &x));
     graph.finish()
 }
 

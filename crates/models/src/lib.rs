@@ -27,7 +27,7 @@ mod stages;
 mod testing;
 
 pub use density::{Density, Drawing};
-pub use facets::{Ability, Autoencoder, Bound, Critic, Judgement, abilities, bounds, in_words};
+pub use facets::{Ability, Autoencoder, Bound, Critic, Judgement, abilities, draws_at_once, in_words, log_weights};
 pub use feeds::{Feed, Named, Source};
 pub use latent::{Latent, LatentKind, LatentPart};
 pub use model::{Counting, Counts, DataShape, Descent, Learning, Model, ModelInfo, Validation, Values, add, all, find};

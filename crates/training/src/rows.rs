@@ -98,10 +98,25 @@ impl RowProgram {
         &self,
         device: &mut dyn Device,
         parts: impl Iterator<Item = Part>,
+        f: impl FnMut(&[f32], &[f32]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.each_times(device, parts, 1, f)
+    }
+
+    /// The same with `times` runs of each part, one after the other, that draw other random numbers.
+    ///
+    /// # Errors
+    /// What the device or `f` says.
+    pub fn each_times<E: From<TrainingError>>(
+        &self,
+        device: &mut dyn Device,
+        parts: impl Iterator<Item = Part>,
+        times: usize,
         mut f: impl FnMut(&[f32], &[f32]) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut in_flight = VecDeque::new();
-        let done = self.run(device, parts, &mut in_flight, &mut f);
+        let repeated = parts.flat_map(|part| std::iter::repeat_n(part, times));
+        let done = self.run(device, repeated, &mut in_flight, &mut f);
         in_flight.drain(..).for_each(|(_, _, ticket)| device.forget(ticket));
         done
     }

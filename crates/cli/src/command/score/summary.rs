@@ -41,6 +41,9 @@ pub fn text(used: &Used, examined: &Examined, scores: &Scores, exactness: Exactn
     };
     let bits_error = if n == 1 { String::new() } else { format!(" +- {:.4}", error / per_bit) };
     let _ = writeln!(text, "            {:.4}{bits_error} bits a dimension, of {n_values}", mean / per_bit);
+    if let Some(what) = used.model.bound().and_then(|bound| bound.bounds_what()) {
+        let _ = writeln!(text, "            of {what}");
+    }
     if let Some(standard) = &used.config.data.standard {
         let units: f64 = standard.deviation.iter().map(|&d| f64::from(d).ln()).sum();
         let _ = writeln!(
