@@ -14,6 +14,7 @@ pub fn tiny(model: &str) -> &'static [(&'static str, &'static str)] {
         "rnade" => &[("hidden", "9"), ("components", "2")],
         "pixelcnn" => &[("width", "4"), ("blocks", "2"), ("dropout", "0")],
         "row-lstm" | "diagonal-bilstm" => &[("width", "4"), ("layers", "2")],
+        "vae" => &[("hidden", "6"), ("latents", "2")],
         "toy" => &[("hidden", "6"), ("latents", "2")],
         other => panic!("`{other}` has no tiny settings: add a line to tests/support/tiny.rs"),
     }

@@ -96,7 +96,10 @@ impl Used {
                 let at_once = draws_at_once(bound, SCORE_BATCH, k);
                 Ok((log_weights(bound, SCORE_BATCH, at_once)?, Exactness::Lower(k)))
             }
-            (None, None) => Err(self.cannot("has no density, so it computes no log-likelihoods")),
+            (None, None) => {
+                let why = self.model.why_no_density().unwrap_or("has no density, so it computes no log-likelihoods");
+                Err(self.cannot(why))
+            }
         }
     }
 

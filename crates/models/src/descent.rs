@@ -67,9 +67,14 @@ pub fn settings_with(d: Defaults, others: &[(&str, f64)]) -> Vec<Setting> {
 
 /// The optimiser that the settings of [`settings`] describe.
 pub fn optimiser(s: &Settings) -> Optimiser {
+    optimiser_with(s, 1e-8)
+}
+
+/// The same with another ε.
+pub fn optimiser_with(s: &Settings, eps: f64) -> Optimiser {
     let rule = match s.word("optimiser") {
-        "rmsprop" => Rule::RmsProp { alpha: 0.99, eps: 1e-8 },
-        _ => Rule::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 },
+        "rmsprop" => Rule::RmsProp { alpha: 0.99, eps },
+        _ => Rule::Adam { beta1: 0.9, beta2: 0.999, eps },
     };
     let clip = s.number("clip");
     let clip = if clip > 0.0 { Clip::Element(clip) } else { Clip::Off };

@@ -25,6 +25,7 @@ mod settings;
 mod stages;
 #[cfg(test)]
 mod testing;
+pub mod vae;
 
 pub use density::{Density, Drawing};
 pub use facets::{Ability, Autoencoder, Bound, Critic, Judgement, abilities, draws_at_once, in_words, log_weights};

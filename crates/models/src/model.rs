@@ -12,7 +12,7 @@ use crate::latent::Latent;
 use crate::pixel::{diagonal_bilstm, pixelcnn, row_lstm};
 use crate::settings::{Preset, Setting, SettingError, Settings, nearest};
 use crate::stages::{Stage, Turn};
-use crate::{context, dcgan, gan, independent, markov, nade, rnade};
+use crate::{context, dcgan, gan, independent, markov, nade, rnade, vae};
 
 /// What a model asks of its data set before it is configured.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,6 +84,11 @@ pub trait Model: Send + Sync {
 
     /// A lower bound on log-probabilities, of a model that has no exact ones.
     fn bound(&self) -> Option<&dyn Bound> {
+        None
+    }
+
+    /// Why it has neither of these, where it is a setting's doing: what follows the model's name in a sentence.
+    fn why_no_density(&self) -> Option<&'static str> {
         None
     }
 
@@ -277,6 +282,7 @@ pub fn all() -> Vec<&'static ModelInfo> {
         &pixelcnn::INFO,
         &row_lstm::INFO,
         &diagonal_bilstm::INFO,
+        &vae::INFO,
         &gan::INFO,
         &dcgan::INFO,
     ];

@@ -24,6 +24,9 @@ pub enum Schedule {
     LinearToZero { from: u64, until: u64 },
     /// Times `factor` after every so many updates.
     Step { every: u64, factor: f64 },
+    /// Factor^i for first growth^i updates, for i = 0, 1, … `last`, of which the last goes on: each phase longer than the one before.
+    /// Burda et al. 2016, arXiv:1509.00519, §5, have growth 3, factor 10^(-1/7) and last 7.
+    Growing { first: u64, growth: u64, factor: f64, last: u32 },
 }
 
 impl Schedule {
@@ -34,6 +37,16 @@ impl Schedule {
             Schedule::LinearToZero { from, until } if t >= until.max(from) => 0.0,
             Schedule::LinearToZero { from, until } => 1.0 - t.saturating_sub(from) as f64 / (until - from) as f64,
             Schedule::Step { every, factor } => factor.powf((t / every.max(1)) as f64),
+            Schedule::Growing { first, growth, factor, last } => {
+                let mut left = t;
+                let ended = |&i: &u32| {
+                    let length = first.saturating_mul(growth.saturating_pow(i));
+                    let over = left >= length;
+                    left = left.saturating_sub(length);
+                    over
+                };
+                factor.powi((0..last).take_while(ended).count() as i32)
+            }
         }
     }
 }
@@ -281,6 +294,12 @@ mod tests {
         assert_eq!([0, 99, 100, 250].map(|t| steps.at(t)), [1.0, 1.0, 0.5, 0.25]);
         assert_eq!(Schedule::Constant.at(1 << 40), 1.0);
         assert_eq!(Schedule::LinearToZero { from: 5, until: 5 }.at(5), 0.0, "no division by 0");
+        // 10, 30 and 90 updates, and the rest.
+        let growing = Schedule::Growing { first: 10, growth: 3, factor: 0.5, last: 3 };
+        assert_eq!([0, 9, 10, 39, 40, 129, 130, 1 << 60].map(|t| growing.at(t)), [1.0, 1.0, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125]);
+        let iwae = Schedule::Growing { first: 1, growth: 3, factor: 0.1f64.powf(1.0 / 7.0), last: 7 };
+        assert_eq!((iwae.at(0), iwae.at(1092)), (1.0, 0.1f64.powf(1.0 / 7.0).powi(6)), "1,093 epochs before the last phase");
+        assert!((iwae.at(1093) - 0.1).abs() < 1e-15, "{}", iwae.at(1093));
     }
 
     #[test]
