@@ -127,9 +127,11 @@ def log_p(c, heads, x):
         x = x / top if top > 0 else x
         return torch.distributions.Normal(heads[0], heads[1].exp().clamp_min(FLOOR)).log_prob(x)
     mean, scale = top * (0.5 + heads[0]), heads[1].exp() * c["levels"] / 4
-    upper = torch.where(x == top, 1.0, torch.sigmoid((x + 0.5 - mean) / scale))
-    lower = torch.where(x == 0, 0.0, torch.sigmoid((x - 0.5 - mean) / scale))
-    return (upper - lower).log()
+    a, b = (x + 0.5 - mean) / scale, (x - 0.5 - mean) / scale
+    a, b = torch.where(a + b > 0, -b, a), torch.where(a + b > 0, -a, b)  # of both tails the one that f64 has digits of
+    between = torch.where((x > 0) & (x < top), torch.sigmoid(a) - torch.sigmoid(b), 0.5)  # no gradient through log 0 at the edges
+    ends = torch.where(x == 0, F.logsigmoid((0.5 - mean) / scale), F.logsigmoid((mean - x + 0.5) / scale))
+    return torch.where((x > 0) & (x < top), between.log(), ends)
 
 
 def losses(m, name, x, noise, step):
@@ -173,9 +175,15 @@ def reference(c, name, mean, log_var, heads, rows, noise):
                     log_likelihood += -0.5 * math.log(2 * math.pi * s * s) - (t - a) ** 2 / (2 * s * s)
                 else:
                     m, s = top * (0.5 + a), math.exp(heads[1][i, j, d]) * c["levels"] / 4
-                    above = 1.0 if x == top else sigmoid((x + 0.5 - m) / s)
-                    below = 0.0 if x == 0 else sigmoid((x - 0.5 - m) / s)
-                    log_likelihood += math.log(above - below)
+                    flip = -1 if x > m else 1  # of both tails the one that f64 has digits of
+                    above = 1.0 if x == top else sigmoid(flip * (x + 0.5 - m) / s)
+                    below = 0.0 if x == 0 else sigmoid(flip * (x - 0.5 - m) / s)
+                    if x == top:
+                        log_likelihood += math.log(sigmoid(-(x - 0.5 - m) / s))
+                    elif x == 0:
+                        log_likelihood += math.log(above if flip == 1 else 1 - above)
+                    else:
+                        log_likelihood += math.log(abs(above - below))
             for d in range(c["z"]):
                 z = mean[i, d] + math.exp(log_var[i, d] / 2) * noise[i, j, d]
                 log_ratio += -0.5 * z * z + 0.5 * (z - mean[i, d]) ** 2 / math.exp(log_var[i, d]) + 0.5 * log_var[i, d]

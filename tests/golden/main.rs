@@ -9,6 +9,7 @@ mod lstm;
 mod norms;
 mod pixel;
 mod pooling;
+mod vae;
 
 use std::sync::Arc;
 
@@ -51,6 +52,7 @@ fn main() -> std::process::ExitCode {
     suite.devices("lstm_scan", lstm::lstm_scan);
     suite.devices("lstm_cell", lstm::lstm_cell);
     suite.devices("dcgan", dcgan);
+    suite.devices("vae", vae::losses_and_gradients);
     suite.devices("nade", nade::conditionals_and_gradients);
     suite.devices("nade_sample", nade::samples);
     suite.devices("pixel networks", pixel::conditionals_and_gradients);

@@ -102,14 +102,17 @@ impl Vae {
         self.likelihood.log_p(&heads, &x.reshape([b, 1, d])).sum(&[2])
     }
 
-    /// K reparameterised draws of each row, z = mean + deviation noise.
-    fn draws(&self, s: &Scope, x: &Tensor, k: usize) -> Draws {
+    /// Standard normal noise of K draws of each row, [B, K, Z].
+    fn noise(&self, s: &Scope, x: &Tensor, k: usize) -> Tensor {
+        s.random("noise", Distribution::Normal, [x.dims()[0], k, self.networks.latents])
+    }
+
+    /// K reparameterised draws of each row, z = mean + deviation noise, by noise [B, K, Z].
+    fn draws(&self, s: &Scope, x: &Tensor, noise: &Tensor) -> Draws {
         let (mean, log_var) = self.encode(s, x);
-        let (b, n) = (mean.dims()[0], self.networks.latents);
-        let each = |t: &Tensor| t.reshape([b, 1, n]);
-        let noise = s.random("noise", Distribution::Normal, [b, k, n]);
-        let z = each(&mean) + each(&(&log_var * 0.5).exp()) * &noise; // [B, K, Z]
-        let (log_likelihood, log_ratio) = (self.log_likelihood(s, x, &z), log_ratio(&noise, &each(&log_var), &z));
+        let each = |t: &Tensor| t.reshape([t.dims()[0], 1, t.dims()[1]]);
+        let z = each(&mean) + each(&(&log_var * 0.5).exp()) * noise; // [B, K, Z]
+        let (log_likelihood, log_ratio) = (self.log_likelihood(s, x, &z), log_ratio(noise, &each(&log_var), &z));
         Draws { mean, log_var, log_likelihood, log_ratio }
     }
 
@@ -132,8 +135,8 @@ impl Vae {
     }
 
     /// The loss, and what it is made of, as a step shows them.
-    fn losses(&self, s: &Scope, x: &Tensor) -> Vec<(&'static str, Tensor)> {
-        let draws = self.draws(s, x, self.objective.k);
+    fn losses(&self, s: &Scope, x: &Tensor, noise: &Tensor) -> Vec<(&'static str, Tensor)> {
+        let draws = self.draws(s, x, noise);
         let kl = kl(&draws.mean, &draws.log_var); // [B, Z]
         let reconstruction = draws.log_likelihood.mean_all().neg();
         let divergence = kl.sum(&[1]).mean_all();
@@ -191,7 +194,8 @@ impl Model for Vae {
     /// change it.
     fn held_out(&self, batch: usize) -> Option<Result<Program, GraphError>> {
         let graph = Graph::new("vae held-out loss");
-        let draws = self.draws(&Scope::new(&graph, Mode::Eval), &self.input(&graph, batch), self.objective.k);
+        let (s, x) = (Scope::new(&graph, Mode::Eval), self.input(&graph, batch));
+        let draws = self.draws(&s, &x, &self.noise(&s, &x, self.objective.k));
         let loss = match self.objective.k {
             1 => kl(&draws.mean, &draws.log_var).sum(&[1]) - draws.log_likelihood.reshape([batch]),
             _ => importance_weighted(&draws.log_weights()).neg(),
@@ -210,7 +214,8 @@ impl Descent for Vae {
     fn program(&self, stage: &Stage) -> Result<Program, GraphError> {
         let graph = Graph::new("vae training");
         let s = Scope::new(&graph, Mode::Train);
-        let losses = self.losses(&s, &self.input(&graph, stage.batch));
+        let x = self.input(&graph, stage.batch);
+        let losses = self.losses(&s, &x, &self.noise(&s, &x, self.objective.k));
         for (name, value) in &losses {
             graph.output(name, value);
         }
@@ -257,7 +262,7 @@ impl Autoencoder for Vae {
 
 impl Bound for Vae {
     fn log_weights(&self, s: &Scope, x: &Tensor, samples: usize) -> Tensor {
-        self.draws(s, x, samples).log_weights()
+        self.draws(s, x, &self.noise(s, x, samples)).log_weights()
     }
 
     fn bounds_what(&self) -> Option<&'static str> {
