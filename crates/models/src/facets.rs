@@ -18,6 +18,23 @@ pub trait Bound: Model {
     fn bounds_what(&self) -> Option<&'static str> {
         None
     }
+
+    /// What the bound is made of, where q is a normal distribution and so is the prior.
+    fn variational(&self) -> Option<&dyn Variational> {
+        None
+    }
+}
+
+/// A bound whose q(z | x) is a normal distribution of independent latents, by an encoder, and whose prior is N(0, I).
+pub trait Variational: Bound {
+    /// Z.
+    fn n_latents(&self) -> usize;
+
+    /// Input `x` f32 [B, ..shape]; output `posterior` f32 [B, 2 Z]: the mean of q(z | x), then its log variance.
+    fn approximate_posterior(&self, batch: usize) -> Result<Program, GraphError>;
+
+    /// Input `xz` f32 [B, D + Z], the D values of a row and latents; output `log_p` f32 [B, 1]: log p(x | z) in nats.
+    fn likelihood(&self, batch: usize) -> Result<Program, GraphError>;
 }
 
 /// Draws of a row by one run of [`log_weights`] at most, of rows of D values: `samples`, or fewer, so that memory does not grow with

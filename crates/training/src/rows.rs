@@ -90,6 +90,19 @@ impl RowProgram {
         Ok(all)
     }
 
+    /// The outputs of one row by `times` runs that draw other random numbers, one after the other: [times, n_out].
+    ///
+    /// # Errors
+    /// What the device says.
+    pub fn repeated(&self, device: &mut dyn Device, row: &[f32], times: usize) -> Result<Vec<f32>> {
+        let mut all = Vec::with_capacity(times * self.n_out);
+        self.each_times(device, parts(row, 1, self.n_in()), times, |_, out| {
+            all.extend_from_slice(out);
+            Ok::<(), TrainingError>(())
+        })?;
+        Ok(all)
+    }
+
     /// Runs all parts and hands over, in their order, the rows [n, n_in] that count of each and their outputs [n, n_out].
     ///
     /// # Errors

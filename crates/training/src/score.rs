@@ -60,6 +60,13 @@ impl Scorer {
     }
 }
 
+/// The logarithm of the mean of the exponentials of `logs`.
+pub fn log_mean_exp(logs: &[f64]) -> f64 {
+    let mut mean = LogMean::default();
+    logs.iter().for_each(|&log| mean.add(log));
+    mean.get()
+}
+
 /// The logarithm of the mean of numbers given by their logarithms, one after the other, in f64.
 #[derive(Debug)]
 struct LogMean {
@@ -139,27 +146,21 @@ pub fn mean_and_error(values: &[f64]) -> (f64, f64) {
 mod tests {
     use super::*;
 
-    fn log_mean(logs: &[f64]) -> f64 {
-        let mut mean = LogMean::default();
-        logs.iter().for_each(|&log| mean.add(log));
-        mean.get()
-    }
-
     #[test]
     fn the_mean_of_numbers_far_too_small_for_floats_is_right_in_every_order() {
         let want = -1000.0 + ((1.0 + (-1.0f64).exp() + (-30.0f64).exp()) / 3.0).ln();
         for logs in [[-1000.0, -1001.0, -1030.0], [-1030.0, -1001.0, -1000.0], [-1001.0, -1000.0, -1030.0]] {
-            assert!((log_mean(&logs) - want).abs() < 1e-12, "{} and {want}", log_mean(&logs));
+            assert!((log_mean_exp(&logs) - want).abs() < 1e-12, "{} and {want}", log_mean_exp(&logs));
         }
-        assert_eq!(log_mean(&[-7.5; 40]), -7.5);
-        assert!((log_mean(&[f64::NEG_INFINITY, 0.0]) + 2.0f64.ln()).abs() < 1e-15, "one of two is 0");
-        assert_eq!(log_mean(&[f64::NEG_INFINITY; 3]), f64::NEG_INFINITY);
+        assert_eq!(log_mean_exp(&[-7.5; 40]), -7.5);
+        assert!((log_mean_exp(&[f64::NEG_INFINITY, 0.0]) + 2.0f64.ln()).abs() < 1e-15, "one of two is 0");
+        assert_eq!(log_mean_exp(&[f64::NEG_INFINITY; 3]), f64::NEG_INFINITY);
     }
 
     #[test]
     fn a_draw_that_is_not_a_number_shows() {
         for logs in [[f64::NAN, -3.0], [-3.0, f64::NAN]] {
-            assert!(log_mean(&logs).is_nan(), "{logs:?}");
+            assert!(log_mean_exp(&logs).is_nan(), "{logs:?}");
         }
     }
 }

@@ -13,6 +13,9 @@ pub const SAMPLE_EXAMPLES: &str = "Examples:
   calotype sample runs/nade-digits-001 --complete test:12 --keep left  # needs a density
   calotype sample runs/dcgan-fashion-mnist-001 --interpolate --out morph.gif
   calotype sample runs/dcgan-fashion-mnist-001 --latents z.npy --out images.npy
+  calotype sample runs/vae-fashion-mnist-001 --reconstruct             # test rows and their reconstructions
+  calotype sample runs/vae-fashion-mnist-001 --traverse=test:3         # every latent of one row from -3 to 3
+  calotype sample runs/vae-digits-001 --manifold                       # of a run with --set latents=2
 
 The file goes to the run folder unless --out is given; its path is printed.";
 
@@ -20,6 +23,8 @@ pub const SCORE_EXAMPLES: &str = "Examples:
   calotype score runs/nade-digits-001                # mean, standard error, histogram of test rows
   calotype score runs/nade-digits-001 --out scores.csv --pixels log-p.npy
   calotype score runs/nade-digits-001 --explain 3    # the chain rule of row 3, factor by factor
+  calotype score runs/vae-fashion-mnist-001 --samples 1000                # a tighter bound
+  calotype score runs/vae-digits-001 --explain 3 --posterior z.png        # of a run with --set latents=2
   calotype score runs/pixelcnn-fashion-mnist-001 --heatmaps surprise --count 20
   calotype score runs/context-fashion-mnist-002 --against digits --inner 20 \\
       --background runs/context-fashion-mnist-001";
@@ -34,7 +39,8 @@ pub struct SampleArgs {
     /// Run folder, as made by `calotype train`
     pub run: PathBuf,
 
-    /// Number of images; with --interpolate, number of latents to interpolate between [default: 64; with --interpolate 5]
+    /// Number of images; with --interpolate, of latents to interpolate between [default: 64; with --interpolate 5, with
+    /// --reconstruct 32]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=65_536), conflicts_with = "latents")]
     pub count: Option<u64>,
 
@@ -49,6 +55,20 @@ pub struct SampleArgs {
     /// Interpolates between latents along great circles
     #[arg(long)]
     pub interpolate: bool,
+
+    /// Test rows, each above its reconstruction. Needs an auto-encoder
+    #[arg(long, conflicts_with_all = ["latents", "interpolate", "traverse", "manifold", "complete"])]
+    pub reconstruct: bool,
+
+    /// A row of images for each latent: it goes from -3 to 3 (uniform ones from -1 to 1) while the others stay at 0, or with
+    /// --traverse=test:N at the code of row N of the run's test data. --count is the number of latents [default: at most 32]
+    #[arg(long, value_name = "test:N", num_args = 0..=1, require_equals = true, default_missing_value = "middle",
+          conflicts_with_all = ["latents", "interpolate", "manifold", "complete"])]
+    pub traverse: Option<String>,
+
+    /// Images over a grid of the prior's quantiles, of a run with two latents
+    #[arg(long, conflicts_with_all = ["latents", "interpolate", "complete", "count"])]
+    pub manifold: bool,
 
     /// Completes an image: keeps a part of it and samples the rest. An image file, or `test:N` for row N of the run's test data.
     /// Needs a model with a density
@@ -106,7 +126,7 @@ pub struct ScoreArgs {
     pub out: Option<PathBuf>,
 
     /// Random samples a row for models whose density is a lower bound (importance-weighted, arXiv:1509.00519): a larger K gives a
-    /// tighter bound and takes longer. Not for exact densities, which all models of this version with a density have [default: 100]
+    /// tighter bound and takes longer. Not for exact densities [default: 100]
     #[arg(long, value_name = "K", value_parser = draws)]
     pub samples: Option<usize>,
 
@@ -114,10 +134,16 @@ pub struct ScoreArgs {
     #[arg(long, value_name = "P.npy")]
     pub pixels: Option<PathBuf>,
 
-    /// Prints the chain rule of one row, and nothing else: each value, its conditional probability, the running sum. Rows are
-    /// numbered from 0 among the scored rows. Needs an exact density
+    /// Prints what log p of one row is made of, and nothing else. Rows are numbered from 0 among the scored rows. Of an exact density
+    /// the chain rule: each value, its conditional probability, the running sum. Of a variational bound: reconstruction, KL, log p
+    /// (by a grid where there are two latents, else an estimate by --samples [default: 5000]) and the gap between
     #[arg(long, value_name = "ROW", conflicts_with_all = ["count", "out", "pixels", "heatmaps", "against", "background"])]
     pub explain: Option<usize>,
+
+    /// Writes an image of the latents of the row of --explain: the true posterior, and on it q(z|x) by its ellipses of one and two
+    /// standard deviations. Needs a variational bound and two latents
+    #[arg(long, value_name = "FILE.png", requires = "explain", conflicts_with = "samples")]
+    pub posterior: Option<PathBuf>,
 
     /// Writes an image for each row: the row beside a heatmap of -log p of its pixels. Needs an exact density
     #[arg(long, value_name = "DIR")]
@@ -165,6 +191,10 @@ pub struct EncodeArgs {
     /// Resizes images of --data to N x N pixels and pads them with black
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096), requires = "data")]
     pub inner: Option<u16>,
+
+    /// Writes an image of the codes of an auto-encoder, the first two numbers of each, coloured by class
+    #[arg(long, value_name = "FILE.png")]
+    pub plot: Option<PathBuf>,
 
     /// Writes the features, f32 [N, F]
     #[arg(long, value_name = "FILE.npy")]

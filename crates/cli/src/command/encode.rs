@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use anyhow::Result;
-use calotype_data::{Evaluation, Split, write_npy};
+use calotype_data::{Evaluation, Split, picture, write_npy};
 use calotype_training::{Examined, Labelled, SCORE_BATCH, Which};
 
-use super::Ending;
+use super::{Ending, codes};
 use crate::args::EncodeArgs;
 use crate::fault::WrongUse;
 use crate::output::{ending, has_folder, note, print, replace};
@@ -17,11 +17,18 @@ pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
     let Some(program) = used.model.features(SCORE_BATCH) else {
         return Err(used.cannot("has no hidden units, so it computes no features"));
     };
-    if args.out.is_none() && !args.probe {
-        return Err(WrongUse("nothing to do; give --out features.npy, --probe, or both".into()).into());
+    if args.out.is_none() && args.plot.is_none() && !args.probe {
+        return Err(WrongUse("nothing to do; give --out features.npy, --plot codes.png or --probe".into()).into());
     }
-    has_folder("--out", args.out.as_deref())?;
-    args.out.as_deref().map(|path| ending("--out", path, "npy")).transpose()?;
+    for (flag, path, wanted) in [("--out", &args.out, "npy"), ("--plot", &args.plot, "png")] {
+        has_folder(flag, path.as_deref())?;
+        path.as_deref().map(|path| ending(flag, path, wanted)).transpose()?;
+    }
+    let codes = args.plot.as_ref().map(|_| match used.model.autoencoder() {
+        Some(autoencoder) => Ok(autoencoder.encoding(SCORE_BATCH)?),
+        None => Err(used.cannot("has no codes to plot: --plot needs an auto-encoder")),
+    });
+    let codes = codes.transpose()?;
     let open = |split| {
         let which = Which { data: args.data.clone(), split, inner: args.inner.map(usize::from) };
         Examined::open(&used.config, used.model.as_ref(), &which)
@@ -45,6 +52,14 @@ pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
         replace(path, |file| write_npy(file, &[n, f], &features))?;
         let _ = writeln!(text, "{}", path.display());
     }
+    if let (Some(path), Some(program)) = (&args.plot, codes) {
+        let encoder = session.encoder(&program)?;
+        let codes = encoder.features(session.opened.device(), &examined.rows)?;
+        let picture = codes::picture(&codes, encoder.n_features(), classes(&examined).as_deref());
+        replace(path, |file| picture::write_png(file, &picture))?;
+        let _ = writeln!(text, "{}", path.display());
+        note(&codes::legend(encoder.n_features(), examined.dataset.class_names()));
+    }
     note(&format!("{n} rows of {}, {f} features each", examined.dataset.name()));
     if let Some(train) = train {
         let by_features =
@@ -60,6 +75,12 @@ pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
     session.opened.keep_pipelines();
     print(&text)?;
     Ok(Ending::Done)
+}
+
+/// Of each row, where the data have classes.
+fn classes(examined: &Examined) -> Option<Vec<u32>> {
+    let labels = examined.dataset.labels()?;
+    Some(examined.rows.rows().iter().map(|&row| labels[row as usize]).collect())
 }
 
 fn labelled(examined: &Examined, x: Vec<f32>) -> Labelled {

@@ -25,7 +25,7 @@ use self::likelihood::{Likelihood, unit};
 use self::networks::Networks;
 use self::settings::Objective;
 use crate::descent;
-use crate::facets::{Autoencoder, Bound};
+use crate::facets::{Autoencoder, Bound, Variational};
 use crate::latent::{Latent, LatentKind, LatentPart};
 use crate::model::{DataShape, Descent, Learning, Model, ModelInfo, Validation, Values};
 use crate::optimisers::Optimiser;
@@ -269,5 +269,32 @@ impl Bound for Vae {
         let scaled = matches!(self.likelihood, Likelihood::Gaussian { levels: Some(_), .. });
         scaled
             .then_some("a density of levels scaled to 0..1, which is no probability: compare it with no figure of levels or bits")
+    }
+
+    fn variational(&self) -> Option<&dyn Variational> {
+        Some(self)
+    }
+}
+
+impl Variational for Vae {
+    fn n_latents(&self) -> usize {
+        self.networks.latents
+    }
+
+    fn approximate_posterior(&self, batch: usize) -> Result<Program, GraphError> {
+        let graph = Graph::new("vae posterior");
+        let (mean, log_var) = self.encode(&Scope::new(&graph, Mode::Eval), &self.input(&graph, batch));
+        graph.output("posterior", &mean.concat(&log_var, 1));
+        graph.finish()
+    }
+
+    fn likelihood(&self, batch: usize) -> Result<Program, GraphError> {
+        let graph = Graph::new("vae likelihood");
+        let (d, z) = (self.networks.dims(), self.networks.latents);
+        let xz = graph.input("xz", Type::f32([batch, d + z]));
+        let x = xz.slice(1, 0, d).reshape([&[batch], self.shape.as_slice()].concat());
+        let z = xz.slice(1, d, d + z).reshape([batch, 1, z]);
+        graph.output("log_p", &self.log_likelihood(&Scope::new(&graph, Mode::Eval), &x, &z));
+        graph.finish()
     }
 }

@@ -7,7 +7,7 @@ use calotype_data::{is_picture, picture};
 use calotype_models::init;
 use calotype_training::{Examined, Known, TrainingError, Which, brightness};
 
-use super::{ABOUT_PIXELS, COUNT, Form, done, in_own_range, save_gif, save_npy, save_png, target};
+use super::{ABOUT_PIXELS, COUNT, Form, done, in_own_range, save_gif, save_npy, save_png, target, test_row};
 use crate::args::{Half, SampleArgs};
 use crate::command::Ending;
 use crate::fault::WrongUse;
@@ -23,9 +23,11 @@ const UNDRAWN: f32 = 0.35;
 
 pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
     let name = used.model.info().name;
-    if args.interpolate || args.latents.is_some() {
-        let message =
-            format!("{name} has no latents, so --latents and --interpolate do not apply; use --count, --seed or --complete");
+    if args.interpolate || args.latents.is_some() || args.traverse.is_some() || args.manifold {
+        let message = format!(
+            "{name} has no latents, so --latents, --interpolate, --traverse and --manifold do not apply; use --count, --seed or \
+             --complete"
+        );
         return Err(WrongUse(message).into());
     }
     let shape = used.model.shape().to_vec();
@@ -93,10 +95,8 @@ fn known(from: &str, keep: Half, used: &Used) -> Result<(Vec<f32>, Vec<f32>)> {
             WrongUse(format!("{} generates vectors, and --complete is for images; leave it out", model.info().name)).into()
         );
     };
-    if let Some(index) = from.strip_prefix("test:") {
-        let index = index.parse().map_err(|_| WrongUse(format!("--complete {from}: expected a row number, such as test:12")))?;
-        let row = Examined::open(&used.config, model, &Which::default())?.row(index)?;
-        return Ok((row, keep.mask([h, w, c])));
+    if from.starts_with("test:") {
+        return Ok((test_row("--complete", from, used)?, keep.mask([h, w, c])));
     }
     let which = Which { data: Some(from.to_owned()), ..Which::default() };
     let row = Examined::open(&used.config, model, &which)?.row(0)?;

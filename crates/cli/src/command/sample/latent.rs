@@ -2,11 +2,13 @@
 
 use anyhow::Result;
 use calotype_data::{picture, read_npy};
+use calotype_graph::Program;
 use calotype_models::latent::{between, latents, n_latents};
 use calotype_models::{Latent, LatentPart};
 use calotype_training::{SAMPLE_BATCH, TrainingError};
 
-use super::{COUNT, Form, done, in_own_range, save_gif, save_npy, save_png, target};
+use super::lattice::{MOST_ROWS, SIDE, STEPS, manifold, middle, traversal};
+use super::{COUNT, Form, done, in_own_range, save_gif, save_npy, save_png, target, test_row};
 use crate::args::SampleArgs;
 use crate::command::Ending;
 use crate::fault::WrongUse;
@@ -32,10 +34,19 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
     }
     let shape = used.model.shape().to_vec();
     let picture = matches!(*shape, [_, _, 1 | 3]);
-    let kind = if args.interpolate { "interpolation" } else { "sample" };
+    let kind = match () {
+        () if args.interpolate => "interpolation",
+        () if args.traverse.is_some() => "traversal",
+        () if args.manifold => "manifold",
+        () => "sample",
+    };
     let from = match &args.latents {
         Some(path) => path.file_stem().map_or("latents".into(), |s| s.to_string_lossy().into_owned()),
-        None => format!("seed-{}", args.seed),
+        None => match &args.traverse {
+            Some(around) => around.replace(':', "-"),
+            None if args.manifold => "quantiles".to_owned(),
+            None => format!("seed-{}", args.seed),
+        },
     };
     let out = target(args, &used, kind, &from, if picture { "png" } else { "npy" });
     let form = Form::of(&out)?;
@@ -51,10 +62,30 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
             format!("--out {}: {name} needs --interpolate for an animation; for images use .png or .npy", out.display());
         return Err(WrongUse(message).into());
     }
-    let latents = wanted(args, form, latent)?;
+    let parts = latent.parts();
+    let encoded =
+        args.traverse.as_deref().filter(|around| *around != MIDDLE).map(|around| to_encode(around, &used)).transpose()?;
+    let latents = match &args.traverse {
+        Some(_) => vec![],
+        None if args.manifold => manifold(&parts, name)?,
+        None => wanted(args, form, latent)?,
+    };
     writable(&out)?;
     let program = latent.sampling(SAMPLE_BATCH)?;
     let mut session = used.on(args.device.as_deref(), threads)?;
+    let latents = match &args.traverse {
+        None => latents,
+        Some(_) => {
+            let around = match encoded {
+                None => middle(&parts),
+                Some((program, row)) => {
+                    let encoder = session.row_program(&program, args.seed)?;
+                    session.run(&encoder, &row)?
+                }
+            };
+            traversal(&parts, &around, args.count.map_or(MOST_ROWS, |n| n as usize))
+        }
+    };
     let sampler = session.row_program(&program, args.seed)?;
     let rows = session.run(&sampler, &latents)?;
     session.opened.keep_pipelines();
@@ -65,7 +96,10 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
             let rows = strip(&rows, per_row);
             save_png(&out, &rows, [rows.len() / per_row, h, w, c], Some(STRIP_STEPS + 1))?;
         }
-        (Form::Png, &[h, w, c]) => save_png(&out, &rows, [n, h, w, c], None)?,
+        (Form::Png, &[h, w, c]) => {
+            let columns = args.traverse.as_ref().map(|_| STEPS).or(args.manifold.then_some(SIDE));
+            save_png(&out, &rows, [n, h, w, c], columns)?;
+        }
         (Form::Gif, &[h, w, c]) => {
             let frames = rows.chunks_exact(per_row).map(|image| picture::grid(image, [1, h, w, c], None, 0));
             save_gif(&out, frames.collect(), FRAME_MS)?;
@@ -73,6 +107,17 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
         _ => save_npy(&out, &[&[n], &*shape].concat(), &in_own_range(&session.used, rows))?,
     }
     done(n, if picture { "images" } else { "rows" }, &session.used.restored.path, &out)
+}
+
+/// `--traverse` without a row: around the middle of the prior.
+pub const MIDDLE: &str = "middle";
+
+/// The program that gives the code to traverse around, and the row whose code that is.
+fn to_encode(around: &str, used: &Used) -> Result<(Program, Vec<f32>)> {
+    let Some(autoencoder) = used.model.autoencoder() else {
+        return Err(used.cannot("has no encoder, so it can be traversed around the middle of its prior only: --traverse"));
+    };
+    Ok((autoencoder.encoding(1)?, test_row("--traverse", around, used)?))
 }
 
 /// Latents [N, z] of all images to make.

@@ -2,6 +2,8 @@
 
 pub(super) mod drawing;
 mod latent;
+mod lattice;
+mod reconstruct;
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +11,7 @@ use anyhow::{Result, anyhow};
 use calotype_data::picture::RgbImage;
 use calotype_data::{DataError, picture, write_npy};
 use calotype_models::Values;
-use calotype_training::{Choice, grouped};
+use calotype_training::{Choice, Examined, Which, grouped};
 
 use super::Ending;
 use crate::args::SampleArgs;
@@ -46,10 +48,18 @@ impl Form {
 pub fn run(args: &SampleArgs, threads: usize) -> Result<Ending> {
     let used = Used::open(&args.run, args.choice())?;
     match (used.model.latent(), used.model.density()) {
+        _ if args.reconstruct => reconstruct::run(args, used, threads),
         (Some(_), _) => latent::run(args, used, threads),
         (None, Some(_)) => drawing::run(args, used, threads),
         (None, None) => Err(used.cannot("generates no rows")),
     }
+}
+
+/// A row [..shape] of the run's test data, given as `test:N`.
+fn test_row(flag: &str, from: &str, used: &Used) -> Result<Vec<f32>> {
+    let wrong = || WrongUse(format!("{flag} {from}: expected a row number, such as test:12"));
+    let index = from.strip_prefix("test:").and_then(|n| n.parse().ok()).ok_or_else(wrong)?;
+    Ok(Examined::open(&used.config, used.model.as_ref(), &Which::default())?.row(index)?)
 }
 
 /// Where the result goes: in the run folder, unless said otherwise, by a name that another seed does not overwrite.

@@ -1,6 +1,7 @@
 //! `calotype score`.
 
 mod anomaly;
+mod evidence;
 mod explain;
 mod heatmap;
 mod outputs;
@@ -54,6 +55,9 @@ pub fn run(args: &ScoreArgs, threads: usize) -> Result<Ending> {
     check(args, &used, exactness)?;
     let which = Which { data: args.data.clone(), split: args.split, inner: inner(args).filter(|_| args.data.is_some()) };
     let examined = Examined::open(&used.config, used.model.as_ref(), &which)?;
+    if let (Some(index), Exactness::Lower(_)) = (args.explain, exactness) {
+        return evidence::run(args, used, &examined, index, threads);
+    }
     if let Some(index) = args.explain {
         return explained(args, used, &examined, index, threads);
     }
@@ -104,16 +108,28 @@ fn inner(args: &ScoreArgs) -> Option<usize> {
 
 /// Checks of options that need no data.
 fn check(args: &ScoreArgs, used: &Used, exactness: Exactness) -> Result<()> {
-    for (flag, path) in [("--out", &args.out), ("--pixels", &args.pixels)] {
+    for (flag, path) in [("--out", &args.out), ("--pixels", &args.pixels), ("--posterior", &args.posterior)] {
         has_folder(flag, path.as_deref())?;
     }
     args.out.as_deref().map(|path| ending("--out", path, "csv")).transpose()?;
     args.pixels.as_deref().map(|path| ending("--pixels", path, "npy")).transpose()?;
+    args.posterior.as_deref().map(|path| ending("--posterior", path, "png")).transpose()?;
     if args.inner.is_some() && args.data.is_none() && args.against.is_none() {
         return Err(WrongUse("--inner has no effect on the run's own data; give --data or --against".into()).into());
     }
-    let of_factors =
-        [("--explain", args.explain.is_some()), ("--pixels", args.pixels.is_some()), ("--heatmaps", args.heatmaps.is_some())];
+    match used.model.bound() {
+        Some(bound) if args.explain.is_some() && exactness != Exactness::Exact => {
+            evidence::variational(used, bound, args.posterior.as_deref())?;
+        }
+        _ if args.posterior.is_some() => {
+            let name = used.model.info().name;
+            let message =
+                format!("--posterior is of models with latents and a variational bound, and {name} has none; leave it out");
+            return Err(WrongUse(message).into());
+        }
+        _ => {}
+    }
+    let of_factors = [("--pixels", args.pixels.is_some()), ("--heatmaps", args.heatmaps.is_some())];
     match of_factors.iter().find(|(_, given)| *given) {
         Some((flag, _)) if exactness != Exactness::Exact => {
             let name = used.model.info().name;
