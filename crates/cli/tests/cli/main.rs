@@ -1,6 +1,7 @@
 //! `calotype` as a person meets it: every command, every refusal, every interruption. On the CPU, with a tiny model.
 
 mod adversaries;
+mod auto_encoders;
 mod commands;
 mod densities;
 #[cfg(unix)]

@@ -8,11 +8,11 @@ use calotype_models::{Latent, LatentPart};
 use calotype_training::{SAMPLE_BATCH, TrainingError};
 
 use super::lattice::{MOST_ROWS, SIDE, STEPS, manifold, middle, traversal};
-use super::{COUNT, Form, done, in_own_range, save_gif, save_npy, save_png, target, test_row};
+use super::{ABOUT_PIXELS, COUNT, Form, done, in_own_range, save_gif, save_npy, save_png, target, test_row};
 use crate::args::SampleArgs;
 use crate::command::Ending;
 use crate::fault::WrongUse;
-use crate::output::writable;
+use crate::output::{replace, writable};
 use crate::used::Used;
 
 /// Latents that an interpolation passes through unless said otherwise.
@@ -21,6 +21,8 @@ const WAYPOINTS: u64 = 5;
 const STRIP_STEPS: usize = 8;
 const FILM_STEPS: usize = 24;
 const FRAME_MS: u32 = 50;
+/// A manifold has many images a side.
+const ABOUT_MANIFOLD_PIXELS: usize = 800;
 const LATENTS_LIMIT_BYTES: u64 = 1 << 30;
 
 pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
@@ -98,7 +100,8 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
         }
         (Form::Png, &[h, w, c]) => {
             let columns = args.traverse.as_ref().map(|_| STEPS).or(args.manifold.then_some(SIDE));
-            save_png(&out, &rows, [n, h, w, c], columns)?;
+            let about = if args.manifold { ABOUT_MANIFOLD_PIXELS } else { ABOUT_PIXELS };
+            replace(&out, |file| picture::sheet(&rows, [n, h, w, c], columns, about).and_then(|p| picture::write_png(file, &p)))?;
         }
         (Form::Gif, &[h, w, c]) => {
             let frames = rows.chunks_exact(per_row).map(|image| picture::grid(image, [1, h, w, c], None, 0));

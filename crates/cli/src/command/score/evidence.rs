@@ -7,7 +7,7 @@ use anyhow::Result;
 use calotype_data::canvas::{Canvas, View};
 use calotype_data::picture;
 use calotype_models::{Bound, Values, Variational, draws_at_once, log_weights};
-use calotype_training::evidence::{Evidence, Normal, SIDE};
+use calotype_training::evidence::{Axis, Evidence, Normal, SIDE};
 use calotype_training::{Examined, log_mean_exp, mean_and_error};
 
 use crate::args::ScoreArgs;
@@ -146,7 +146,7 @@ fn plane(q: &Normal, e: &Evidence) -> picture::RgbImage {
     let seen: Vec<[f32; 2]> = likely.chain(ellipse(3.0)).collect();
     let view = View::around(&seen);
     let mut canvas = Canvas::new(PIXELS, view);
-    let density = |place: [f32; 2]| nearest(e, place).map_or(0.0, |log| (log - most).exp() as f32);
+    let density = |place: [f32; 2]| between(e, place).map_or(0.0, |log| (log - most).exp() as f32);
     let field: Vec<f32> = view.lattice(2 * SIDE).into_iter().map(density).collect();
     canvas.field(&field, |v| [255.0 - 235.0 * v, 255.0 - 175.0 * v, 255.0 - 95.0 * v].map(|c| c as u8));
     for radius in [1.0f32, 2.0, 3.0] {
@@ -157,12 +157,15 @@ fn plane(q: &Normal, e: &Evidence) -> picture::RgbImage {
     canvas.into_picture()
 }
 
-/// The posterior's log density at the place of the grid nearest to one; none outside.
-fn nearest(e: &Evidence, place: [f32; 2]) -> Option<f64> {
+/// The posterior's log density at a place, interpolated between those of the grid; none outside.
+fn between(e: &Evidence, place: [f32; 2]) -> Option<f64> {
     let [a, b] = e.grid.0;
-    let index = |axis: calotype_training::evidence::Axis, v: f32| {
-        let at = ((f64::from(v) - axis.first) / axis.step).round();
-        (0.0..SIDE as f64).contains(&at).then_some(at as usize)
+    let split = |axis: Axis, v: f32| {
+        let at = (f64::from(v) - axis.first) / axis.step;
+        (0.0..(SIDE - 1) as f64).contains(&at).then(|| (at as usize, at.fract()))
     };
-    Some(e.log_posterior[index(a, place[0])? * SIDE + index(b, place[1])?])
+    let ((i, u), (j, v)) = (split(a, place[0])?, split(b, place[1])?);
+    let at = |i: usize, j: usize| e.log_posterior[i * SIDE + j];
+    let line = |i: usize| at(i, j) * (1.0 - v) + at(i, j + 1) * v;
+    Some(line(i) * (1.0 - u) + line(i + 1) * u)
 }
