@@ -61,8 +61,7 @@ fn presets_have_their_sizes() {
         let model = build(preset, &[], shape, Some(256)).expect("valid");
         let stage = model.stages(2).remove(0);
         let program = model.program(&stage).expect("it builds");
-        let count = program.parameters().map(|s| s.ty.numel()).sum();
-        count
+        program.parameters().map(|s| s.ty.numel()).sum()
     };
     assert_eq!(n_parameters(MLP, &[28, 28, 1]), 652_824, "PyTorch's example");
     let encoder = 784 * 200 + 200 + 200 * 200 + 200 + 2 * (200 * 50 + 50);
