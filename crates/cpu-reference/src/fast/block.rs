@@ -6,6 +6,7 @@ use calotype_graph::{Binary, Dtype, Unary};
 
 use super::epilogue::{Bound, Operand};
 use super::math::{exp, log, sigmoid, softplus, tanh};
+use super::pack::prefetch;
 use super::program::{Arg, Task, Work};
 use super::simd::multiversion;
 use crate::op::elementwise::index;
@@ -15,6 +16,8 @@ pub struct Block<'a> {
     pub bound: &'a Bound<'a>,
     pub start: usize,
     pub len: usize,
+    /// Elements of the next block that are asked for from memory meanwhile.
+    pub next: usize,
     /// Distance between slots.
     pub stride: usize,
     pub scratch: *mut f32,
@@ -64,7 +67,10 @@ impl<'a> Block<'a> {
     /// As [`super::epilogue::Running::run`].
     #[inline(always)]
     unsafe fn perform<const FMA: bool>(&self, tasks: &[Task]) {
-        for task in tasks {
+        for (nth, task) in tasks.iter().enumerate() {
+            if self.next > 0 {
+                self.look_ahead(nth, tasks.len());
+            }
             // SAFETY: tasks come in the order of their registers; the compiler gives results places of their own.
             unsafe {
                 let to = self.result(task.to);
@@ -76,6 +82,18 @@ impl<'a> Block<'a> {
                     Work::Select(c, a, b) => select(self.value(c), self.value(a), self.value(b), to),
                 }
             }
+        }
+    }
+
+    /// Asks for part `nth` of `n` of what the next block reads: the hardware foresees nothing across the end of a page, which a block
+    /// of each operand fills.
+    #[inline(always)]
+    fn look_ahead(&self, nth: usize, n: usize) {
+        const LINE: usize = 16;
+        let lines = self.next.div_ceil(LINE);
+        for o in self.bound.operands.iter().filter(|o| matches!(o.index, Index::Same)) {
+            let first = o.data.wrapping_add(self.start + self.len);
+            (nth * lines / n..(nth + 1) * lines / n).for_each(|line| prefetch(first.wrapping_add(line * LINE)));
         }
     }
 

@@ -26,8 +26,13 @@ pub struct Bound<'a> {
     pub program: &'a Program,
     pub uniforms: Vec<f32>,
     pub operands: Vec<Operand<'a>>,
+    /// Whether its operands fit no cache that is near.
+    pub is_large: bool,
     level: Level,
 }
+
+/// Bytes of operands beyond which those of the next block are asked for before it begins: about a second-level cache.
+const LARGE_BYTES: usize = 1 << 18;
 
 // SAFETY: the pointers are those of slices that live as long as the step's operands, and every use says why it may.
 unsafe impl Sync for Bound<'_> {}
@@ -42,8 +47,10 @@ impl<'a> Bound<'a> {
             let float = r.ty.dtype == Dtype::F32 || program.bits;
             Operand { data, len, index: &r.index, float }
         });
-        let mut bound =
-            Bound { program, uniforms: Vec::with_capacity(program.uniforms.len()), operands: operands.collect(), level };
+        let (operands, uniforms): (Vec<_>, _) = (operands.collect(), Vec::with_capacity(program.uniforms.len()));
+        let read = operands.iter().filter(|o| *o.index == Index::Same).map(|o| o.len).sum::<usize>();
+        let is_large = read * size_of::<f32>() > LARGE_BYTES;
+        let mut bound = Bound { program, uniforms, operands, is_large, level };
         for u in &program.uniforms {
             let of = |n: usize| bound.uniforms[n];
             let value = match *u {
@@ -104,7 +111,9 @@ impl Running<'_> {
         let mut start = range.start;
         while start < range.end {
             let len = self.block.min(range.end - start);
-            let block = Block { bound: b, start, len, stride: self.block, scratch: self.scratch.as_mut_ptr(), acc, outputs };
+            let next = if b.is_large { self.block.min(range.end - start - len) } else { 0 };
+            let scratch = self.scratch.as_mut_ptr();
+            let block = Block { bound: b, start, len, next, stride: self.block, scratch, acc, outputs };
             let phase = start % p.period;
             // SAFETY: the scratch holds `n_slots` blocks; the caller's for the rest; the level was detected.
             unsafe {

@@ -95,13 +95,19 @@ impl SourceA for ColumnsOf<'_> {
     }
 }
 
+/// Rows of B that are asked for before they are packed.
+const ROWS_AHEAD: usize = 16;
+
 /// B [k, n], rows contiguous.
 pub struct WideOf<'a>(pub Matrix<'a>);
 
 impl SourceB for WideOf<'_> {
     #[inline(always)]
     unsafe fn pack(&self, ks: Range<usize>, cols: Range<usize>, to: *mut f32) {
+        let first = self.0.data.as_ptr().wrapping_add(cols.start);
         for (i, k) in ks.enumerate() {
+            // Each row is in other pages: the hardware does not foresee it.
+            prefetch(first.wrapping_add((k + ROWS_AHEAD) * self.0.stride));
             let from = &self.0.data[k * self.0.stride + cols.start..][..cols.len()];
             // SAFETY: the slice has the length, the panel the room.
             unsafe {
@@ -130,25 +136,56 @@ impl SourceB for TallOf<'_> {
     }
 }
 
-/// Packs columns that are contiguous in k: `column(c)` has `kc` elements, `to` is `[kc][NR]`. In blocks of 16 k, so that what
-/// is written stays in the cache.
+/// Columns and k of a block that is turned in registers: of vectors that every CPU of its kind has.
+const TURNED: usize = 4;
+
+/// Packs columns that are contiguous in k: `column(c)` has `kc` elements, `to` is `[kc][NR]`. In blocks of 16 k, a line of each column,
+/// so that what is written stays in the cache; the next line of each is asked for meanwhile.
 ///
 /// # Safety
 /// `to` has room for `kc * NR` elements; columns have `kc`.
 #[inline(always)]
 pub unsafe fn transpose<'a>(column: impl Fn(usize) -> &'a [f32], kc: usize, cols: usize, to: *mut f32) {
-    for k0 in (0..kc).step_by(16) {
-        let n = 16.min(kc - k0);
-        for c in 0..NR {
+    const LINE: usize = 16;
+    for k0 in (0..kc).step_by(LINE) {
+        let n = LINE.min(kc - k0);
+        (0..cols).for_each(|c| prefetch(column(c).as_ptr().wrapping_add(k0 + LINE)));
+        for c in (0..NR).step_by(TURNED) {
             // SAFETY: inside the panel.
             unsafe {
-                if c < cols {
-                    let from = &column(c)[k0..k0 + n];
-                    from.iter().enumerate().for_each(|(k, &v)| *to.add((k0 + k) * NR + c) = v);
-                } else {
-                    (0..n).for_each(|k| *to.add((k0 + k) * NR + c) = 0.0);
+                if n == LINE && c + TURNED <= cols {
+                    let from: [&[f32]; TURNED] = std::array::from_fn(|i| &column(c + i)[k0..k0 + LINE]);
+                    for k in (0..LINE).step_by(TURNED) {
+                        turn(from.map(|f| f[k..].as_ptr()), to.add((k0 + k) * NR + c));
+                    }
+                    continue;
+                }
+                for c in c..(c + TURNED).min(NR) {
+                    let at = |k: usize| if c < cols { column(c)[k0 + k] } else { 0.0 };
+                    (0..n).for_each(|k| *to.add((k0 + k) * NR + c) = at(k));
                 }
             }
         }
+    }
+}
+
+/// Element `k` of column `i` becomes element `i` of row `k`, of rows [`NR`] apart.
+///
+/// # Safety
+/// Columns have [`TURNED`] elements, and there is room for as many rows.
+#[inline(always)]
+unsafe fn turn(from: [*const f32; TURNED], to: *mut f32) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE is part of the architecture; the caller's.
+    unsafe {
+        use std::arch::x86_64::{_MM_TRANSPOSE4_PS, _mm_loadu_ps, _mm_storeu_ps};
+        let [mut a, mut b, mut c, mut d] = from.map(|f| _mm_loadu_ps(f));
+        _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d);
+        [a, b, c, d].into_iter().enumerate().for_each(|(k, row)| _mm_storeu_ps(to.add(k * NR), row));
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    for (i, f) in from.into_iter().enumerate() {
+        // SAFETY: the caller's.
+        (0..TURNED).for_each(|k| unsafe { *to.add(k * NR + i) = *f.add(k) });
     }
 }
