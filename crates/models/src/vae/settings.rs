@@ -6,10 +6,11 @@ use crate::density::pixel_settings;
 use crate::descent::{self, Defaults};
 use crate::model::{DataShape, Values};
 use crate::optimisers::{Optimiser, Schedule};
-use crate::settings::{Preset, Setting, SettingError, Settings};
+use crate::settings::{Preset, Setting, SettingError, Settings, Value};
 
 /// What a preset chooses.
 struct Chosen {
+    size: u64,
     likelihood: &'static str,
     hidden: u64,
     layers: u64,
@@ -38,6 +39,7 @@ fn chosen(preset: Preset) -> Chosen {
 /// 784-400-20: the example of PyTorch, with early stopping.
 fn mlp() -> Chosen {
     Chosen {
+        size: 0,
         likelihood: "auto",
         hidden: 400,
         layers: 1,
@@ -71,17 +73,22 @@ fn iwae() -> Chosen {
 /// Convolutions, for colour images.
 fn conv() -> Chosen {
     Chosen {
+        size: 32,
         likelihood: "discretised-logistic",
         hidden: 256,
         latents: 64,
         filters: 32,
-        defaults: Defaults { batch: 64, steps: 10_000, optimiser: "adam", lr: 1e-3, lr_min: 1e-4, decay: 0.0, clip: 0.0 },
+        defaults: Defaults { batch: 64, steps: 4_000, optimiser: "adam", lr: 1e-3, lr_min: 1e-4, decay: 0.0, clip: 0.0 },
         ..mlp()
     }
 }
 
 pub fn settings(preset: Preset) -> Vec<Setting> {
     let c = chosen(preset);
+    let mut of_pixels = pixel_settings();
+    for setting in of_pixels.iter_mut().filter(|s| s.key == "size") {
+        setting.default = Value::Integer(c.size);
+    }
     let of_networks = vec![
         Setting::integer("hidden", c.hidden, (1, 65_536), "units of each dense hidden layer"),
         Setting::integer("layers", c.layers, (1, 16), "dense hidden layers of the encoder, and of the decoder"),
@@ -120,7 +127,7 @@ pub fn settings(preset: Preset) -> Vec<Setting> {
         ),
     ];
     let shared = descent::settings_with(c.defaults, &[("validation", c.validation)]);
-    [pixel_settings(), of_networks, of_the_bound, of_descent, shared].concat()
+    [of_pixels, of_networks, of_the_bound, of_descent, shared].concat()
 }
 
 /// What rows are to a model of these settings, and what p(x | z) is: shape, values, likelihood.

@@ -68,10 +68,11 @@ fn presets_have_their_sizes() {
     let decoder = 50 * 200 + 200 + 200 * 200 + 200 + 200 * 784 + 784;
     assert_eq!(n_parameters(IWAE, &[28, 28, 1]), encoder + decoder);
     for side in [12, 16, 32, 64] {
-        let model = build(CONV, &[], &[side, side, 3], Some(256)).expect("valid");
+        let model = build(CONV, &[("size", "0")], &[side, side, 3], Some(256)).expect("valid");
         let program = model.sampling(2).expect("it builds");
         assert_eq!(program.outputs().map(|(_, ty)| ty.shape.dims().to_vec()).collect::<Vec<_>>(), [vec![2, side, side, 3]]);
     }
+    assert_eq!(build(CONV, &[], &[64, 64, 3], Some(256)).expect("valid").shape(), [32, 32, 3]);
     assert_eq!(INFO.presets, [MLP, IWAE, CONV]);
 }
 
