@@ -20,9 +20,11 @@ mod model;
 pub mod nade;
 pub mod optimisers;
 pub mod pixel;
+pub mod priors;
 pub mod rnade;
 mod settings;
 mod stages;
+mod table;
 #[cfg(test)]
 mod testing;
 pub mod vae;
@@ -32,5 +34,7 @@ pub use facets::{Ability, Autoencoder, Bound, Critic, Judgement, Variational, ab
 pub use feeds::{Feed, Named, Source};
 pub use latent::{Latent, LatentKind, LatentPart};
 pub use model::{Counting, Counts, DataShape, Descent, Learning, Model, ModelInfo, Validation, Values, add, all, find};
+pub use priors::Prior;
 pub use settings::{Preset, Setting, SettingError, Settings, Value, nearest};
 pub use stages::{Stage, Stages, Turn};
+pub use table::{Table, Tables};

@@ -5,16 +5,22 @@ use std::sync::Arc;
 use calotype_cpu_reference::Cpu;
 use calotype_graph::{Device, HostTensor, PlanOptions, Program, StateSpec, plan};
 
-use crate::feeds::random_words;
+use crate::feeds::{Named, random_words};
 use crate::init;
 
 /// The outputs of one step from initial states, as numbers.
 pub fn step(program: &Program, scalars: &[(&str, f32)]) -> Vec<Vec<f32>> {
-    let scalars: Vec<(&str, HostTensor)> = scalars.iter().map(|&(name, v)| (name, HostTensor::scalar(v))).collect();
-    run(program, |spec| init::initial(spec, 0), &scalars)
+    let inputs: Vec<Named> = scalars.iter().map(|&(name, v)| (name.to_owned(), HostTensor::scalar(v))).collect();
+    step_with(program, &inputs)
 }
 
-/// The outputs of one step, step 0 of seed 3 where it draws, by states and inputs.
+/// As [`step`], with inputs of any kind.
+pub fn step_with(program: &Program, inputs: &[Named]) -> Vec<Vec<f32>> {
+    let inputs: Vec<(&str, HostTensor)> = inputs.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+    run(program, |spec| init::initial(spec, 0), &inputs)
+}
+
+/// The outputs of one step by states and inputs; step 0 of seed 3 where it draws and is not told by what.
 pub fn run(program: &Program, state: impl Fn(&StateSpec) -> HostTensor, inputs: &[(&str, HostTensor)]) -> Vec<Vec<f32>> {
     let mut device = Cpu::<f32>::plain();
     let plan = Arc::new(plan(program, device.profile(), PlanOptions::default()).expect("it fits"));
@@ -23,7 +29,7 @@ pub fn run(program: &Program, state: impl Fn(&StateSpec) -> HostTensor, inputs: 
         device.write_state(&spec.name, &state(spec)).expect("a state");
     }
     let words = random_words(3, 0);
-    let reads = |name: &str| plan.inputs.iter().any(|p| p.name == name);
+    let reads = |name: &str| plan.inputs.iter().any(|p| p.name == name) && inputs.iter().all(|(given, _)| *given != name);
     let drawn = words.iter().filter(|(name, _)| reads(name)).map(|(name, value)| (name.as_str(), value));
     let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, v)| (*name, v)).chain(drawn).collect();
     let ticket = device.submit(id, &inputs).expect("it runs");
