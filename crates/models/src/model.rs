@@ -12,6 +12,7 @@ use crate::latent::Latent;
 use crate::pixel::{diagonal_bilstm, pixelcnn, row_lstm};
 use crate::settings::{Preset, Setting, SettingError, Settings, nearest};
 use crate::stages::{Stage, Turn};
+use crate::table::Tables;
 use crate::{context, dcgan, gan, independent, markov, nade, rnade, vae};
 
 /// What a model asks of its data set before it is configured.
@@ -252,7 +253,21 @@ impl ModelInfo {
         given: &BTreeMap<String, String>,
         data: &DataShape,
     ) -> Result<Arc<dyn Model>, SettingError> {
-        (self.configure)(Settings::resolve(&(self.settings)(preset), given)?, data)
+        self.build_with(preset, given, &Tables::new(), data)
+    }
+
+    /// As [`ModelInfo::build`], with what the files hold that `given` names, by key.
+    ///
+    /// # Errors
+    /// As [`ModelInfo::build`]; a table that the model cannot take.
+    pub fn build_with(
+        &self,
+        preset: Preset,
+        given: &BTreeMap<String, String>,
+        tables: &Tables,
+        data: &DataShape,
+    ) -> Result<Arc<dyn Model>, SettingError> {
+        (self.configure)(Settings::resolve(&(self.settings)(preset), given)?.with_tables(tables), data)
     }
 }
 

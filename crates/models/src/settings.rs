@@ -1,7 +1,10 @@
 //! Settings of models (`--set key=value`): typed, listed, and checked once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
+
+use crate::table::{Table, Tables};
 
 /// Sizes and amounts of training that come together, by their name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +53,8 @@ pub struct Setting {
     pub default: Value,
     /// Smallest and largest number that make sense; ignored for flags and words.
     pub range: (f64, f64),
-    /// The words that a [`Value::Word`] may be. Capitals at the end of one, as in `random:SEED` and `CLASS`, stand for a whole number.
+    /// The words that a [`Value::Word`] may be. Capitals at the end of one, as in `random:SEED` and `CLASS`, stand for a whole number;
+    /// `FILE.npy` for a path that ends so.
     pub words: &'static [&'static str],
     pub doc: &'static str,
 }
@@ -71,6 +75,11 @@ impl Setting {
 
     pub fn word(key: &'static str, default: &str, words: &'static [&'static str], doc: &'static str) -> Self {
         Setting { key, default: Value::Word(default.to_owned()), range: (0.0, 0.0), words, doc }
+    }
+
+    /// Whether `text` is the path of a file, whose numbers a model is given as a [`Table`].
+    pub fn names_file(&self, text: &str) -> bool {
+        matches!(self.default, Value::Word(_)) && self.words.iter().any(|word| word.starts_with(FILE) && is_word(word, text))
     }
 
     fn parse(&self, text: &str) -> Result<Value, SettingError> {
@@ -97,8 +106,14 @@ impl Setting {
     }
 }
 
+/// Begins the words that stand for paths.
+const FILE: &str = "FILE.";
+
 /// Whether `text` is this word of a [`Setting`].
 fn is_word(word: &str, text: &str) -> bool {
+    if let Some(ending) = word.strip_prefix(FILE) {
+        return text.strip_suffix(ending).is_some_and(|path| path.len() > 1 && path.ends_with('.'));
+    }
     match word.trim_end_matches(|c: char| c.is_ascii_uppercase()) {
         whole if whole == word => word == text,
         stem => text.strip_prefix(stem).is_some_and(|n| n.parse::<u64>().is_ok_and(|n| i64::try_from(n).is_ok())),
@@ -132,7 +147,12 @@ pub fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -
 
 /// Resolved settings: every key has a value.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Settings(BTreeMap<String, Value>);
+pub struct Settings {
+    values: BTreeMap<String, Value>,
+    /// Keys whose values are not their defaults by chance.
+    given: BTreeSet<String>,
+    tables: Tables,
+}
 
 impl Settings {
     /// Defaults, changed by what was given.
@@ -149,15 +169,38 @@ impl Settings {
             })?;
             values.insert(key.clone(), setting.parse(text)?);
         }
-        Ok(Settings(values))
+        Ok(Settings { values, given: given.keys().cloned().collect(), tables: Tables::new() })
+    }
+
+    /// With what the files held that settings name, by key.
+    #[must_use]
+    pub fn with_tables(self, tables: &Tables) -> Self {
+        Settings { tables: tables.clone(), ..self }
+    }
+
+    /// The numbers of the file that a setting names; none where it names none, or it was not read.
+    pub fn table(&self, key: &str) -> Option<&Arc<Table>> {
+        self.tables.get(key)
+    }
+
+    /// Whether a value was asked for, even if it is the default.
+    pub fn is_given(&self, key: &str) -> bool {
+        self.given.contains(key)
+    }
+
+    /// With another value for a key, as if it had been the default.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: Value) -> Self {
+        self.values.insert(key.to_owned(), value);
+        self
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.0.iter().map(|(k, v)| (k.as_str(), v))
+        self.values.iter().map(|(k, v)| (k.as_str(), v))
     }
 
     fn get(&self, key: &str) -> Option<&Value> {
-        self.0.get(key)
+        self.values.get(key)
     }
 
     /// # Panics
@@ -207,6 +250,8 @@ mod tests {
             Setting::flag("flip", true, "mirror images"),
             Setting::word("loss", "bce", &["bce", "hinge"], "adversarial loss"),
             Setting::word("order", "raster", &["raster", "random:SEED"], "of pixels"),
+            Setting::word("prior", "gaussian", &["gaussian", "FILE.npy"], "of codes"),
+            Setting::word("labels", "none", &["none", "NUMBER"], "rows whose classes are known"),
         ]
     }
 
@@ -232,6 +277,10 @@ mod tests {
             ("loss", "mse", "bce, hinge"),
             ("order", "random", "raster, random:SEED"),
             ("order", "random:x", "random:SEED"),
+            ("prior", "samples.csv", "FILE.npy"),
+            ("prior", ".npy", "FILE.npy"),
+            ("labels", "many", "none, NUMBER"),
+            ("labels", "-3", "none, NUMBER"),
         ] {
             let message = set(key, text).expect_err(text).to_string();
             assert!(message.contains(says), "{message}");
@@ -241,6 +290,22 @@ mod tests {
     #[test]
     fn a_word_may_end_in_a_seed() {
         assert_eq!(set("order", "random:17").expect("a seed").word("order"), "random:17");
+    }
+
+    #[test]
+    fn a_word_may_be_a_path_and_the_rest_is_none() {
+        let prior = |text: &str| known().iter().any(|s| s.key == "prior" && s.names_file(text));
+        assert!(prior("samples.npy") && prior("/a/b c/x.npy") && !prior("gaussian") && !prior("npy"));
+        assert!(known().iter().filter(|s| s.key != "prior").all(|s| !s.names_file("samples.npy")));
+        let table = Arc::new(Table::new(2, vec![1.0; 6]).expect("whole rows"));
+        let given = set("prior", "x.npy").expect("a path").with_tables(&Tables::from([("prior".to_owned(), Arc::clone(&table))]));
+        assert_eq!((given.word("prior"), given.table("prior")), ("x.npy", Some(&table)));
+        assert!(given.is_given("prior") && !given.is_given("width") && given.table("order").is_none());
+    }
+
+    #[test]
+    fn a_word_may_be_a_number() {
+        assert_eq!(set("labels", "100").expect("a number").word("labels"), "100");
     }
 
     #[test]
