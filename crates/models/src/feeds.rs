@@ -14,6 +14,20 @@ pub enum Source {
     Labels { n_classes: u32 },
     /// The classes of the same rows in another order, drawn anew each step: u32 [B].
     OtherLabels { n_classes: u32 },
+    /// A batch of its own, of the few rows whose classes a model is told: f32 [`batch`, ..shape].
+    KnownRows(Known),
+    /// The classes of [`Source::KnownRows`]: u32 [`batch`].
+    KnownLabels(Known),
+}
+
+/// The training rows whose classes are told to a model that learns from both kinds. `of` rows of a run, each class as often as any other
+/// but for one, are chosen by its seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    pub of: usize,
+    /// Rows of a step, at most `of`.
+    pub batch: usize,
+    pub n_classes: u32,
 }
 
 /// An input that a program is given from the data each step.
@@ -36,17 +50,43 @@ impl Feed {
         Feed { name, source: Source::OtherLabels { n_classes } }
     }
 
+    pub fn known_rows(name: &'static str, known: Known) -> Self {
+        Feed { name, source: Source::KnownRows(known) }
+    }
+
+    pub fn known_labels(name: &'static str, known: Known) -> Self {
+        Feed { name, source: Source::KnownLabels(known) }
+    }
+
+    /// Classes that the data must have, of which none may be numbered this or above; none where they need not have any.
+    pub fn n_classes(&self) -> Option<u32> {
+        match self.source {
+            Source::Rows => None,
+            Source::Labels { n_classes } | Source::OtherLabels { n_classes } => Some(n_classes),
+            Source::KnownRows(known) | Source::KnownLabels(known) => Some(known.n_classes),
+        }
+    }
+
+    /// Which rows it is of, where a model is told the classes of some only.
+    pub fn known(&self) -> Option<Known> {
+        match self.source {
+            Source::KnownRows(known) | Source::KnownLabels(known) => Some(known),
+            Source::Rows | Source::Labels { .. } | Source::OtherLabels { .. } => None,
+        }
+    }
+
     /// Whether data without classes cannot give it.
     pub fn needs_labels(&self) -> bool {
-        !matches!(self.source, Source::Rows)
+        self.n_classes().is_some()
     }
 
     /// A synthetic value of the right kind, to time a step or to test one: rows uniform in (-1, 1) or among the levels,
     /// classes uniform. Equal (`seed`, `step`) give equal values.
     pub fn made_up(&self, model: &dyn Model, batch: usize, seed: u64, step: u64) -> HostTensor {
         let mut random = Stream::new(seed, Domain::Data, self.name, step as u32);
+        let batch = self.known().map_or(batch, |known| known.batch);
         match self.source {
-            Source::Rows => {
+            Source::Rows | Source::KnownRows(_) => {
                 let shape = [&[batch], model.shape()].concat();
                 let value = |u: f32| match model.values() {
                     Values::Levels(levels) => (u * levels as f32).floor(),
@@ -55,7 +95,7 @@ impl Feed {
                 let n = shape.iter().product();
                 HostTensor::f32(shape, (0..n).map(|_| value(random.uniform())).collect::<Vec<_>>())
             }
-            Source::Labels { n_classes } | Source::OtherLabels { n_classes } => {
+            Source::Labels { n_classes } | Source::OtherLabels { n_classes } | Source::KnownLabels(Known { n_classes, .. }) => {
                 HostTensor::u32([batch], (0..batch).map(|_| random.word() % n_classes.max(1)).collect::<Vec<_>>())
             }
         }

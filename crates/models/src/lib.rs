@@ -31,7 +31,7 @@ pub mod vae;
 
 pub use density::{Density, Drawing};
 pub use facets::{Ability, Autoencoder, Bound, Critic, Judgement, Variational, abilities, draws_at_once, in_words, log_weights};
-pub use feeds::{Feed, Named, Source};
+pub use feeds::{Feed, Known, Named, Source};
 pub use latent::{Latent, LatentKind, LatentPart};
 pub use model::{Counting, Counts, DataShape, Descent, Learning, Model, ModelInfo, Validation, Values, add, all, find};
 pub use priors::Prior;

@@ -1,12 +1,13 @@
 //! The inputs of a step that come from the data: a pure function of the seed and the step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
 use calotype_data::{Batch, Batches, DataError, Prepared};
 use calotype_graph::HostTensor;
-use calotype_models::{Feed, Model, Named, Source, Stage};
+use calotype_graph::philox::{Domain, Stream};
+use calotype_models::{Feed, Known, Model, Named, Source, Stage};
 
 use crate::error::{Result, TrainingError};
 
@@ -15,6 +16,8 @@ pub struct Feeder {
     model: Arc<dyn Model>,
     stages: Vec<Stage>,
     by_batch: BTreeMap<usize, Arc<Batches>>,
+    /// Of the rows whose classes are known, by how many they are and the rows of a step.
+    known: BTreeMap<(usize, usize), Batches>,
 }
 
 impl Feeder {
@@ -29,7 +32,13 @@ impl Feeder {
         }
         let batches = |batch| Batches::new(Arc::clone(prepared), rows.to_vec(), batch, seed).map(Arc::new);
         let by_batch = stages.iter().map(|s| Ok((s.batch, batches(s.batch)?))).collect::<Result<_, DataError>>()?;
-        Ok(Feeder { model, stages, by_batch })
+        let mut known = BTreeMap::new();
+        for Known { of, batch, n_classes } in stages.iter().flat_map(|s| &s.feeds).filter_map(Feed::known) {
+            let labels = prepared.labels().unwrap_or_default();
+            let chosen = known_rows(rows, labels, n_classes, of, seed)?;
+            known.insert((of, batch), Batches::new(Arc::clone(prepared), chosen, batch, seed)?);
+        }
+        Ok(Feeder { model, stages, by_batch, known })
     }
 
     /// Whole batches of an epoch of the first stage.
@@ -47,7 +56,13 @@ impl Feeder {
         let mut rows = Some(HostTensor::f32(shape, rows));
         let last_rows = stage.feeds.iter().rposition(|f| f.source == Source::Rows);
         let value = |(n, feed): (usize, &Feed)| {
+            let of_known = |known: &Known| self.known.get(&(known.of, known.batch)).map(|b| b.batch(step));
             let value = match feed.source {
+                Source::KnownRows(known) => {
+                    let shape = [&[known.batch], self.model.shape()].concat();
+                    HostTensor::f32(shape, of_known(&known)?.images)
+                }
+                Source::KnownLabels(known) => HostTensor::u32([known.batch], of_known(&known)?.labels),
                 // They are large, and nearly always fed once.
                 Source::Rows if Some(n) == last_rows => rows.take()?,
                 Source::Rows => rows.clone()?,
@@ -72,15 +87,84 @@ impl fmt::Debug for Feeder {
 /// That data with `n_classes` classes, or none, can give this.
 fn check(model: &dyn Model, feed: &Feed, n_classes: Option<usize>) -> Result<()> {
     let unfit = |reason: String| Err(TrainingError::Unfit { model: model.info().name, data: "this data set".into(), reason });
-    match (feed.source, n_classes) {
-        (Source::Rows, _) => Ok(()),
-        (Source::Labels { .. } | Source::OtherLabels { .. }, None) => unfit(
+    match (feed.n_classes(), n_classes) {
+        (None, _) => Ok(()),
+        (Some(_), None) => unfit(
             "it has no classes, and the model is trained on them; give data with classes (one folder a class, or IDX with labels)"
                 .into(),
         ),
-        (Source::Labels { n_classes: most } | Source::OtherLabels { n_classes: most }, Some(n)) if n > most as usize => {
+        (Some(most), Some(n)) if n > most as usize => {
             unfit(format!("it has {n} classes, and the model takes at most {most}"))
         }
         _ => Ok(()),
+    }
+}
+
+/// `of` of these rows, by which a run with this seed is told their classes: every class has as many as any other, but for one, as far as
+/// it has rows. In the order in which they were chosen: the first n of `of` are those of n.
+///
+/// # Errors
+/// Fewer rows than that; a class that would have none.
+pub fn known_rows(rows: &[u32], labels: &[u32], n_classes: u32, of: usize, seed: u64) -> Result<Vec<u32>> {
+    let mut random = Stream::new(seed, Domain::Data, "known rows", 0);
+    let mut shuffled = rows.to_vec();
+    for at in (1..shuffled.len()).rev() {
+        shuffled.swap(at, random.below(at as u32 + 1) as usize);
+    }
+    let mut by_class = vec![VecDeque::new(); n_classes as usize];
+    for row in shuffled {
+        let class = labels.get(row as usize).and_then(|&label| by_class.get_mut(label as usize));
+        class.into_iter().for_each(|class| class.push_back(row));
+    }
+    let with_rows = by_class.iter().filter(|class| !class.is_empty()).count();
+    let n_rows: usize = by_class.iter().map(VecDeque::len).sum();
+    if of < with_rows || of > n_rows {
+        let message =
+            format!("labels={of}: expected {with_rows} to {n_rows}: one of each class or more, of the training rows at most");
+        return Err(TrainingError::Contradiction(message));
+    }
+    let mut chosen = Vec::with_capacity(of);
+    while chosen.len() < of {
+        let round = by_class.iter_mut().filter_map(VecDeque::pop_front);
+        chosen.extend(round);
+    }
+    chosen.truncate(of);
+    Ok(chosen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Classes 0, 1, 2 with 60, 30 and 10 rows; row numbers are not places in the list.
+    fn rows() -> (Vec<u32>, Vec<u32>) {
+        let labels: Vec<u32> = (0..200).map(|n| if n % 10 == 9 { 2 } else { u32::from(n % 3 == 0) }).collect();
+        ((0..200).filter(|n| n % 2 == 1).collect(), labels)
+    }
+
+    #[test]
+    fn known_rows_are_balanced_and_the_seeds_own() {
+        let (rows, labels) = rows();
+        let chosen = |of, seed| known_rows(&rows, &labels, 3, of, seed).expect("there are enough");
+        let first = chosen(30, 7);
+        assert_eq!(first, chosen(30, 7), "a pure function");
+        assert_ne!(first, chosen(30, 8), "of the seed");
+        assert_eq!(first[..12], chosen(12, 7), "fewer are the first of more");
+        let per_class = |chosen: &[u32]| [0, 1, 2].map(|c| chosen.iter().filter(|&&r| labels[r as usize] == c).count());
+        assert_eq!(per_class(&first), [10, 10, 10]);
+        assert_eq!(per_class(&chosen(4, 7)).iter().sum::<usize>(), 4);
+        assert!(per_class(&chosen(4, 7)).iter().all(|n| (1..=2).contains(n)));
+        let mut all = chosen(100, 7);
+        all.sort_unstable();
+        assert_eq!(all, rows, "each once, where one class runs out too");
+    }
+
+    #[test]
+    fn too_few_or_too_many_known_rows_are_refused() {
+        let (rows, labels) = rows();
+        for of in [0, 2, 101] {
+            let message = known_rows(&rows, &labels, 3, of, 0).expect_err("it is refused").to_string();
+            assert!(message.contains(&format!("labels={of}")) && message.contains("3 to 100"), "{message}");
+        }
     }
 }

@@ -50,7 +50,7 @@ pub use config::{DataConfig, DeviceConfig, Period, RunConfig, Scalar, Wanted, al
 
 pub use error::{Result, TrainingError};
 pub use examine::{Examined, Which, rows_in_words};
-pub use feeder::Feeder;
+pub use feeder::{Feeder, known_rows};
 pub use fit::{Plans, Training, host_memory_bytes, largest_batch, planning_profile, plans};
 pub use folder::{Lock, RunFolder};
 pub use interrupt::Interrupt;
