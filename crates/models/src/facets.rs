@@ -4,8 +4,10 @@ use std::fmt;
 
 use calotype_graph::{Graph, GraphError, Mode, Program, Scope, Tensor, Type};
 
+use crate::feeds::Known;
 use crate::latent::Latent;
 use crate::model::Model;
+use crate::priors::Prior;
 
 /// A lower bound on log-probabilities, by random draws.
 pub trait Bound: Model {
@@ -78,6 +80,18 @@ pub trait Autoencoder: Latent {
     /// Input `x` f32 [B, ..shape] of [`Model::values`]; output `rows` f32 [B, ..shape] as of [`Latent::sampling`]: what the codes
     /// of [`Autoencoder::encoding`] are decoded to.
     fn reconstruction(&self, batch: usize) -> Result<Program, GraphError>;
+}
+
+/// What the features of a model are that makes its codes follow a prior.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Codes {
+    /// What the first `z` features of all rows together should be drawn from.
+    pub prior: Prior,
+    pub z: usize,
+    /// The features behind them: probabilities of so many categories.
+    pub n_categories: usize,
+    /// Where the categories are classes, the rows that taught them; none where they are clusters.
+    pub known: Option<Known>,
 }
 
 /// How real rows seem to a critic.

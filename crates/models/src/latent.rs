@@ -3,8 +3,10 @@
 use calotype_graph::philox::{Domain, Stream};
 use calotype_graph::{GraphError, HostTensor, Program};
 
+use crate::priors::Prior;
+
 /// What the numbers of a part are, and how they are drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum LatentKind {
     /// Independent N(0, 1).
     Normal,
@@ -12,10 +14,12 @@ pub enum LatentKind {
     Uniform,
     /// One category of as many as the part is long, each as likely: 1 in its place, else 0.
     Category,
+    /// A draw of a prior, of as many numbers as the part is long.
+    Prior(Prior),
 }
 
 /// Some consecutive numbers of a latent vector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LatentPart {
     /// As a person names it: `z`, `category`. Part of what it is drawn by.
     pub name: &'static str,
@@ -45,13 +49,14 @@ pub fn latents(parts: &[LatentPart], count: usize, seed: u64) -> HostTensor {
     for row in 0..count {
         for part in parts {
             let mut random = Stream::new(seed, Domain::Latent, part.name, row as u32);
-            match part.kind {
+            match &part.kind {
                 LatentKind::Normal => all.extend((0..part.size).map(|_| random.normal())),
                 LatentKind::Uniform => all.extend((0..part.size).map(|_| 2.0 * random.uniform() - 1.0)),
                 LatentKind::Category => {
                     let chosen = random.below(part.size.max(1) as u32) as usize;
                     all.extend((0..part.size).map(|n| f32::from(u8::from(n == chosen))));
                 }
+                LatentKind::Prior(prior) => all.extend(prior.sample(&mut random, part.size, None)),
             }
         }
     }
@@ -59,15 +64,15 @@ pub fn latents(parts: &[LatentPart], count: usize, seed: u64) -> HostTensor {
 }
 
 /// The latent vector at `t` in [0, 1] of a walk from `a` to `b`: on a great circle for normal parts, whose length is thereby kept,
-/// along a line for uniform ones; a category changes half-way.
+/// along a line for uniform ones and those of other priors; a category changes half-way.
 pub fn between(parts: &[LatentPart], a: &[f32], b: &[f32], t: f64) -> Vec<f32> {
     let mut all = Vec::with_capacity(a.len());
     for part in parts {
         let here = all.len()..all.len() + part.size;
         let (a, b) = (&a[here.clone()], &b[here]);
-        match part.kind {
-            LatentKind::Normal => all.extend(slerp(a, b, t)),
-            LatentKind::Uniform => all.extend(weighted(a, b, 1.0 - t, t)),
+        match &part.kind {
+            LatentKind::Normal | LatentKind::Prior(Prior::Gaussian { .. }) => all.extend(slerp(a, b, t)),
+            LatentKind::Uniform | LatentKind::Prior(_) => all.extend(weighted(a, b, 1.0 - t, t)),
             LatentKind::Category => all.extend_from_slice(if t < 0.5 { a } else { b }),
         }
     }
@@ -137,6 +142,18 @@ mod tests {
         for c in 7..9 {
             assert!(mean(&column(c)).abs() < 0.05 && (square(&column(c)) - 1.0 / 3.0).abs() < 0.03, "uniform {c}");
         }
+    }
+
+    #[test]
+    fn a_prior_is_drawn_row_by_row_and_walked_along_lines_unless_it_is_round() {
+        let part = |prior: Prior| [LatentPart { name: "z", kind: LatentKind::Prior(prior), size: 2 }];
+        let ring = latents(&part(Prior::Ring), 50, 3);
+        assert_eq!(latents(&part(Prior::Ring), 5, 3).as_f32().expect("floats"), &ring.as_f32().expect("floats")[..10]);
+        assert_ne!(latents(&part(Prior::Ring), 50, 4), ring, "of the seed");
+        let (a, b) = ([2.0, 0.0], [0.0, 2.0]);
+        assert_eq!(between(&part(Prior::Ring), &a, &b, 0.5), [1.0, 1.0]);
+        let round = between(&part(Prior::Gaussian { deviation: 5.0 }), &a, &b, 0.5);
+        assert!(round.iter().all(|v| (v - 2.0_f32.sqrt()).abs() < 1e-6), "{round:?}");
     }
 
     #[test]

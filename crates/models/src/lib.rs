@@ -1,6 +1,7 @@
 //! The models, one file a paper, and what they are made of: layers, losses, optimisers. A configured [`Model`] gives the
 //! programs of a training step and of sampling; it knows no device, file or clock.
 
+pub mod aae;
 pub mod context;
 pub mod counting;
 pub mod dcgan;
@@ -30,7 +31,7 @@ mod testing;
 pub mod vae;
 
 pub use density::{Density, Drawing};
-pub use facets::{Ability, Autoencoder, Bound, Critic, Judgement, Variational, abilities, draws_at_once, in_words, log_weights};
+pub use facets::{Ability, Autoencoder, Bound, Codes, Critic, Judgement, Variational, abilities, draws_at_once, in_words, log_weights};
 pub use feeds::{Feed, Known, Named, Source};
 pub use latent::{Latent, LatentKind, LatentPart};
 pub use model::{Counting, Counts, DataShape, Descent, Learning, Model, ModelInfo, Validation, Values, add, all, find};

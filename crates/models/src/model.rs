@@ -6,14 +6,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use calotype_graph::{GraphError, Program};
 
 use crate::density::{self, Density};
-use crate::facets::{self, Autoencoder, Bound, Critic};
+use crate::facets::{self, Autoencoder, Bound, Codes, Critic};
 use crate::feeds::Feed;
 use crate::latent::Latent;
 use crate::pixel::{diagonal_bilstm, pixelcnn, row_lstm};
 use crate::settings::{Preset, Setting, SettingError, Settings, nearest};
 use crate::stages::{Stage, Turn};
 use crate::table::Tables;
-use crate::{context, dcgan, gan, independent, markov, nade, rnade, vae};
+use crate::{aae, context, dcgan, gan, independent, markov, nade, rnade, vae};
 
 /// What a model asks of its data set before it is configured.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,6 +100,11 @@ pub trait Model: Send + Sync {
 
     /// How real rows seem, to the critic that it was trained with.
     fn critic(&self) -> Option<&dyn Critic> {
+        None
+    }
+
+    /// What its features are, where they are codes that a prior was imposed on.
+    fn codes(&self) -> Option<Codes> {
         None
     }
 
@@ -298,6 +303,7 @@ pub fn all() -> Vec<&'static ModelInfo> {
         &row_lstm::INFO,
         &diagonal_bilstm::INFO,
         &vae::INFO,
+        &aae::INFO,
         &gan::INFO,
         &dcgan::INFO,
     ];

@@ -27,6 +27,8 @@ pub enum Schedule {
     /// Factor^i for first growth^i updates, for i = 0, 1, … `last`, of which the last goes on: each phase longer than the one before.
     /// Burda et al. 2016, arXiv:1509.00519, §5, have growth 3, factor 10^(-1/7) and last 7.
     Growing { first: u64, growth: u64, factor: f64, last: u32 },
+    /// Times `factor` after each of these numbers of updates.
+    Drops { at: [u64; 2], factor: f64 },
 }
 
 impl Schedule {
@@ -36,6 +38,7 @@ impl Schedule {
             Schedule::Constant => 1.0,
             Schedule::LinearToZero { from, until } if t >= until.max(from) => 0.0,
             Schedule::LinearToZero { from, until } => 1.0 - t.saturating_sub(from) as f64 / (until - from) as f64,
+            Schedule::Drops { at, factor } => factor.powi(at.iter().filter(|&&at| t >= at).count() as i32),
             Schedule::Step { every, factor } => factor.powf((t / every.max(1)) as f64),
             Schedule::Growing { first, growth, factor, last } => {
                 let mut left = t;
@@ -292,6 +295,8 @@ mod tests {
         assert_eq!([0, 10, 15, 20, 99].map(|t| line.at(t)), [1.0, 1.0, 0.5, 0.0, 0.0]);
         let steps = Schedule::Step { every: 100, factor: 0.5 };
         assert_eq!([0, 99, 100, 250].map(|t| steps.at(t)), [1.0, 1.0, 0.5, 0.25]);
+        let drops = Schedule::Drops { at: [10, 200], factor: 0.5 };
+        assert_eq!([0, 9, 10, 199, 200, 5000].map(|t| drops.at(t)), [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]);
         assert_eq!(Schedule::Constant.at(1 << 40), 1.0);
         assert_eq!(Schedule::LinearToZero { from: 5, until: 5 }.at(5), 0.0, "no division by 0");
         // 10, 30 and 90 updates, and the rest.

@@ -16,12 +16,28 @@ pub fn step(program: &Program, scalars: &[(&str, f32)]) -> Vec<Vec<f32>> {
 
 /// As [`step`], with inputs of any kind.
 pub fn step_with(program: &Program, inputs: &[Named]) -> Vec<Vec<f32>> {
-    let inputs: Vec<(&str, HostTensor)> = inputs.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-    run(program, |spec| init::initial(spec, 0), &inputs)
+    run(program, |spec| init::initial(spec, 0), &unnamed(inputs))
+}
+
+/// The states after one step, by name.
+pub fn states_after(program: &Program, inputs: &[Named]) -> Vec<(String, Vec<f32>)> {
+    outputs_and_states(program, |spec| init::initial(spec, 0), &unnamed(inputs)).1
 }
 
 /// The outputs of one step by states and inputs; step 0 of seed 3 where it draws and is not told by what.
 pub fn run(program: &Program, state: impl Fn(&StateSpec) -> HostTensor, inputs: &[(&str, HostTensor)]) -> Vec<Vec<f32>> {
+    outputs_and_states(program, state, inputs).0
+}
+
+fn unnamed(inputs: &[Named]) -> Vec<(&str, HostTensor)> {
+    inputs.iter().map(|(name, value)| (name.as_str(), value.clone())).collect()
+}
+
+fn outputs_and_states(
+    program: &Program,
+    state: impl Fn(&StateSpec) -> HostTensor,
+    inputs: &[(&str, HostTensor)],
+) -> (Vec<Vec<f32>>, Vec<(String, Vec<f32>)>) {
     let mut device = Cpu::<f32>::plain();
     let plan = Arc::new(plan(program, device.profile(), PlanOptions::default()).expect("it fits"));
     let id = device.load(&plan).expect("it loads");
@@ -32,9 +48,13 @@ pub fn run(program: &Program, state: impl Fn(&StateSpec) -> HostTensor, inputs: 
     let reads = |name: &str| plan.inputs.iter().any(|p| p.name == name) && inputs.iter().all(|(given, _)| *given != name);
     let drawn = words.iter().filter(|(name, _)| reads(name)).map(|(name, value)| (name.as_str(), value));
     let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, v)| (*name, v)).chain(drawn).collect();
+    let floats = |t: &HostTensor| t.as_f32().expect("floats").to_vec();
     let ticket = device.submit(id, &inputs).expect("it runs");
-    let outputs = ready(device.finished(ticket));
-    outputs.iter().map(|t| t.as_f32().expect("floats").to_vec()).collect()
+    let outputs = ready(device.finished(ticket)).iter().map(floats).collect();
+    let names: Vec<&str> = plan.states.iter().map(|spec| spec.name.as_str()).collect();
+    let values = ready(device.read_states(&names));
+    let states = names.iter().map(|name| (*name).to_owned()).zip(values.iter().map(floats)).collect();
+    (outputs, states)
 }
 
 /// The CPU's futures are ready at once.
