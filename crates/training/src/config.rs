@@ -6,11 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use calotype_graph::{DeviceKind, DeviceProfile, Precision};
-use calotype_models::{DataShape, Model, ModelInfo, Preset, Setting, Settings, Value, find};
+use calotype_models::{DataShape, Model, ModelInfo, Preset, Setting, Settings, Tables, Value, find};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Identity;
 use crate::error::{Result, TrainingError};
+use crate::files::{FileConfig, described};
 
 /// Version of `run.toml`.
 const FORMAT: u32 = 1;
@@ -254,6 +255,12 @@ pub struct RunConfig {
     pub period: Period,
     pub data: DataConfig,
     pub device: DeviceConfig,
+    /// Files that settings name, by key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, FileConfig>,
+    /// What they hold.
+    #[serde(skip)]
+    pub tables: Tables,
 }
 
 impl RunConfig {
@@ -272,7 +279,14 @@ impl RunConfig {
             period,
             data,
             device,
+            files: BTreeMap::new(),
+            tables: Tables::new(),
         }
+    }
+
+    /// With the tables of the files that its settings name.
+    pub(crate) fn with_tables(self, tables: Tables) -> Self {
+        RunConfig { files: described(&tables), tables, ..self }
     }
 
     /// Reads `run.toml`.
@@ -309,13 +323,14 @@ impl RunConfig {
         // A model that counts has neither.
         let own = (info.settings)(preset);
         given.extend(amounts.into_iter().filter(|(k, _)| own.iter().any(|s| s.key == *k)).map(|(k, v)| (k.to_owned(), v)));
-        Ok(info.build(preset, &given, &self.data.data_shape())?)
+        Ok(info.build_with(preset, &given, &self.tables, &self.data.data_shape())?)
     }
 
     /// What its checkpoints belong to.
     pub fn identity(&self) -> Identity {
         let mut settings = self.settings.clone();
         settings.insert("batch".into(), Scalar::Integer(self.batch as u64));
+        settings.extend(self.files.iter().map(|(key, file)| (format!("{key}.sha256"), Scalar::Word(file.sha256.clone()))));
         Identity { data: self.data.sha256.clone(), model: self.model.clone(), seed: self.seed, settings }
     }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
 use crate::error::{Result, TrainingError};
+use crate::files;
 use crate::pictures::Kind;
 use crate::replace::TEMPORARY;
 pub(crate) use crate::replace::write_atomically;
@@ -51,6 +52,7 @@ impl RunFolder {
         for sub in [folder.samples(), folder.checkpoints_folder()] {
             fs::create_dir_all(&sub).map_err(TrainingError::io(&sub))?;
         }
+        files::save(path, &config.tables, &config.files)?;
         write_atomically(&folder.config_path(), text.as_bytes())?;
         Ok((folder, lock))
     }
@@ -58,13 +60,14 @@ impl RunFolder {
     /// A folder that holds a run.
     ///
     /// # Errors
-    /// There is no `run.toml` in it, or it cannot be read.
+    /// There is no `run.toml` in it, or it cannot be read; a file that its settings name is missing or changed.
     pub fn open(path: &Path) -> Result<(Self, RunConfig)> {
         let folder = RunFolder { path: path.to_owned() };
         if !folder.config_path().is_file() {
             return Err(TrainingError::NoRun { path: path.to_owned() });
         }
-        let config = RunConfig::read(&folder.config_path())?;
+        let mut config = RunConfig::read(&folder.config_path())?;
+        config.tables = files::load(path, &config.files)?;
         Ok((folder, config))
     }
 

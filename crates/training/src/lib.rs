@@ -22,6 +22,7 @@ mod error;
 pub mod evidence;
 mod examine;
 mod feeder;
+mod files;
 mod fit;
 mod folder;
 mod interrupt;
@@ -51,6 +52,7 @@ pub use config::{DataConfig, DeviceConfig, Period, RunConfig, Scalar, Wanted, al
 pub use error::{Result, TrainingError};
 pub use examine::{Examined, Which, rows_in_words};
 pub use feeder::{Feeder, known_rows};
+pub use files::FileConfig;
 pub use fit::{Plans, Training, host_memory_bytes, largest_batch, planning_profile, plans};
 pub use folder::{Lock, RunFolder};
 pub use interrupt::Interrupt;

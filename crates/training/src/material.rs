@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use calotype_data::{Dataset, DatasetSpec, Encoding, Evaluation, Options, Preparation, Prepared, Split};
-use calotype_models::{DataShape, Learning, Model, SettingError, Settings, Values, find};
+use calotype_models::{DataShape, Learning, Model, SettingError, Settings, Tables, Values, find};
 
 use crate::config::{DataConfig, DeviceConfig, Period, RunConfig, Wanted, all_settings, square_side};
 use crate::error::{Result, TrainingError};
 use crate::feeder::Feeder;
+use crate::files::read_given;
 use crate::score::SCORE_BATCH;
 
 /// A configured model and the data that it learns from.
@@ -21,13 +22,15 @@ pub struct Material {
     pub short_name: String,
     wanted: Wanted,
     dataset: Dataset,
+    /// Of the files that settings name.
+    tables: Tables,
 }
 
 impl Material {
     /// Checks what was asked for.
     ///
     /// # Errors
-    /// An unknown model, setting or data set; a wrong value; data that cannot be read or that the model cannot take.
+    /// An unknown model, setting or data set; a wrong value; data or a setting's file that cannot be read or that the model cannot take.
     pub fn open(wanted: &Wanted) -> Result<Self> {
         let info = find(&wanted.model)?;
         let preset = info.preset(wanted.preset.as_deref())?;
@@ -40,6 +43,7 @@ impl Material {
         let all = Settings::resolve(&all_settings(info, preset), &wanted.set)?;
         let given = wanted.set.iter().filter(|(key, _)| own.iter().any(|s| s.key == key.as_str()));
         let given: BTreeMap<String, String> = given.map(|(k, v)| (k.clone(), v.clone())).collect();
+        let tables = read_given(&own, &given)?;
         let name = wanted.data.clone().unwrap_or_else(|| (info.default_data)(preset).to_owned());
         let spec = DatasetSpec::parse(&name)?;
         heeded(&spec, &all)?;
@@ -55,7 +59,7 @@ impl Material {
             SettingError::Unfit(reason) => TrainingError::Unfit { model: info.name, data: dataset.name().to_owned(), reason },
             other => other.into(),
         };
-        let model = info.build(preset, &given, &shape).map_err(unfit)?;
+        let model = info.build_with(preset, &given, &tables, &shape).map_err(unfit)?;
         let DataShape { shape, levels, n_train, n_classes } = shape;
         let preparation = preparation(model.as_ref())?;
         let standard = match preparation.encoding {
@@ -75,7 +79,7 @@ impl Material {
             standard,
         };
         let period = Period::of(&all);
-        Ok(Material { model, data, period, short_name: spec.short_name(), wanted: wanted.clone(), dataset })
+        Ok(Material { model, data, period, short_name: spec.short_name(), wanted: wanted.clone(), dataset, tables })
     }
 
     /// The material of a run that exists.
@@ -101,6 +105,7 @@ impl Material {
             short_name: spec.short_name(),
             wanted: Wanted { model: config.model.clone(), seed: config.seed, ..Wanted::default() },
             dataset,
+            tables: config.tables.clone(),
         })
     }
 
@@ -124,7 +129,8 @@ impl Material {
 
     /// The configuration of a new run on this device.
     pub fn config(&self, device: DeviceConfig) -> RunConfig {
-        RunConfig::new(self.model.as_ref(), &self.wanted, self.period.clone(), self.data.clone(), device)
+        let (model, data) = (self.model.as_ref(), self.data.clone());
+        RunConfig::new(model, &self.wanted, self.period.clone(), data, device).with_tables(self.tables.clone())
     }
 
     /// Rows to learn from, and rows that are held out to see when it is enough.
