@@ -3,17 +3,16 @@ order of pytorch/examples: D on real, D on fake, update D, G through the updated
 
 initial/NAME      weights and buffers before the first step, under the names of the two nn.Sequential modules
 images            [10, 4, 1, 32, 32], the real images of each step, in [-1, 1]
-z                 [10, 4, 100]: what the device's generator gives for seed 7, stream "z", steps 0 to 9 (see `latents`)
+z                 [10, 4, 100]: what the device's generator gives for seed 7, stream "z", steps 0 to 9
 loss_d, loss_g    [10]
 gradient/NAME     of the first step
 final/NAME        weights and buffers after the last step
 """
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from _common import numbers, write
+from _common import normals, numbers, write
 
 STEPS, BATCH, SIZE, WIDTH, LATENTS, SEED = 10, 4, 32, 4, 100, 7
 
@@ -30,29 +29,6 @@ def discriminator(f):
     for c in (f, 2 * f):
         layers += [nn.Conv2d(c, 2 * c, 4, 2, 1, bias=False), nn.BatchNorm2d(2 * c), nn.LeakyReLU(0.2)]
     return nn.Sequential(*layers, nn.Conv2d(4 * f, 1, 4, 1, 0, bias=False), nn.Flatten(0))
-
-
-def philox(counter, key):
-    """Philox 4x32-10 (Salmon et al. 2011) on arrays of counters [4][n]."""
-    c, k = [np.asarray(v, np.uint64) for v in counter], list(key)
-    low = np.uint64(0xFFFFFFFF)
-    for _ in range(10):
-        p0, p1 = c[0] * np.uint64(0xD2511F53), c[2] * np.uint64(0xCD9E8D57)
-        c = [(p1 >> np.uint64(32)) ^ c[1] ^ np.uint64(k[0]), p1 & low, (p0 >> np.uint64(32)) ^ c[3] ^ np.uint64(k[1]), p0 & low]
-        k = [(k[0] + 0x9E3779B9) & 0xFFFFFFFF, (k[1] + 0xBB67AE85) & 0xFFFFFFFF]
-    return c
-
-
-def latents(step):
-    """[BATCH, LATENTS] standard normals: word i of the stream is lane i % 4 of counter (i / 4, FNV-1a("z"), step, 0)."""
-    stream = 0x811C9DC5
-    for byte in b"z":
-        stream = ((stream ^ byte) * 0x01000193) & 0xFFFFFFFF
-    blocks = np.arange(BATCH * LATENTS // 4)
-    same = lambda v: np.full_like(blocks, v)
-    words = np.stack(philox([blocks, same(stream), same(step), same(0)], (SEED, 0)), axis=1).reshape(-1)
-    uniform = ((words >> np.uint64(9)).astype(np.float64) + 0.5) / 2**23
-    return torch.special.ndtri(torch.from_numpy(uniform)).reshape(BATCH, LATENTS)
 
 
 normal = numbers(6)
@@ -72,7 +48,7 @@ def named(kind, tensors):
 
 out = named("initial", lambda m: m.state_dict().items())
 images = torch.tanh(normal(STEPS, BATCH, 1, SIZE, SIZE)).float().double()
-z = torch.stack([latents(step) for step in range(STEPS)])
+z = torch.stack([normals("z", (BATCH, LATENTS), step, SEED) for step in range(STEPS)])
 adam = lambda m: torch.optim.Adam(m.parameters(), lr=2e-4, betas=(0.5, 0.999))
 adam_g, adam_d = adam(G), adam(D)
 bce = F.binary_cross_entropy_with_logits

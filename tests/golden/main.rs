@@ -1,5 +1,6 @@
 //! Against PyTorch: the vectors in `assets/golden`, on every device. Layouts are PyTorch's there and turned here.
 
+mod aae;
 mod basics;
 mod critics;
 mod distributions;
@@ -51,6 +52,7 @@ fn main() -> std::process::ExitCode {
     suite.devices("critics", critics::whole);
     suite.devices("lstm_scan", lstm::lstm_scan);
     suite.devices("lstm_cell", lstm::lstm_cell);
+    suite.devices("aae", aae::aae);
     suite.devices("dcgan", dcgan);
     suite.devices("vae", vae::losses_and_gradients);
     suite.devices("nade", nade::conditionals_and_gradients);

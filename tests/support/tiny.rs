@@ -6,6 +6,7 @@
 /// A model that nobody has made small yet.
 pub fn tiny(model: &str) -> &'static [(&'static str, &'static str)] {
     match model {
+        "aae" => &[("hidden", "6"), ("latents", "3"), ("labels", "20")],
         "independent" | "markov" => &[],
         "context" => &[("neighbours", "4"), ("shared", "true")],
         "gan" => &[("hidden", "8"), ("layers", "1"), ("latents", "3"), ("schedule", "constant")],
