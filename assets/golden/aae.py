@@ -1,13 +1,14 @@
 """Ten training steps of a small semi-supervised adversarial auto-encoder (Makhzani et al. 2015): 4x3 pixels, 7 hidden units, 3 latents,
 3 classes, batch 5, 4 known rows a step. The phases of a batch, in the paper's order: (1) encoder and decoder by half the squared distance;
 (2) both discriminators, of z and of the category, then the encoder against the updated ones; (3) the encoder by cross-entropy of the known
-rows. SGD: momentum 0.9 with learning rate 0.05 in (1), 0.1 with 0.1 in (2), 0.9 with 0.1 in (3).
+rows. SGD: momentum 0.9 with learning rate 0.05 in (1), 0.1 with 0.1 in (2), 0.9 with 0.1 in (3). In (2) R1 with gamma 0.2 is added to the
+loss of the discriminators, and gradients are clipped to norm 0.4.
 
 initial/NAME              weights before the first step
 x                         [10, 5, 1, 4, 3], the rows of each step, in [-1, 1]
 known_x, known_labels     [10, 4, 1, 4, 3] and [10, 4]
 reconstruction, loss_d, loss_g, classification      [10] each
-gradient/OPTIMISER/NAME   of the first step, for each of reconstruction, discriminator, generator, classification
+gradient/OPTIMISER/NAME   of the first step, as clipped, for each of reconstruction, discriminator, generator, classification
 final/NAME                weights after the last step
 
 Noise is what a device draws for seed 7: "noise" and "known_noise" on rows (deviation 0.3), "prior.noise" for z, "category".
@@ -19,6 +20,7 @@ from torch import nn
 from _common import normals, numbers, uniforms, write
 
 STEPS, BATCH, KNOWN, SIDES, HIDDEN, Z, CLASSES, SEED, NOISE = 10, 5, 4, (4, 3), 7, 3, 3, 7, 0.3
+GAMMA, CLIP = 0.2, 0.4
 PIXELS = SIDES[0] * SIDES[1]
 
 
@@ -74,9 +76,18 @@ losses = {name: [] for name in ("reconstruction", "loss_d", "loss_g", "classific
 real, fake = lambda logits: F.softplus(-logits).mean(), lambda logits: F.softplus(logits).mean()
 
 
+def r1(d, rows):
+    rows = rows.clone().requires_grad_()
+    gradient, = torch.autograd.grad(d(rows).sum(), rows, create_graph=True)
+    return gradient.square().sum(1).mean()
+
+
 def update(which, loss, step):
     nets.zero_grad()
     loss.backward(retain_graph=True)
+    if which in ("discriminator", "generator"):
+        norm = nn.utils.clip_grad_norm_([p for _, p in parameters(which)], CLIP)
+        assert step > 0 or norm > CLIP, "the first step is to be clipped"
     if step == 0:
         out.update({f"gradient/{which}/{k}": p.grad.clone() for k, p in parameters(which)})
     sgd[which].step()
@@ -93,7 +104,7 @@ for step in range(STEPS):
     prior = normals("prior.noise", (BATCH, Z), step, SEED)
     category = F.one_hot((uniforms("category", (BATCH,), step, SEED) * CLASSES).long(), CLASSES).double()
     loss_d = real(d_z(prior)) + fake(d_z(z.detach())) + real(d_y(category)) + fake(d_y(y.softmax(1).detach()))
-    update("discriminator", loss_d, step)
+    update("discriminator", loss_d + 0.5 * GAMMA * (r1(d_z, prior) + r1(d_y, category)), step)
     loss_g = real(d_z(z)) + real(d_y(y.softmax(1)))
     update("generator", loss_g, step)
 

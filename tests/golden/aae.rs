@@ -17,8 +17,16 @@ const OPTIMISERS: [&str; 4] = ["reconstruction", "discriminator", "generator", "
 
 pub fn aae(device: &mut dyn Device) {
     let golden = Golden::open("aae");
-    let set =
-        [("hidden", "7"), ("latents", "3"), ("labels", "4"), ("lr", "0.05"), ("lr_adversarial", "0.1"), ("lr_class", "0.1")];
+    let set = [
+        ("hidden", "7"),
+        ("latents", "3"),
+        ("labels", "4"),
+        ("gamma", "0.2"),
+        ("clip", "0.4"),
+        ("lr", "0.05"),
+        ("lr_adversarial", "0.1"),
+        ("lr_class", "0.1"),
+    ];
     let set = set.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
     let data = DataShape { shape: vec![4, 3, 1], levels: Some(256), n_train: 40, n_classes: 3 };
     let info = calotype_models::find("aae").expect("a model of that name");

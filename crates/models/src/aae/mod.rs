@@ -12,6 +12,8 @@
 //!   gives. With noisy codes before them the clean ones are too narrow;
 //! - with `labels=prior` the classes of all rows are told, so that the discriminator needs no input for "unknown";
 //! - images are decoded through a sigmoid, as the paper's are of MNIST; vectors, which are standardised, by a linear layer;
+//! - unless `gamma` and `clip` are 0, as they are in `paper`, the discriminators are held by R1 (Mescheder, Geiger, Nowozin 2018,
+//!   arXiv:1801.04406) and the gradients of their phase are clipped by norm: without them discriminator and encoder circle each other;
 //! - the encoder is deterministic, as in the paper's experiments.
 
 mod networks;
@@ -26,9 +28,9 @@ use calotype_graph::{Graph, GraphError, Mode, Program, Scope, Tensor, Type};
 use crate::facets::{Autoencoder, Codes};
 use crate::feeds::{Feed, Known};
 use crate::latent::{Latent, LatentKind, LatentPart};
-use crate::losses::{bce_fake, bce_real, cross_entropy};
+use crate::losses::{bce_fake, bce_real, cross_entropy, r1};
 use crate::model::{DataShape, Descent, Learning, Model, ModelInfo, Values};
-use crate::optimisers::{Optimiser, Rule, Schedule};
+use crate::optimisers::{Clip, Optimiser, Rule, Schedule};
 use crate::priors::Prior;
 use crate::settings::{Preset, SettingError, Settings, Value};
 use crate::stages::{Stage, Turn};
@@ -86,14 +88,15 @@ impl Aae {
         let classes = settings::classes(&settings, data, &prior)?;
         let [drop, batch] = ["lr_drop", "batch"].map(|key| settings.integer(key));
         let schedule = Schedule::Drops { at: [drop, 20 * drop], factor: 0.1 };
+        let clip = Some(settings.number("clip")).filter(|&norm| norm > 0.0).map_or(Clip::Off, Clip::Norm);
         let sgd = |name, momentum, lr| Optimiser::new(name, Rule::Sgd { momentum }, settings.number(lr)).with_schedule(schedule);
         if matches!(classes, Classes::Few(known) if known.batch > batch as usize) {
             return Err(SettingError::Unfit("a batch of known rows is larger than one of all".into()));
         }
         Ok(Aae {
             reconstruction: sgd("reconstruction", 0.9, "lr"),
-            discriminator: sgd("discriminator", 0.1, "lr_adversarial"),
-            generator: sgd("generator", 0.1, "lr_adversarial"),
+            discriminator: sgd("discriminator", 0.1, "lr_adversarial").with_clip(clip),
+            generator: sgd("generator", 0.1, "lr_adversarial").with_clip(clip),
             classification: sgd("classification", 0.9, "lr_class"),
             settings: settings.with("latents", Value::Integer(z as u64)),
             shape,
@@ -136,14 +139,19 @@ impl Aae {
         let class = labels.map(|labels| self.one_hot(labels));
         let real = self.prior.draw(s, "prior", b, self.z, labels);
         let judged = |z: &Tensor| self.discriminate(&d_z, z, class.as_ref());
-        let mut loss_d = bce_real(&judged(&real)) + bce_fake(&judged(&code.z));
+        let on_real = judged(&real);
+        let mut loss_d = bce_real(&on_real) + bce_fake(&judged(&code.z));
+        let gamma = self.settings.number("gamma") as f32;
+        let mut penalty = (gamma > 0.0).then(|| r1(&on_real, &real));
         if let Some(y) = &code.y {
             let real = self.category(s, b);
-            loss_d =
-                loss_d + bce_real(&self.discriminate(&d_y, &real, None)) + bce_fake(&self.discriminate(&d_y, &y.softmax(), None));
+            let on_real = self.discriminate(&d_y, &real, None);
+            penalty = penalty.map(|of_z| of_z + r1(&on_real, &real));
+            loss_d = loss_d + bce_real(&on_real) + bce_fake(&self.discriminate(&d_y, &y.softmax(), None));
         }
         let moved: &[&Scope] = if code.y.is_some() { &[&d_z, &d_y] } else { &[&d_z] };
-        self.discriminator.update(moved, &loss_d);
+        let penalised = penalty.map_or_else(|| loss_d.clone(), |r1| &loss_d + r1 * (0.5 * gamma));
+        self.discriminator.update(moved, &penalised);
 
         let mut loss_g = bce_real(&judged(&code.z)); // by the updated discriminators
         if let Some(y) = &code.y {

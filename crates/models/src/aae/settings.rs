@@ -9,9 +9,9 @@ use crate::priors::{MOST_SAMPLES, Prior};
 use crate::settings::{Preset, Setting, SettingError, Settings};
 
 pub(super) fn settings(preset: Preset) -> Vec<Setting> {
-    let (hidden, steps, drop) = match preset {
-        Preset::PAPER => (1000, 100_000, 30_000),
-        _ => (256, 8_000, 5_000),
+    let (hidden, steps, drop, gamma, clip, lr_class) = match preset {
+        Preset::PAPER => (1000, 100_000, 30_000, 0.0, 0.0, 0.1),
+        _ => (256, 6_000, 4_000, 0.3, 1.0, 0.02),
     };
     vec![
         Setting::integer(
@@ -24,7 +24,8 @@ pub(super) fn settings(preset: Preset) -> Vec<Setting> {
             "latents",
             8,
             (1, 4096),
-            "width of the code; if it is not given, that of a prior that has its own: 2 for ring and swiss-roll",
+            "width of the code; if it is not given, that of a prior that has its own: 2 for ring and swiss-roll. Beside a class or cluster few \
+             are enough, such as 3: many hold the class once more",
         ),
         Setting::word(
             "prior",
@@ -48,19 +49,26 @@ pub(super) fn settings(preset: Preset) -> Vec<Setting> {
             (0.0, 1e3),
             "weight of the adversarial loss of the encoder; 0: codes follow no prior",
         ),
+        Setting::number(
+            "gamma",
+            gamma,
+            (0.0, 1e3),
+            "weight of R1, the penalty on the discriminators' gradients at draws of the prior",
+        ),
+        Setting::number("clip", clip, (0.0, 1e6), "clip the gradients of the adversarial phase to this norm; 0: no clipping"),
         Setting::number("noise", 0.3, (0.0, 10.0), "standard deviation of the noise on rows to be reconstructed"),
         Setting::integer("batch", 100, (1, 65_536), "batch size"),
         Setting::integer("steps", steps, (1, 1_000_000_000), "number of steps, each of all phases"),
         Setting::number("lr", 0.01, (0.0, 10.0), "learning rate of the reconstruction, by SGD with momentum 0.9"),
         Setting::number(
             "lr_adversarial",
-            0.02,
+            0.1,
             (0.0, 10.0),
             "learning rate of discriminators and encoder against each other, momentum 0.1",
         ),
         Setting::number(
             "lr_class",
-            0.1,
+            lr_class,
             (0.0, 10.0),
             "learning rate of the classifier of semi-supervised learning, momentum 0.9",
         ),
