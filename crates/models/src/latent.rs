@@ -63,6 +63,22 @@ pub fn latents(parts: &[LatentPart], count: usize, seed: u64) -> HostTensor {
     HostTensor::f32([count, n_latents(parts)], all)
 }
 
+/// Latent vectors [count, Z] for a sheet, and its columns: one column a category of the first part that has some, and one row a draw of
+/// all other parts, those of [`latents`]. None where no part has categories.
+pub fn by_category(parts: &[LatentPart], count: usize, seed: u64) -> Option<(HostTensor, usize)> {
+    let at = parts.iter().position(|part| part.kind == LatentKind::Category)?;
+    let (first, k) = (n_latents(&parts[..at]), parts[at].size.max(1));
+    let drawn = latents(parts, count.div_ceil(k), seed);
+    let z = n_latents(parts);
+    let mut all = Vec::with_capacity(count * z);
+    for n in 0..count {
+        let mut row = drawn.as_f32()?[n / k * z..][..z].to_vec();
+        row[first..first + parts[at].size].iter_mut().enumerate().for_each(|(c, v)| *v = f32::from(u8::from(c == n % k)));
+        all.extend(row);
+    }
+    Some((HostTensor::f32([count, z], all), k))
+}
+
 /// The latent vector at `t` in [0, 1] of a walk from `a` to `b`: on a great circle for normal parts, whose length is thereby kept,
 /// along a line for uniform ones and those of other priors; a category changes half-way.
 pub fn between(parts: &[LatentPart], a: &[f32], b: &[f32], t: f64) -> Vec<f32> {
@@ -142,6 +158,20 @@ mod tests {
         for c in 7..9 {
             assert!(mean(&column(c)).abs() < 0.05 && (square(&column(c)) - 1.0 / 3.0).abs() < 0.03, "uniform {c}");
         }
+    }
+
+    #[test]
+    fn a_sheet_has_a_row_for_each_draw_and_a_column_for_each_category() {
+        let (sheet, columns) = by_category(&PARTS, 10, 3).expect("categories");
+        let (sheet, drawn) = (sheet.as_f32().expect("floats").to_vec(), latents(&PARTS, 3, 3));
+        assert_eq!((columns, sheet.len()), (4, 90));
+        for (n, row) in sheet.chunks_exact(9).enumerate() {
+            let own = &drawn.as_f32().expect("floats")[n / 4 * 9..][..9];
+            assert!(row[..3] == own[..3] && row[7..] == own[7..], "row {n} is of draw {}", n / 4);
+            assert_eq!(row[3..7].iter().position(|v| *v == 1.0), Some(n % 4));
+            assert_eq!(row[3..7].iter().sum::<f32>(), 1.0);
+        }
+        assert_eq!(by_category(&PARTS[..1], 10, 3), None);
     }
 
     #[test]

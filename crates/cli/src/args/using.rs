@@ -40,7 +40,7 @@ pub struct SampleArgs {
     pub run: PathBuf,
 
     /// Number of images; with --interpolate, of latents to interpolate between [default: 64; with --interpolate 5, with
-    /// --reconstruct 32]
+    /// --reconstruct 32]. A grid of a model with categories has one column a category, and one row a draw of all other latents
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=65_536), conflicts_with = "latents")]
     pub count: Option<u64>,
 

@@ -26,7 +26,7 @@ impl Show for Samples {
     fn picture(&self, device: &mut dyn Device) -> Result<RgbImage> {
         let rows = self.maker.rows(device)?;
         let images = if self.maker.in_own_range() { brightness(self.values, &rows) } else { rows };
-        sheet(&images, self.shape, None)
+        sheet(&images, self.shape, self.maker.columns())
     }
 }
 

@@ -10,8 +10,16 @@ use crate::sampler::{Drawer, SamplingPlans};
 
 #[derive(Debug)]
 pub(super) enum Maker {
-    Latent { program: RowProgram, latents: Vec<f32> },
-    Drawing { drawer: Drawer, noise: Vec<f32> },
+    /// `columns`: of a sheet with a column for each category of the latents.
+    Latent {
+        program: RowProgram,
+        latents: Vec<f32>,
+        columns: Option<usize>,
+    },
+    Drawing {
+        drawer: Drawer,
+        noise: Vec<f32>,
+    },
 }
 
 impl Maker {
@@ -28,10 +36,14 @@ impl Maker {
     ) -> Result<Option<Self>> {
         let floats = |t: calotype_graph::HostTensor| t.as_f32().unwrap_or_default().to_vec();
         Ok(match (plans, model.latent(), model.density()) {
-            (SamplingPlans::Latent(plan), Some(latent), _) => Some(Maker::Latent {
-                program: RowProgram::load(device, plan, loader, seed)?,
-                latents: floats(latent::latents(&latent.parts(), count, seed)),
-            }),
+            (SamplingPlans::Latent(plan), Some(latent), _) => {
+                let parts = latent.parts();
+                let (latents, columns) = match latent::by_category(&parts, count, seed) {
+                    Some((sheet, columns)) => (sheet, Some(columns)),
+                    None => (latent::latents(&parts, count, seed), None),
+                };
+                Some(Maker::Latent { program: RowProgram::load(device, plan, loader, seed)?, latents: floats(latents), columns })
+            }
             (_, _, Some(density)) => Drawer::load(density, device, plans, loader)?.map(|drawer| {
                 let n_values = model.shape().iter().product();
                 let noise = init::noise(count, n_values, density.conditional().n_noise(), seed);
@@ -41,13 +53,21 @@ impl Maker {
         })
     }
 
+    /// Images beside each other, where their order asks for it.
+    pub fn columns(&self) -> Option<usize> {
+        match self {
+            Maker::Latent { columns, .. } => *columns,
+            Maker::Drawing { .. } => None,
+        }
+    }
+
     /// The rows [N, D]: from latents as [`calotype_models::Latent::sampling`] has them, drawn ones as the model has them.
     ///
     /// # Errors
     /// What the device says.
     pub fn rows(&self, device: &mut dyn Device) -> Result<Vec<f32>> {
         match self {
-            Maker::Latent { program, latents } => program.all(device, latents),
+            Maker::Latent { program, latents, .. } => program.all(device, latents),
             Maker::Drawing { drawer, noise } => drawer.draw(device, noise, None),
         }
     }

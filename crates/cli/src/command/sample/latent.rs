@@ -3,7 +3,7 @@
 use anyhow::Result;
 use calotype_data::{picture, read_npy};
 use calotype_graph::Program;
-use calotype_models::latent::{between, latents, n_latents};
+use calotype_models::latent::{between, by_category, latents, n_latents};
 use calotype_models::{Latent, LatentPart};
 use calotype_training::{SAMPLE_BATCH, TrainingError};
 
@@ -67,9 +67,9 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
     let parts = latent.parts();
     let encoded =
         args.traverse.as_deref().filter(|around| *around != MIDDLE).map(|around| to_encode(around, &used)).transpose()?;
-    let latents = match &args.traverse {
-        Some(_) => vec![],
-        None if args.manifold => manifold(&parts, name)?,
+    let (latents, columns) = match &args.traverse {
+        Some(_) => (vec![], Some(STEPS)),
+        None if args.manifold => (manifold(&parts, name)?, Some(SIDE)),
         None => wanted(args, form, latent)?,
     };
     writable(&out)?;
@@ -99,7 +99,6 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
             save_png(&out, &rows, [rows.len() / per_row, h, w, c], Some(STRIP_STEPS + 1))?;
         }
         (Form::Png, &[h, w, c]) => {
-            let columns = args.traverse.as_ref().map(|_| STEPS).or(args.manifold.then_some(SIDE));
             let about = if args.manifold { ABOUT_MANIFOLD_PIXELS } else { ABOUT_PIXELS };
             replace(&out, |file| picture::sheet(&rows, [n, h, w, c], columns, about).and_then(|p| picture::write_png(file, &p)))?;
         }
@@ -123,8 +122,8 @@ fn to_encode(around: &str, used: &Used) -> Result<(Program, Vec<f32>)> {
     Ok((autoencoder.encoding(1)?, test_row("--traverse", around, used)?))
 }
 
-/// Latents [N, z] of all images to make.
-fn wanted(args: &SampleArgs, form: Form, latent: &dyn Latent) -> Result<Vec<f32>> {
+/// Latents [N, z] of all images to make, and the columns of a grid of them, where one column is a category.
+fn wanted(args: &SampleArgs, form: Form, latent: &dyn Latent) -> Result<(Vec<f32>, Option<usize>)> {
     let parts = latent.parts();
     let z = n_latents(&parts);
     let rows = match &args.latents {
@@ -143,11 +142,15 @@ fn wanted(args: &SampleArgs, form: Form, latent: &dyn Latent) -> Result<Vec<f32>
         }
         None => {
             let count = args.count.unwrap_or(if args.interpolate { WAYPOINTS } else { COUNT });
+            let sheet = (form == Form::Png && !args.interpolate).then(|| by_category(&parts, count as usize, args.seed));
+            if let Some((sheet, columns)) = sheet.flatten() {
+                return Ok((sheet.as_f32().unwrap_or_default().to_vec(), Some(columns)));
+            }
             latents(&parts, count as usize, args.seed).as_f32().unwrap_or_default().to_vec()
         }
     };
     if !args.interpolate {
-        return Ok(rows);
+        return Ok((rows, None));
     }
     if rows.len() < 2 * z {
         return Err(WrongUse(
@@ -156,7 +159,7 @@ fn wanted(args: &SampleArgs, form: Form, latent: &dyn Latent) -> Result<Vec<f32>
         .into());
     }
     let steps = if form == Form::Gif { FILM_STEPS } else { STRIP_STEPS };
-    Ok(walk(&parts, &rows, steps))
+    Ok((walk(&parts, &rows, steps), None))
 }
 
 /// From each row to the next in `steps` steps, the last row included.
