@@ -153,6 +153,11 @@ impl Evaluation {
         Batch::of(&self.prepared, vec![row], self.moment()).images
     }
 
+    /// The class of a row of the data set; none where they have none.
+    pub fn label(&self, row: u32) -> Option<u32> {
+        self.prepared.labels()?.get(row as usize).copied()
+    }
+
     fn moment(&self) -> Moment {
         Moment { seed: self.seed, step: Self::STEP, flips: false }
     }

@@ -21,6 +21,8 @@ pub struct Plans {
     pub held_out: Option<Arc<Plan>>,
     /// Of [`calotype_models::Autoencoder::reconstruction`], for pictures.
     pub reconstruction: Option<Arc<Plan>>,
+    /// Of [`calotype_models::Model::features`] where they are codes, for pictures.
+    pub codes: Option<Arc<Plan>>,
     /// Of [`calotype_models::Critic::judging`], for pictures.
     pub critic: Option<Arc<Plan>>,
     /// Planned bytes when most is loaded: the largest stage of training and all that is loaded beside it; states are shared.
@@ -69,7 +71,7 @@ impl Plans {
 
     /// Those that are loaded throughout.
     fn beside(&self) -> Vec<&Arc<Plan>> {
-        let others = [&self.held_out, &self.reconstruction, &self.critic];
+        let others = [&self.held_out, &self.reconstruction, &self.codes, &self.critic];
         others.into_iter().flatten().chain(self.sampling.all()).collect()
     }
 }
@@ -138,10 +140,11 @@ fn try_plans(model: &dyn Model, batch: usize, profile: &DeviceProfile) -> Result
     let sampling = SamplingPlans::new(model, SAMPLE_BATCH, &unlimited)?;
     let planned = |program: Option<Result<Program, GraphError>>| program.map(|program| plan(&program?)).transpose();
     let reconstruction = planned(model.autoencoder().map(|a| a.reconstruction(SAMPLE_BATCH)))?;
+    let codes = planned(model.codes().and_then(|_| model.features(SAMPLE_BATCH)))?;
     // Of images there is no picture of what a critic thinks of all places.
     let critic = model.critic().filter(|_| matches!(model.shape(), [1 | 2]));
     let critic = planned(critic.map(|c| c.judging(SAMPLE_BATCH)))?;
-    let mut plans = Plans { training, sampling, held_out, reconstruction, critic, total_bytes: 0 };
+    let mut plans = Plans { training, sampling, held_out, reconstruction, codes, critic, total_bytes: 0 };
     plans.total_bytes = total_bytes(&plans, profile);
     match profile.memory_bytes {
         Some(limit) if plans.total_bytes > limit => {

@@ -14,6 +14,7 @@
 
 pub mod anomaly;
 pub mod bench;
+mod categories;
 pub mod checkpoint;
 mod config;
 mod counting;
@@ -41,11 +42,13 @@ mod schedule;
 mod score;
 mod states;
 mod trainer;
+mod two_sample;
 mod validation;
 pub mod verify;
 mod wait;
 mod watch;
 
+pub use categories::{error_rate, most_probable, named_clusters};
 pub use checkpoint::{Checkpoint, Identity};
 pub use config::{DataConfig, DeviceConfig, Period, RunConfig, Scalar, Wanted, all_settings, common_settings};
 
@@ -57,7 +60,7 @@ pub use fit::{Plans, Training, host_memory_bytes, largest_batch, planning_profil
 pub use folder::{Lock, RunFolder};
 pub use interrupt::Interrupt;
 pub use load::{Loader, default_threads};
-pub use material::{Material, Rows, data_shape, prepare};
+pub use material::{Material, Rows, data_shape, known_of_run, prepare};
 pub use probe::{Labelled, Probed, probe};
 pub use progress::{Progress, duration, grouped};
 pub use replace::{replace, temporary_of, write_atomically};
@@ -67,4 +70,5 @@ pub use sampler::{Drawer, Known, SAMPLE_BATCH, SamplingPlans, brightness};
 pub use score::{Encoder, SCORE_BATCH, Scorer, log_mean_exp, mean_and_error, nats};
 pub use states::state_of_run;
 pub use trainer::{Ending, Outcome, Setup, learn};
+pub use two_sample::{TwoSample, drawn, sliced_wasserstein, two_sample};
 pub use validation::Record;

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use calotype_data::{Dataset, DatasetSpec, Encoding, Evaluation, Options, Preparation, Prepared, Split};
-use calotype_models::{DataShape, Learning, Model, SettingError, Settings, Tables, Values, find};
+use calotype_models::{DataShape, Known, Learning, Model, SettingError, Settings, Tables, Values, find};
 
 use crate::config::{DataConfig, DeviceConfig, Period, RunConfig, Wanted, all_settings, square_side};
 use crate::error::{Result, TrainingError};
-use crate::feeder::Feeder;
+use crate::feeder::{Feeder, known_rows};
 use crate::files::read_given;
 use crate::score::SCORE_BATCH;
 
@@ -209,6 +209,15 @@ pub enum Rows {
     Steps { feeder: Arc<Feeder>, held_out: Option<Evaluation>, shown: Evaluation },
     /// Every row once.
     Once(Evaluation),
+}
+
+/// The rows of a run's own data whose classes its model was told.
+///
+/// # Errors
+/// As of [`known_rows`].
+pub fn known_of_run(config: &RunConfig, dataset: &Dataset, known: Known) -> Result<Vec<u32>> {
+    let rows = training_rows(dataset, config.data.exclude)?;
+    known_rows(&rows, dataset.labels().unwrap_or_default(), known.n_classes, known.of, config.seed)
 }
 
 /// Rows of the training split but for those of one class.

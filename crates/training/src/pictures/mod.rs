@@ -1,5 +1,6 @@
 //! The pictures of a run. Each kind shows the same thing every so many steps, so that together they make a film.
 
+mod codes;
 mod film;
 mod grid;
 mod maker;
@@ -21,6 +22,7 @@ use crate::replace::write_atomically;
 use crate::rows::RowProgram;
 use crate::sampler::SAMPLE_BATCH;
 
+use codes::Codes;
 use grid::{Reconstructions, Samples};
 use maker::Maker;
 use points::Points;
@@ -51,8 +53,14 @@ impl Kind {
         text: "Each row of the data is above its reconstruction; they are of the held-out set, if there is one.",
         film: "reconstructions.gif",
     };
+    pub const CODES: Kind = Kind {
+        stem: "codes",
+        title: "Codes",
+        text: "Codes of rows of the data, coloured by class, over draws of the prior (grey): the first two latents.",
+        film: "codes.gif",
+    };
     /// All of them, in the order in which they are shown.
-    pub const ALL: &'static [Kind] = &[Kind::SAMPLES, Kind::RECONSTRUCTIONS];
+    pub const ALL: &'static [Kind] = &[Kind::SAMPLES, Kind::RECONSTRUCTIONS, Kind::CODES];
 }
 
 /// Something that is shown as it is at the moment.
@@ -110,6 +118,12 @@ impl Pictures {
             }
             _ => {}
         }
+        if let (Some(facet), Some(plan), Some(rows)) = (model.codes(), &plans.codes, rows) {
+            let program = RowProgram::load(device, plan, loader, seed)?;
+            let classes = chosen(rows, codes::ROWS).filter_map(|row| rows.label(row)).collect();
+            let codes = Codes::new(studio, &facet, program, rows_of(rows, codes::ROWS), classes);
+            all.push((Kind::CODES, Box::new(codes)));
+        }
         Ok(Pictures(all))
     }
 
@@ -139,6 +153,11 @@ fn save(path: &Path, picture: &RgbImage) -> Result<()> {
 
 /// At most `most` rows [N, D], evenly spaced: a file may have its rows in the order of their classes.
 fn rows_of(rows: &Evaluation, most: usize) -> Vec<f32> {
+    chosen(rows, most).flat_map(|row| rows.row(row)).collect()
+}
+
+/// Their numbers.
+fn chosen(rows: &Evaluation, most: usize) -> impl Iterator<Item = u32> {
     let (all, n) = (rows.rows(), rows.rows().len().min(most));
-    (0..n).flat_map(|i| rows.row(all[i * all.len() / n])).collect()
+    (0..n).map(move |i| all[i * all.len() / n])
 }

@@ -1,5 +1,7 @@
 //! `calotype encode`.
 
+mod codes;
+
 use std::fmt::Write as _;
 
 use anyhow::Result;
@@ -61,11 +63,27 @@ pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
         note(&codes::legend(encoder.n_features(), examined.dataset.class_names()));
     }
     note(&format!("{n} rows of {}, {f} features each", examined.dataset.name()));
+    let codes = session.used.model.codes();
+    if let Some(codes) = &codes {
+        text += &codes::against_prior(codes, &features, f, session.used.config.seed);
+        if examined.dataset.labels().is_some() {
+            let labels = labelled(&examined, vec![]).labels;
+            text += &codes::classified(codes, &features, f, &labels).unwrap_or_default();
+        }
+    }
     if let Some(train) = train {
         let by_features =
             [labelled(&train, encoder.features(session.opened.device(), &train.rows)?), labelled(&examined, features)];
-        let by_values = [labelled(&train, values(&train.rows)), labelled(&examined, values(&examined.rows))];
         let n_classes = examined.dataset.class_names().len();
+        if let Some(codes) = &codes {
+            let [of_train, of_test] = [&by_features[0], &by_features[1]];
+            text += &codes::clustered(codes, of_train, of_test, f, n_classes).unwrap_or_default();
+            if args.data.is_none() {
+                let both = (&train, &examined);
+                text += &codes::probes_by_known_rows(&mut session, codes, both, [of_train, of_test])?.unwrap_or_default();
+            }
+        }
+        let by_values = [labelled(&train, values(&train.rows)), labelled(&examined, values(&examined.rows))];
         let _ = writeln!(text, "linear probe on {}: {n_classes} classes, accuracy on {n} rows", examined.dataset.name());
         for (what, [train, test]) in [(format!("{f} features"), by_features), ("raw values".to_owned(), by_values)] {
             let probed = session.probe(&train, &test, n_classes)?;
