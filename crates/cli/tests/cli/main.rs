@@ -1,5 +1,6 @@
 //! `calotype` as a person meets it: every command, every refusal, every interruption. On the CPU, with a tiny model.
 
+mod aae;
 mod adversaries;
 mod auto_encoders;
 mod commands;
