@@ -7,6 +7,20 @@ pub type Ink = ([u8; 3], f32);
 
 const BACKGROUND: [u8; 3] = [255; 3];
 
+/// Colours that can be told apart, with their names: for classes, in turn.
+pub const PALETTE: [(&str, [u8; 3]); 10] = [
+    ("blue", [31, 98, 180]),
+    ("orange", [245, 130, 20]),
+    ("green", [40, 150, 50]),
+    ("red", [210, 40, 40]),
+    ("violet", [140, 90, 190]),
+    ("brown", [130, 80, 60]),
+    ("pink", [230, 110, 190]),
+    ("black", [20, 20, 20]),
+    ("olive", [175, 175, 30]),
+    ("turquoise", [20, 180, 200]),
+];
+
 /// A rectangle of the plane.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct View {

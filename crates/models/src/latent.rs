@@ -18,6 +18,18 @@ pub enum LatentKind {
     Prior(Prior),
 }
 
+impl LatentKind {
+    /// From where to where the `n`th number of a part goes when all of it is to be seen: ±3 deviations, or what it fills.
+    pub fn range(&self, n: usize) -> (f32, f32) {
+        match self {
+            LatentKind::Normal => (-3.0, 3.0),
+            LatentKind::Uniform => (-1.0, 1.0),
+            LatentKind::Category => (0.0, 1.0),
+            LatentKind::Prior(prior) => prior.range(n),
+        }
+    }
+}
+
 /// Some consecutive numbers of a latent vector.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LatentPart {

@@ -31,7 +31,9 @@ mod testing;
 pub mod vae;
 
 pub use density::{Density, Drawing};
-pub use facets::{Ability, Autoencoder, Bound, Codes, Critic, Judgement, Variational, abilities, draws_at_once, in_words, log_weights};
+pub use facets::{
+    Ability, Autoencoder, Bound, Codes, Critic, Judgement, Variational, abilities, draws_at_once, in_words, log_weights,
+};
 pub use feeds::{Feed, Known, Named, Source};
 pub use latent::{Latent, LatentKind, LatentPart};
 pub use model::{Counting, Counts, DataShape, Descent, Learning, Model, ModelInfo, Validation, Values, add, all, find};

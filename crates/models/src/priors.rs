@@ -59,6 +59,19 @@ impl Prior {
         }
     }
 
+    /// From where to where the `n`th number goes: ±3 deviations, or what the others fill.
+    pub fn range(&self, n: usize) -> (f32, f32) {
+        match self {
+            Prior::Gaussian { deviation } => (-3.0 * deviation, 3.0 * deviation),
+            Prior::Ring => (-RADIUS - 2.0 * OUTWARDS, RADIUS + 2.0 * OUTWARDS),
+            Prior::SwissRoll => (-SHRINK * (FIRST + LENGTH), SHRINK * (FIRST + LENGTH)),
+            Prior::Samples(table) => {
+                let column = (0..table.n_rows()).filter_map(|row| table.row(row).get(n).copied());
+                column.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
+            }
+        }
+    }
+
     /// Draws [batch, z] of this step. `components` u32 [batch], each below [`Prior::n_components`]: the component of each row, at
     /// random where there are none. Random streams are called `NAME.…` in the scope.
     pub fn draw(&self, s: &Scope, name: &str, batch: usize, z: usize, components: Option<&Tensor>) -> Tensor {

@@ -1,7 +1,6 @@
 //! One file a command.
 
 pub mod bench;
-mod codes;
 pub mod count;
 pub mod data;
 pub mod devices;

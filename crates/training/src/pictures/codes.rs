@@ -1,6 +1,6 @@
 //! Codes of rows over draws of the prior that they should follow, in the plane of the first two latents.
 
-use calotype_data::canvas::{Canvas, Ink, View};
+use calotype_data::canvas::{Canvas, Ink, PALETTE, View};
 use calotype_data::picture::RgbImage;
 use calotype_graph::Device;
 use calotype_models::Codes as Facet;
@@ -17,19 +17,6 @@ const SIDE: u32 = 480;
 /// The view is so much larger than what the prior fills.
 const ROOM: f32 = 1.25;
 const PRIOR: Ink = ([60, 60, 60], 0.25);
-/// Of classes, in turn: Tableau's ten; the first for rows without classes.
-const COLOURS: [[u8; 3]; 10] = [
-    [31, 119, 180],
-    [255, 127, 14],
-    [44, 160, 44],
-    [214, 39, 40],
-    [148, 103, 189],
-    [140, 86, 75],
-    [227, 119, 194],
-    [127, 127, 127],
-    [188, 189, 34],
-    [23, 190, 207],
-];
 const OPACITY: f32 = 0.75;
 
 #[derive(Debug)]
@@ -61,7 +48,7 @@ impl Show for Codes {
         self.prior.iter().for_each(|&p| canvas.dot(p, 1.2, PRIOR));
         for (n, &code) in codes.iter().enumerate() {
             let class = self.classes.get(n).copied().unwrap_or(0);
-            canvas.dot(code, 2.0, (COLOURS[class as usize % COLOURS.len()], OPACITY));
+            canvas.dot(code, 2.0, (PALETTE[class as usize % PALETTE.len()].1, OPACITY));
         }
         Ok(canvas.into_picture())
     }

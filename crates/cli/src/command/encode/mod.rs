@@ -1,6 +1,7 @@
 //! `calotype encode`.
 
 mod codes;
+mod plot;
 
 use std::fmt::Write as _;
 
@@ -8,7 +9,7 @@ use anyhow::Result;
 use calotype_data::{Evaluation, Split, picture, write_npy};
 use calotype_training::{Examined, Labelled, SCORE_BATCH, Which};
 
-use super::{Ending, codes};
+use super::Ending;
 use crate::args::EncodeArgs;
 use crate::fault::WrongUse;
 use crate::output::{ending, has_folder, note, print, replace};
@@ -57,10 +58,10 @@ pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
     if let (Some(path), Some(program)) = (&args.plot, codes) {
         let encoder = session.encoder(&program)?;
         let codes = encoder.features(session.opened.device(), &examined.rows)?;
-        let picture = codes::picture(&codes, encoder.n_features(), classes(&examined).as_deref());
+        let picture = plot::picture(&codes, encoder.n_features(), classes(&examined).as_deref());
         replace(path, |file| picture::write_png(file, &picture))?;
         let _ = writeln!(text, "{}", path.display());
-        note(&codes::legend(encoder.n_features(), examined.dataset.class_names()));
+        note(&plot::legend(encoder.n_features(), examined.dataset.class_names()));
     }
     note(&format!("{n} rows of {}, {f} features each", examined.dataset.name()));
     let codes = session.used.model.codes();

@@ -3,25 +3,31 @@
 use anyhow::Result;
 use calotype_graph::philox;
 use calotype_models::latent::n_latents;
-use calotype_models::{LatentKind, LatentPart};
+use calotype_models::{LatentKind, LatentPart, Prior};
 
 use crate::fault::WrongUse;
 
-/// Images of a traversal's row: of a normal latent from -3 to 3, of a uniform one from -1 to 1; of a category each in turn.
+/// Images of a traversal's row: of a normal latent from -3 to 3, of a uniform one from -1 to 1, of another prior over what it fills; of a
+/// category each in turn.
 pub(super) const STEPS: usize = 9;
 /// Rows of a traversal unless said otherwise, at most.
 pub(super) const MOST_ROWS: usize = 32;
 /// Images a side of the manifold.
 pub(super) const SIDE: usize = 20;
 
-/// The middle of the prior: 0, and the first category.
+/// The number at `t` in [0, 1] of the range of the `n`th number of a part.
+fn at(kind: &LatentKind, n: usize, t: f32) -> f32 {
+    let (low, high) = kind.range(n);
+    low + t * (high - low)
+}
+
+/// The middle of the prior, and the first category.
 pub(super) fn middle(parts: &[LatentPart]) -> Vec<f32> {
     let of = |part: &LatentPart| {
-        let mut all = vec![0.0; part.size];
-        if let (LatentKind::Category, Some(first)) = (part.kind, all.first_mut()) {
-            *first = 1.0;
+        if part.kind == LatentKind::Category {
+            return (0..part.size).map(|n| f32::from(u8::from(n == 0))).collect();
         }
-        all
+        (0..part.size).map(|n| at(&part.kind, n, 0.5)).collect::<Vec<f32>>()
     };
     parts.iter().flat_map(of).collect()
 }
@@ -35,14 +41,11 @@ pub(super) fn traversal(parts: &[LatentPart], around: &[f32], most_rows: usize) 
         for row in 0..rows.min(most_rows.saturating_sub(all.len() / (STEPS * around.len()).max(1))) {
             for step in 0..STEPS {
                 let mut z = around.to_vec();
-                let t = 2.0 * step as f32 / (STEPS - 1) as f32 - 1.0;
-                match part.kind {
-                    LatentKind::Normal => z[first + row] = 3.0 * t,
-                    LatentKind::Uniform => z[first + row] = t,
-                    LatentKind::Category => {
-                        z[first..first + part.size].fill(0.0);
-                        z[first + step % part.size.max(1)] = 1.0;
-                    }
+                if part.kind == LatentKind::Category {
+                    z[first..first + part.size].fill(0.0);
+                    z[first + step % part.size.max(1)] = 1.0;
+                } else {
+                    z[first + row] = at(&part.kind, row, step as f32 / (STEPS - 1) as f32);
                 }
                 all.extend(z);
             }
@@ -58,7 +61,7 @@ pub(super) fn traversal(parts: &[LatentPart], around: &[f32], most_rows: usize) 
 /// # Errors
 /// Not two latents, or categories.
 pub(super) fn manifold(parts: &[LatentPart], name: &str) -> Result<Vec<f32>> {
-    let kinds: Vec<LatentKind> = parts.iter().flat_map(|p| vec![p.kind; p.size]).collect();
+    let kinds: Vec<(&LatentKind, usize)> = parts.iter().flat_map(|p| (0..p.size).map(|n| (&p.kind, n))).collect();
     let &[first, second] = kinds.as_slice() else {
         let n = n_latents(parts);
         let message = format!(
@@ -66,14 +69,19 @@ pub(super) fn manifold(parts: &[LatentPart], name: &str) -> Result<Vec<f32>> {
         );
         return Err(WrongUse(message).into());
     };
-    if [first, second].contains(&LatentKind::Category) {
+    if [first, second].iter().any(|(kind, _)| **kind == LatentKind::Category) {
         return Err(WrongUse(format!("--manifold needs two numbers, and {name} has a category; use --traverse")).into());
     }
-    let at = |kind: LatentKind, nth: usize| {
+    let quantile = |(kind, n): (&LatentKind, usize), nth: usize| {
         let u = (nth as f32 + 0.5) / SIDE as f32;
-        if kind == LatentKind::Normal { philox::normal(u) } else { 2.0 * u - 1.0 }
+        match kind {
+            LatentKind::Normal => philox::normal(u),
+            LatentKind::Prior(Prior::Gaussian { deviation }) => deviation * philox::normal(u),
+            // Of others it stands at equal distances.
+            _ => at(kind, n, u),
+        }
     };
-    let place = |i: usize| [at(first, i % SIDE), at(second, SIDE - 1 - i / SIDE)];
+    let place = |i: usize| [quantile(first, i % SIDE), quantile(second, SIDE - 1 - i / SIDE)];
     Ok((0..SIDE * SIDE).flat_map(place).collect())
 }
 
@@ -103,7 +111,7 @@ mod tests {
 
     #[test]
     fn the_manifold_is_spread_as_the_prior_is() {
-        let parts = [PARTS[2], PARTS[2]];
+        let parts = [PARTS[2].clone(), PARTS[2].clone()];
         let all = manifold(&parts, "toy").expect("two numbers");
         assert_eq!((all[0], all[1]), (-0.95, 0.95), "the top left corner");
         let normal = manifold(&PARTS[..1], "toy").expect("two numbers");

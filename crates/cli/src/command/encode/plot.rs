@@ -1,6 +1,6 @@
 //! Codes as places in a plane, coloured by class.
 
-use calotype_data::canvas::{Canvas, View};
+use calotype_data::canvas::{Canvas, PALETTE, View};
 use calotype_data::picture::RgbImage;
 
 /// Pixels a side, and of a dot.
@@ -9,20 +9,6 @@ const RADIUS: f32 = 2.2;
 const OPACITY: f32 = 0.75;
 /// Of rows without classes, or of more classes than there are colours.
 const OTHER: [u8; 3] = [90, 90, 90];
-
-/// Colours that can be told apart, with their names.
-const PALETTE: [(&str, [u8; 3]); 10] = [
-    ("blue", [31, 98, 180]),
-    ("orange", [245, 130, 20]),
-    ("green", [40, 150, 50]),
-    ("red", [210, 40, 40]),
-    ("violet", [140, 90, 190]),
-    ("brown", [130, 80, 60]),
-    ("pink", [230, 110, 190]),
-    ("black", [20, 20, 20]),
-    ("olive", [175, 175, 30]),
-    ("turquoise", [20, 180, 200]),
-];
 
 /// A dot at the first two of the Z numbers of each code [N, Z]; of one, along a line.
 pub(super) fn picture(codes: &[f32], z: usize, classes: Option<&[u32]>) -> RgbImage {
