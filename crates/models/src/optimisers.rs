@@ -303,8 +303,10 @@ mod tests {
         let growing = Schedule::Growing { first: 10, growth: 3, factor: 0.5, last: 3 };
         assert_eq!([0, 9, 10, 39, 40, 129, 130, 1 << 60].map(|t| growing.at(t)), [1.0, 1.0, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125]);
         let iwae = Schedule::Growing { first: 1, growth: 3, factor: 0.1f64.powf(1.0 / 7.0), last: 7 };
-        assert_eq!((iwae.at(0), iwae.at(1092)), (1.0, 0.1f64.powf(1.0 / 7.0).powi(6)), "1,093 epochs before the last phase");
-        assert!((iwae.at(1093) - 0.1).abs() < 1e-15, "{}", iwae.at(1093));
+        // 1,093 epochs before the last phase.
+        for (epoch, exponent) in [(0, 0.0), (1092, 6.0 / 7.0), (1093, 1.0)] {
+            assert!((iwae.at(epoch) - 0.1f64.powf(exponent)).abs() < 1e-14, "epoch {epoch}: {}", iwae.at(epoch));
+        }
     }
 
     #[test]
