@@ -229,7 +229,9 @@ impl Descent for Vae {
     }
 
     fn validation(&self) -> Option<Validation> {
-        descent::validation(&self.settings)
+        // A schedule of its own is not changed by the held-out set.
+        let own = self.settings.word("schedule") != "plateau";
+        descent::validation(&self.settings).map(|v| if own { Validation { least_lr: 1.0, ..v } } else { v })
     }
 }
 

@@ -82,6 +82,11 @@ fn schedules_follow_the_steps() {
     let model = build(MLP, &[("kl_warm_up", "4"), ("beta", "2")], IMAGE, Some(2)).expect("valid");
     let beta = |step| model.at(step, 1.0).scalars.iter().find(|(name, _)| name == "beta").expect("beta").1;
     assert_eq!([0, 1, 2, 4, 99].map(beta), [0.0, 0.5, 1.0, 2.0, 2.0]);
+    let least_lr = |preset| {
+        let model = build(preset, &[("validation", "0.1")], IMAGE, Some(2)).expect("valid");
+        model.validation().expect("a held-out set").least_lr
+    };
+    assert_eq!((least_lr(MLP), least_lr(IWAE)), (0.1, 1.0), "the paper's schedule is the only one");
     let model = build(IWAE, &[("batch", "60")], IMAGE, Some(2)).expect("valid");
     // Of Adam without its bias correction: 10 steps are an epoch of 600 rows.
     let step_size = |step: u64| f64::from(model.at(step, 1.0).scalars[0].1) * (1.0 - 0.9f64.powi(step as i32 + 1));
