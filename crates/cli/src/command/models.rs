@@ -63,7 +63,7 @@ fn one(info: &ModelInfo) -> Result<String> {
 
 /// One column a preset.
 fn columns<T: ToString>(values: impl Iterator<Item = T>) -> String {
-    values.map(|v| format!("{:>14}", v.to_string())).collect()
+    values.map(|v| format!(" {:>13}", v.to_string())).collect()
 }
 
 fn row(text: &mut String, setting: &Setting, defaults: &[Value]) -> Result<()> {
