@@ -101,6 +101,9 @@ pub struct Evidence {
     pub log_p: f64,
     /// KL(q || p(z | x)).
     pub gap: f64,
+    /// How far `log_p` is from the same by every second place of the grid: large where the posterior is a ridge that is thinner than
+    /// the grid is fine.
+    pub unresolved: f64,
     /// log p(z | x) at the places of the last grid.
     pub log_posterior: Vec<f64>,
     pub grid: Grid,
@@ -124,6 +127,9 @@ impl Evidence {
             values = joint(&grid)?;
         }
         let log_p = log_sum(&values) + grid.log_area();
+        let second: Vec<f64> =
+            (0..SIDE).step_by(2).flat_map(|i| (0..SIDE).step_by(2).map(move |j| i * SIDE + j)).map(|n| values[n]).collect();
+        let unresolved = (log_sum(&second) + grid.log_area() + 4.0f64.ln() - log_p).abs();
 
         // Expectations under q, by a grid of its own.
         let axis = |n: usize| Axis::around(q.mean[n], HALF_OF_Q * (0.5 * q.log_var[n]).exp());
@@ -137,7 +143,7 @@ impl Evidence {
         let reconstruction = expected(&|n| of_joint[n] - log_prior(&places[n]));
         let gap = expected(&|n| q.log_density(&places[n]) - (of_joint[n] - log_p));
         let log_posterior = values.iter().map(|v| v - log_p).collect();
-        Ok(Evidence { reconstruction, kl: q.kl(), log_p, gap, log_posterior, grid })
+        Ok(Evidence { reconstruction, kl: q.kl(), log_p, gap, unresolved, log_posterior, grid })
     }
 
     /// Reconstruction - KL: what log p(x) is at least.
@@ -169,10 +175,11 @@ mod tests {
     #[test]
     fn a_linear_model_is_integrated_exactly() {
         let q = Normal { mean: vec![0.4, -0.3], log_var: vec![-1.0, 0.2] };
-        for (x, s) in [(0.7, 1.0), (3.0, 0.3), (-2.0, 0.02)] {
+        for (x, s) in [(0.7, 1.0), (3.0, 0.3), (-2.0, 0.25)] {
             let (got, variance) = (by_grid(x, s, &q), A * A + B * B + s * s);
             let log_p = -0.5 * (x * x / variance + (TAU * variance).ln());
             assert!((got.log_p - log_p).abs() < 1e-6, "{x} {s}: {} and {log_p}", got.log_p);
+            assert!(got.unresolved < 1e-3, "{}", got.unresolved);
             // E_q of the squared error: of its mean and its variance.
             let off = x - A * q.mean[0] - B * q.mean[1];
             let spread = A * A * q.log_var[0].exp() + B * B * q.log_var[1].exp();
@@ -182,6 +189,12 @@ mod tests {
             let sum = got.log_posterior.iter().map(|v| (v + got.grid.log_area()).exp()).sum::<f64>();
             assert!((sum - 1.0).abs() < 1e-9, "{sum}");
         }
+    }
+
+    #[test]
+    fn a_ridge_that_is_too_thin_shows() {
+        let got = by_grid(-2.0, 0.02, &Normal { mean: vec![0.4, -0.3], log_var: vec![-1.0, 0.2] });
+        assert!(got.unresolved > 0.1, "{}", got.unresolved);
     }
 
     /// With independent latents q can be the posterior itself.
