@@ -23,6 +23,7 @@ pub fn aae(device: &mut dyn Device) {
         ("labels", "4"),
         ("gamma", "0.2"),
         ("clip", "0.4"),
+        ("joint", "false"),
         ("lr", "0.05"),
         ("lr_adversarial", "0.1"),
         ("lr_class", "0.1"),

@@ -34,7 +34,7 @@ fn wrong_settings_are_refused_before_any_work() {
         (&["prior=line.npy"], 2, &["line.npy", "[N, latents]", "[6]"]),
         (&["prior=one.npy"], 2, &["one.npy", "it has 1"]),
         (&["prior=text.npy"], 1, &["text.npy", "magic number"]),
-        (&["prior=nowhere.npy"], 1, &["nowhere.npy"]),
+        (&["prior=nowhere.npy"], 2, &["nowhere.npy"]),
         (&["prior=gausian"], 2, &["prior=gausian", "gaussian, ring, swiss-roll, FILE.npy"]),
         (&["latents=0"], 2, &["latents=0", "from 1"]),
         (&["prior=ring", "latents=3"], 2, &["latents=3", "expected 2", "prior=ring"]),

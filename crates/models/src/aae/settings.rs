@@ -9,6 +9,7 @@ use crate::priors::{MOST_SAMPLES, Prior};
 use crate::settings::{Preset, Setting, SettingError, Settings};
 
 pub(super) fn settings(preset: Preset) -> Vec<Setting> {
+    let joint = preset != Preset::PAPER;
     let (hidden, steps, drop, gamma, clip, lr_class) = match preset {
         Preset::PAPER => (1000, 100_000, 30_000, 0.0, 0.0, 0.1),
         _ => (256, 6_000, 4_000, 0.3, 1.0, 0.02),
@@ -43,6 +44,11 @@ pub(super) fn settings(preset: Preset) -> Vec<Setting> {
              styles; or semi-supervised learning with this number of labelled training rows",
         ),
         Setting::integer("clusters", 0, (0, 4096), "unsupervised clustering: number of categories of the code; 0: none"),
+        Setting::flag(
+            "joint",
+            joint,
+            "tell the discriminator of z the class of labels=decoder or NUMBER, so that z is independent of it (style)",
+        ),
         Setting::number(
             "adversarial",
             1.0,
@@ -120,6 +126,9 @@ pub(super) fn classes(settings: &Settings, data: &DataShape, prior: &Prior) -> R
     match (labels, clusters) {
         ("none", 0) => return Ok(Classes::Unused),
         ("none", 1) => return Err(value(settings, "clusters", "0, or 2 and more")),
+        ("none", _) if settings.is_given("joint") && settings.flag("joint") => {
+            return Err(value(settings, "joint", "false with clusters"));
+        }
         ("none", clusters) => return Ok(Classes::Clusters(clusters)),
         (_, 0) => {}
         _ => return Err(value(settings, "clusters", format!("0 with labels={labels}: clusters are found without classes"))),

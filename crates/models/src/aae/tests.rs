@@ -91,6 +91,23 @@ fn each_use_of_classes_has_its_networks_and_parts() {
     }
 }
 
+/// The discriminator of z is told the category in `joint` mode, where there is one, and with `labels=prior` always.
+#[test]
+fn the_discriminator_of_z_is_told_what_it_should_be() {
+    let ring = [("prior", "ring"), ("labels", "prior")];
+    type Case<'a> = (&'a [(&'a str, &'a str)], [usize; 2]);
+    let cases: [Case; 4] = [(&[], [8, 8]), (&[("labels", "10")], [8, 13]), (&[("labels", "decoder")], [8, 13]), (&ring, [7, 7])];
+    for (set, inputs) in cases {
+        for (joint, n) in ["false", "true"].into_iter().zip(inputs) {
+            let model = build(&[set, &[("joint", joint)]].concat(), &data(IMAGES, 5)).expect("valid settings");
+            let (losses, program) = first_step(model.as_ref());
+            assert!(losses.iter().all(|(_, loss)| loss.is_finite()), "{losses:?}");
+            let first = program.parameters().find(|s| s.name == "discriminator.hidden.0.weight").expect("a layer");
+            assert_eq!(first.ty.shape.dims(), [n, 6], "{set:?}, joint={joint}");
+        }
+    }
+}
+
 #[test]
 fn vectors_are_decoded_linearly_and_images_into_the_unit_interval() {
     let of = |shape: &[usize]| {
@@ -124,7 +141,7 @@ fn what_cannot_be_is_refused_with_what_would_be_right() {
     let plain = data(IMAGES, 5);
     let no_classes = data(IMAGES, 0);
     type Case<'a> = (&'a [(&'a str, &'a str)], &'a DataShape, &'a [&'a str]);
-    let cases: [Case; 14] = [
+    let cases: [Case; 15] = [
         (&[("latents", "0")], &plain, &["latents=0", "from 1"]),
         (&[("labels", "some")], &plain, &["labels=some", "none, prior, decoder, NUMBER"]),
         (&[("prior", "normal")], &plain, &["prior=normal", "gaussian, ring, swiss-roll, FILE.npy"]),
@@ -136,6 +153,7 @@ fn what_cannot_be_is_refused_with_what_would_be_right() {
         (&[("labels", "61")], &plain, &["labels=61", "5 to 60"]),
         (&[("labels", "10")], &no_classes, &["labels=10", "classes"]),
         (&[("labels", "decoder")], &no_classes, &["labels=decoder", "classes"]),
+        (&[("clusters", "3"), ("joint", "true")], &plain, &["joint=true", "false with clusters"]),
         (&[("clusters", "1")], &plain, &["clusters=1", "2 and more"]),
         (&[("clusters", "3"), ("labels", "10")], &plain, &["clusters=3", "labels=10"]),
         (&[("prior", "ring"), ("labels", "prior")], &data(IMAGES, 11), &["11 classes", "10 components"]),
