@@ -139,7 +139,8 @@ fn circle(t: &Tensor) -> (Tensor, Tensor) {
     let series = |first: u32| {
         let term = |n: u32| {
             let factorial: f64 = (1..=2 * n + first).map(f64::from).product();
-            (if n % 2 == 0 { 1.0 } else { -1.0 } / factorial) as f32
+            let sign = if n.is_multiple_of(2) { 1.0 } else { -1.0 };
+            (sign / factorial) as f32
         };
         (0..6).rev().fold(h2.full_like(term(6)), |sum, n| sum * &h2 + term(n))
     };

@@ -19,8 +19,11 @@ pub fn step_with(program: &Program, inputs: &[Named]) -> Vec<Vec<f32>> {
     run(program, |spec| init::initial(spec, 0), &unnamed(inputs))
 }
 
-/// The states after one step, by name.
-pub fn states_after(program: &Program, inputs: &[Named]) -> Vec<(String, Vec<f32>)> {
+/// The numbers of a state, by its name.
+pub type NamedFloats = (String, Vec<f32>);
+
+/// The states after one step.
+pub fn states_after(program: &Program, inputs: &[Named]) -> Vec<NamedFloats> {
     outputs_and_states(program, |spec| init::initial(spec, 0), &unnamed(inputs)).1
 }
 
@@ -37,7 +40,7 @@ fn outputs_and_states(
     program: &Program,
     state: impl Fn(&StateSpec) -> HostTensor,
     inputs: &[(&str, HostTensor)],
-) -> (Vec<Vec<f32>>, Vec<(String, Vec<f32>)>) {
+) -> (Vec<Vec<f32>>, Vec<NamedFloats>) {
     let mut device = Cpu::<f32>::plain();
     let plan = Arc::new(plan(program, device.profile(), PlanOptions::default()).expect("it fits"));
     let id = device.load(&plan).expect("it loads");
