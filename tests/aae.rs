@@ -66,18 +66,18 @@ fn floors(material: &Material, train: &[f32], seed: u64) -> f64 {
     found.ratio()
 }
 
-/// Within twice the floor, the mean over the seeds; and not at all with no weight on the adversarial loss. The codes of the first seed's
-/// test rows, and their width.
-fn follows(prior: &str, settings: Set) -> (Vec<f32>, usize) {
+/// Within twice the floor, the mean over the seeds; and not at all with no weight on the adversarial loss. The codes of test rows of
+/// each seed, and their width.
+fn follows(prior: &str, settings: Set) -> (Vec<Vec<f32>>, usize) {
     let with = |weight| [&[("prior", prior), ("adversarial", weight)], settings].concat();
-    let mut runs: Vec<_> = SEEDS.iter().map(|&seed| codes(&with("1"), seed, STEPS)).collect();
+    let runs: Vec<_> = SEEDS.iter().map(|&seed| codes(&with("1"), seed, STEPS)).collect();
     let mean = runs.iter().zip(SEEDS).map(|((material, [train, _]), seed)| floors(material, train, seed)).sum::<f64>() / 3.0;
     assert!(mean < 2.0, "{prior}: {mean} floors");
     let (material, [train, _]) = codes(&with("0"), SEEDS[0], STEPS / 5);
     let alone = floors(&material, &train, SEEDS[0]);
     assert!(alone > 4.0, "{prior}, weight 0: {alone} floors");
-    let (material, [_, test]) = runs.swap_remove(0);
-    (test, material.model.codes().expect("a prior").z)
+    let z = material.model.codes().expect("a prior").z;
+    (runs.into_iter().map(|(_, [_, test])| test).collect(), z)
 }
 
 /// Narrow networks that are done in [`STEPS`]. A prior in the plane, into which eight dimensions' worth of digits must be folded, takes
@@ -112,15 +112,24 @@ fn codes_follow_samples_of_any_kind() {
     follows(path.to_str().expect("a path in UTF-8"), IN_THE_PLANE);
 }
 
-/// In eight dimensions; every latent of rows that it never saw is centred and of the right size.
+/// Mean and variance of each latent of codes [N, Z].
+fn moments(codes: &[f32], z: usize) -> Vec<(f64, f64)> {
+    let n = (codes.len() / z) as f64;
+    let of = |latent: usize| {
+        let column = || codes.iter().skip(latent).step_by(z).map(|&v| f64::from(v));
+        let mean = column().sum::<f64>() / n;
+        (mean, column().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0))
+    };
+    (0..z).map(of).collect()
+}
+
+/// In eight dimensions; every latent of rows that it never saw is centred and of the right size, for two seeds of three at least: the
+/// mean of 359 draws of the prior itself lies outside ±0.15 for one latent in two hundred.
 #[test]
 fn codes_follow_the_gaussian_and_test_rows_do_too() {
     let (test, z) = follows("gaussian", IN_EIGHT);
-    let n = (test.len() / z) as f64;
-    for latent in 0..z {
-        let column = || test.iter().skip(latent).step_by(z).map(|&v| f64::from(v));
-        let mean = column().sum::<f64>() / n;
-        let variance = column().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
-        assert!(mean.abs() < 0.15 && (0.7..1.3).contains(&variance), "latent {latent}: mean {mean}, variance {variance}");
-    }
+    let all: Vec<Vec<(f64, f64)>> = test.iter().map(|codes| moments(codes, z)).collect();
+    let good =
+        |of_seed: &&Vec<(f64, f64)>| of_seed.iter().all(|(mean, variance)| mean.abs() < 0.15 && (0.7..1.3).contains(variance));
+    assert!(all.iter().filter(good).count() >= 2, "mean and variance of each latent, by seed: {all:.3?}");
 }
