@@ -10,7 +10,7 @@ use crate::{cargo, root, succeed, target};
 const DATA: [&str; 2] = ["digits", "fashion-mnist"];
 
 /// Recurrent and convolutional density models learn slowly: of Fashion-MNIST they see this many steps.
-const SOME: &str = "3000";
+const SOME: &str = "1500";
 
 /// A name, the model, its settings, and steps where they are not its own.
 struct Probed {
@@ -38,7 +38,7 @@ const MODELS: [Probed; 8] = [
     probed("vae", "vae", &[], [None; 2]),
     probed("aae", "aae", &[], [None; 2]),
     probed("aae, 100 labels", "aae", &["labels=100"], [None; 2]),
-    probed("dcgan", "dcgan", &[], [Some(SOME), None]),
+    probed("dcgan", "dcgan", &[], [Some(SOME), Some("3000")]),
 ];
 
 /// Trains what is not trained yet in `target/probes/DATA/MODEL` (what was interrupted goes on), then writes

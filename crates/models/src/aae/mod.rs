@@ -16,7 +16,7 @@
 //!   arXiv:1801.04406) and the gradients of their phase are clipped by norm: without them discriminator and encoder circle each other;
 //! - unless `joint` is false, as it is in `paper`, the discriminator of z is told the class beside it, the code's own or a drawn one: so
 //!   z is independent of the class, as samples take it to be, and not of the right distribution over all classes alone. Clusters, which
-//!   nothing else holds to what is in a row, drift away from it that way (digits: error 33 % and not 20 %), so it is not for them;
+//!   nothing else holds to what is in a row, drift away from it that way, so it is not for them;
 //! - the encoder is deterministic, as in the paper's experiments.
 
 mod networks;
