@@ -11,12 +11,11 @@ The noise of step t is what the device's generator gives for seed 7, stream "noi
 """
 import math
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from _common import numbers, write
+from _common import normals, numbers, write
 
 STEPS, BATCH, SEED = 10, 4, 7
 FLOOR, FREE_BITS, BETA, WARM_UP = 0.01, 0.3, 0.5, 4
@@ -34,27 +33,8 @@ CASES = {
 }
 
 
-def philox(counter, key):
-    """Philox 4x32-10 (Salmon et al. 2011) on arrays of counters [4][n]."""
-    c, k = [np.asarray(v, np.uint64) for v in counter], list(key)
-    low = np.uint64(0xFFFFFFFF)
-    for _ in range(10):
-        p0, p1 = c[0] * np.uint64(0xD2511F53), c[2] * np.uint64(0xCD9E8D57)
-        c = [(p1 >> np.uint64(32)) ^ c[1] ^ np.uint64(k[0]), p1 & low, (p0 >> np.uint64(32)) ^ c[3] ^ np.uint64(k[1]), p0 & low]
-        k = [(k[0] + 0x9E3779B9) & 0xFFFFFFFF, (k[1] + 0xBB67AE85) & 0xFFFFFFFF]
-    return c
-
-
 def noise_of(step, *shape):
-    """Word i of the stream is lane i % 4 of counter (i / 4, FNV-1a("noise"), step, 0)."""
-    stream, n = 0x811C9DC5, math.prod(shape)
-    for byte in b"noise":
-        stream = ((stream ^ byte) * 0x01000193) & 0xFFFFFFFF
-    blocks = np.arange((n + 3) // 4)
-    same = lambda v: np.full_like(blocks, v)
-    words = np.stack(philox([blocks, same(stream), same(step), same(0)], (SEED, 0)), axis=1).reshape(-1)[:n]
-    uniform = ((words >> np.uint64(9)).astype(np.float64) + 0.5) / 2**23
-    return torch.special.ndtri(torch.from_numpy(uniform)).reshape(shape)
+    return normals("noise", shape, step, SEED)
 
 
 class Vae(nn.Module):
