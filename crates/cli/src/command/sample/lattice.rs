@@ -113,7 +113,7 @@ mod tests {
     fn the_manifold_is_spread_as_the_prior_is() {
         let parts = [PARTS[2].clone(), PARTS[2].clone()];
         let all = manifold(&parts, "toy").expect("two numbers");
-        assert_eq!((all[0], all[1]), (-0.95, 0.95), "the top left corner");
+        assert!((all[0] + 0.95).abs() < 1e-6 && (all[1] - 0.95).abs() < 1e-6, "the top left corner: {:?}", &all[..2]);
         let normal = manifold(&PARTS[..1], "toy").expect("two numbers");
         let variance = normal.iter().map(|v| v * v).sum::<f32>() / normal.len() as f32;
         assert!((variance - 1.0).abs() < 0.1, "{variance}");
