@@ -59,6 +59,14 @@ pub fn sheet(images: &[f32], [n, h, w, c]: [usize; 4], columns: Option<usize>, a
     grid(&large, [n, h * factor, w * factor, c], columns, factor)
 }
 
+/// Images of two sets in lines of `line` values, each line of the one above the same line of the other, so that images of one place
+/// are a pair. A last line that is not whole is filled with grey.
+pub fn pairs(above: &[f32], below: &[f32], line: usize) -> Vec<f32> {
+    let line = line.max(1);
+    let whole = |part: &[f32]| part.iter().copied().chain(std::iter::repeat(0.5)).take(line).collect::<Vec<f32>>();
+    above.chunks(line).zip(below.chunks(line)).flat_map(|(a, b)| [whole(a), whole(b)].concat()).collect()
+}
+
 /// An image [H, W, C] with every pixel `factor` times as high and wide.
 pub fn enlarged(image: &[f32], [h, w, c]: [usize; 3], factor: usize) -> Vec<f32> {
     let pixel = |i: usize, j: usize| &image[(i / factor * w + j / factor) * c..][..c];

@@ -152,3 +152,10 @@ fn a_full_disk_is_an_error() {
     said(picture::write_gif(full, std::slice::from_ref(&picture), 100));
     said(write_npy(full, &[3], &[0.0; 3]));
 }
+
+#[test]
+fn each_line_is_above_its_pair_where_the_last_is_short_too() {
+    let pairs = picture::pairs(&[1.0, 2.0, 3.0], &[4.0, 5.0, 6.0], 2);
+    assert_eq!(pairs, [1.0, 2.0, 4.0, 5.0, 3.0, 0.5, 6.0, 0.5]);
+    assert!(picture::pairs(&[], &[], 0).is_empty());
+}

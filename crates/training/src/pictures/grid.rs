@@ -47,24 +47,12 @@ const COLUMNS: usize = 16;
 impl Show for Reconstructions {
     fn picture(&self, device: &mut dyn Device) -> Result<RgbImage> {
         let made = self.program.all(device, &self.rows)?;
-        let images = paired(&brightness(self.values, &self.rows), &made, COLUMNS * self.shape.iter().product::<usize>());
+        let line = COLUMNS * self.shape.iter().product::<usize>();
+        let images = picture::pairs(&brightness(self.values, &self.rows), &made, line);
         sheet(&images, self.shape, Some(COLUMNS))
     }
 }
 
-/// Lines of `line` values of the one, each above the same line of the other.
-fn paired(above: &[f32], below: &[f32], line: usize) -> Vec<f32> {
-    above.chunks(line).zip(below.chunks(line)).flat_map(|(a, b)| [a, b].concat()).collect()
-}
-
 fn sheet(images: &[f32], [h, w, c]: [usize; 3], columns: Option<usize>) -> Result<RgbImage> {
     Ok(picture::sheet(images, [images.len() / (h * w * c), h, w, c], columns, ABOUT_PIXELS)?)
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn each_line_is_above_its_pair() {
-        assert_eq!(super::paired(&[1.0, 2.0, 3.0, 4.0], &[5.0, 6.0, 7.0, 8.0], 2), [1.0, 2.0, 5.0, 6.0, 3.0, 4.0, 7.0, 8.0]);
-    }
 }

@@ -1,6 +1,7 @@
 //! Rows of the data beside what an auto-encoder makes of their codes.
 
 use anyhow::Result;
+use calotype_data::picture;
 use calotype_training::{Examined, SAMPLE_BATCH, Which, brightness};
 
 use super::{Form, done, in_own_range, save_npy, save_png, target};
@@ -22,9 +23,9 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
     };
     let name = used.model.info().name;
     let shape = used.model.shape().to_vec();
-    let picture = matches!(*shape, [_, _, 1 | 3]);
-    let out = target(args, &used, "reconstructions", "test", if picture { "png" } else { "npy" });
-    match (Form::of(&out)?, picture) {
+    let is_picture = matches!(*shape, [_, _, 1 | 3]);
+    let out = target(args, &used, "reconstructions", "test", if is_picture { "png" } else { "npy" });
+    match (Form::of(&out)?, is_picture) {
         (Form::Npy, _) | (Form::Png, true) => {}
         (_, false) => {
             let message = format!("--out {}: {name} makes vectors {shape:?}; use a file name that ends in .npy", out.display());
@@ -49,35 +50,15 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
     match (Form::of(&out)?, &*shape) {
         (Form::Png, &[h, w, c]) => {
             let originals = brightness(session.used.model.values(), &rows);
-            let images = lines(&originals, &made, COLUMNS * n_values);
+            let images = picture::pairs(&originals, &made, COLUMNS * n_values);
             save_png(&out, &images, [images.len() / n_values, h, w, c], Some(COLUMNS))?;
         }
         _ => {
-            let images = picture.then(|| brightness(session.used.model.values(), &rows));
-            let of_model = lines(&images.unwrap_or(rows), &made, n_values);
-            let pairs = if picture { of_model } else { in_own_range(&session.used, of_model) };
+            let images = is_picture.then(|| brightness(session.used.model.values(), &rows));
+            let of_model = picture::pairs(&images.unwrap_or(rows), &made, n_values);
+            let pairs = if is_picture { of_model } else { in_own_range(&session.used, of_model) };
             save_npy(&out, &[&[n, 2], &*shape].concat(), &pairs)?;
         }
     }
     done(n, "reconstructions", &session.used.restored.path, &out)
-}
-
-/// Lines of `line` values of the one, each before the same line of the other; a last line that is not whole is filled with grey.
-fn lines(originals: &[f32], made: &[f32], line: usize) -> Vec<f32> {
-    let n_lines = originals.len().div_ceil(line.max(1));
-    let whole = |values: &[f32], nth: usize| {
-        let mut part = values[nth * line..].iter().take(line).copied().collect::<Vec<f32>>();
-        part.resize(line, 0.5);
-        part
-    };
-    (0..n_lines).flat_map(|nth| [whole(originals, nth), whole(made, nth)].concat()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_short_last_line_stays_under_its_originals() {
-        let lines = super::lines(&[1.0, 2.0, 3.0], &[4.0, 5.0, 6.0], 2);
-        assert_eq!(lines, [1.0, 2.0, 4.0, 5.0, 3.0, 0.5, 6.0, 0.5]);
-    }
 }
