@@ -15,20 +15,19 @@ const FRAME_MS: u32 = 120;
 /// The last picture stays so many times as long.
 const LAST_FRAMES: usize = 12;
 
-/// Of at least two pictures; of fewer there is none.
+/// Of at least two pictures; of fewer there is none. A picture that cannot be read, or has another size than the last one, is left
+/// out: a film is no reason for a run to fail.
 ///
 /// # Errors
-/// A picture that cannot be read; what the system says.
+/// What the system says when it is written.
 pub(super) fn write(folder: &RunFolder, kind: Kind) -> Result<()> {
     let steps = chosen(&folder.picture_steps(kind)?);
-    if steps.len() < 2 {
+    let mut frames: Vec<_> = steps.iter().filter_map(|&step| read_png(&folder.picture(kind, step)).ok()).collect();
+    let Some(last) = frames.last().cloned() else { return Ok(()) };
+    frames.retain(|f| f.dimensions() == last.dimensions());
+    if frames.len() < 2 {
         return Ok(());
     }
-    let frames = steps.iter().map(|&step| read_png(&folder.picture(kind, step)));
-    let mut frames = frames.collect::<calotype_data::Result<Vec<_>>>()?;
-    let Some(last) = frames.last().cloned() else { return Ok(()) };
-    // A run that was made larger or smaller in between by another program.
-    frames.retain(|f| f.dimensions() == last.dimensions());
     frames.extend(std::iter::repeat_n(last, LAST_FRAMES - 1));
     let path = folder.samples().join(kind.film);
     let written = replace(&path, |file| write_gif(file, &frames, FRAME_MS).map_err(io::Error::other));

@@ -141,7 +141,7 @@ impl Pictures {
     /// Writes the film of each kind, of what is in the folder.
     ///
     /// # Errors
-    /// Pictures that cannot be read; a film that cannot be written.
+    /// A film that cannot be written.
     pub fn films(&self, folder: &RunFolder) -> Result<()> {
         self.0.iter().try_for_each(|(kind, _)| film::write(folder, *kind))
     }
