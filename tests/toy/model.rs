@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use calotype_graph::op::Distribution;
 use calotype_graph::{Dtype, Graph, GraphError, Init, Mode, Program, Scope, Tensor, Type};
-use calotype_models::layers::Layers;
+use calotype_models::layers::{Layers, one_hot};
 use calotype_models::losses::{bce, bce_fake, bce_real};
 use calotype_models::optimisers::{Optimiser, Rule};
 use calotype_models::{
@@ -108,9 +108,7 @@ impl Toy {
 
     /// Classes [B] -> [B, n], 1 in a class's place.
     fn one_hot(&self, labels: &Tensor) -> Tensor {
-        let (b, n) = (labels.dims()[0], self.n_classes as usize);
-        let places = labels.graph().iota(n).reshape([1, n]).expand([b, n]);
-        labels.cast(Dtype::F32).reshape([b, 1]).expand([b, n]).equal(&places)
+        one_hot(labels, self.n_classes as usize)
     }
 
     /// A row whose class is not known: each as likely, [B, n].

@@ -1,6 +1,6 @@
 //! Layers, with PyTorch's names for their states.
 
-use calotype_graph::{Init, Layout, Mode, Scope, Tensor, Type, Window};
+use calotype_graph::{Dtype, Init, Layout, Mode, Scope, Tensor, Type, Window};
 
 /// A square kernel and how it walks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +81,13 @@ impl Layers for Scope {
         let _label = self.label(name);
         &x.matmul(&w) + &b
     }
+}
+
+/// Numbers u32 [B] below n -> [B, n]: 1 in the place of each, else 0.
+pub fn one_hot(numbers: &Tensor, n: usize) -> Tensor {
+    let b = numbers.dims()[0];
+    let places = numbers.graph().iota(n).reshape([1, n]).expand([b, n]);
+    numbers.cast(Dtype::F32).reshape([b, 1]).expand([b, n]).equal(&places)
 }
 
 /// Under the root of a deviation, so that one of exactly zero has a derivative.

@@ -92,13 +92,10 @@ impl Aae {
         let (prior, z) = settings::prior(&settings)?;
         let classes = settings::classes(&settings, data, &prior)?;
         let joint = settings.flag("joint") && !matches!(classes, Classes::Clusters(_));
-        let [drop, batch] = ["lr_drop", "batch"].map(|key| settings.integer(key));
+        let drop = settings.integer("lr_drop");
         let schedule = Schedule::Drops { at: [drop, 20 * drop], factor: 0.1 };
         let clip = Some(settings.number("clip")).filter(|&norm| norm > 0.0).map_or(Clip::Off, Clip::Norm);
         let sgd = |name, momentum, lr| Optimiser::new(name, Rule::Sgd { momentum }, settings.number(lr)).with_schedule(schedule);
-        if matches!(classes, Classes::Few(known) if known.batch > batch as usize) {
-            return Err(SettingError::Unfit("a batch of known rows is larger than one of all".into()));
-        }
         Ok(Aae {
             reconstruction: sgd("reconstruction", 0.9, "lr"),
             discriminator: sgd("discriminator", 0.1, "lr_adversarial").with_clip(clip),

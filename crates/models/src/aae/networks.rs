@@ -4,7 +4,7 @@ use calotype_graph::op::Distribution;
 use calotype_graph::{Dtype, Graph, GraphError, Init, Mode, Program, Scope, Tensor, Type};
 
 use super::Aae;
-use crate::layers::Layers;
+use crate::layers::{Layers, one_hot};
 
 /// What the encoder makes of rows.
 pub(super) struct Code {
@@ -82,14 +82,14 @@ impl Aae {
 
     /// Classes u32 [B] -> [B, n], 1 in a class's place.
     pub(super) fn one_hot(&self, labels: &Tensor) -> Tensor {
-        places(&labels.cast(Dtype::F32), self.n_classes)
+        one_hot(labels, self.n_classes)
     }
 
     /// Categories at random, each as likely: [B, K], 1 in one place.
     pub(super) fn category(&self, s: &Scope, batch: usize) -> Tensor {
         let k = self.n_categories();
         let chosen = (s.random("category", Distribution::Uniform, [batch]) * k as f32).floor();
-        places(&chosen.min(&s.graph().scalar((k - 1) as f32)), k)
+        one_hot(&chosen.min(&s.graph().scalar((k - 1) as f32)).cast(Dtype::U32), k)
     }
 
     /// Rows `x` -> their codes as features, under the name of the output.
@@ -101,11 +101,4 @@ impl Aae {
         graph.output(output, &all);
         graph.finish()
     }
-}
-
-/// Whole numbers f32 [B] below n -> [B, n], 1 in the place of each.
-fn places(numbers: &Tensor, n: usize) -> Tensor {
-    let b = numbers.dims()[0];
-    let all = numbers.graph().iota(n).reshape([1, n]).expand([b, n]);
-    numbers.reshape([b, 1]).expand([b, n]).equal(&all)
 }
