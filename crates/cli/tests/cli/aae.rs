@@ -115,3 +115,15 @@ fn pictures_of_codes_are_written_while_it_learns() {
         assert!(picture.pixels().any(|p| p.0 != [255; 3]), "{file} is empty");
     }
 }
+
+/// Rows that no sigmoid bounds, with the default settings: every use of classes stays finite.
+#[test]
+fn vectors_are_learned_with_the_default_rates() {
+    let place = Place::new();
+    for labels in ["labels=none", "labels=decoder", "labels=100"] {
+        let args = ["train", "aae", "--data", "ring", "--device", "cpu", "--steps", "60", "--set", labels, "--out", labels];
+        place.run(&args).ok();
+        let metrics = fs::read_to_string(place.path(labels).join("metrics.jsonl")).expect("metrics");
+        assert!(metrics.lines().last().is_some_and(|l| l.contains("\"step\":60")), "{labels}: {metrics}");
+    }
+}

@@ -95,12 +95,14 @@ impl Aae {
         let drop = settings.integer("lr_drop");
         let schedule = Schedule::Drops { at: [drop, 20 * drop], factor: 0.1 };
         let clip = Some(settings.number("clip")).filter(|&norm| norm > 0.0).map_or(Clip::Off, Clip::Norm);
+        // No sigmoid bounds the errors of vectors.
+        let of_rows = if shape.len() == 1 { clip } else { Clip::Off };
         let sgd = |name, momentum, lr| Optimiser::new(name, Rule::Sgd { momentum }, settings.number(lr)).with_schedule(schedule);
         Ok(Aae {
-            reconstruction: sgd("reconstruction", 0.9, "lr"),
+            reconstruction: sgd("reconstruction", 0.9, "lr").with_clip(of_rows),
             discriminator: sgd("discriminator", 0.1, "lr_adversarial").with_clip(clip),
             generator: sgd("generator", 0.1, "lr_adversarial").with_clip(clip),
-            classification: sgd("classification", 0.9, "lr_class"),
+            classification: sgd("classification", 0.9, "lr_class").with_clip(of_rows),
             joint,
             settings: settings.with("latents", Value::Integer(z as u64)).with("joint", Value::Flag(joint)),
             shape,

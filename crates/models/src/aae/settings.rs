@@ -61,7 +61,12 @@ pub(super) fn settings(preset: Preset) -> Vec<Setting> {
             (0.0, 1e3),
             "weight of R1, the penalty on the discriminators' gradients at draws of the prior",
         ),
-        Setting::number("clip", clip, (0.0, 1e6), "clip the gradients of the adversarial phase to this norm; 0: no clipping"),
+        Setting::number(
+            "clip",
+            clip,
+            (0.0, 1e6),
+            "clip the gradients of the adversarial phase, and of vectors those of every phase, to this norm; 0: no clipping",
+        ),
         Setting::number("noise", 0.3, (0.0, 10.0), "standard deviation of the noise on rows to be reconstructed"),
         Setting::integer("batch", 100, (1, 65_536), "batch size"),
         Setting::integer("steps", steps, (1, 1_000_000_000), "number of steps, each of all phases"),
