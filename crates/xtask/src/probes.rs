@@ -56,10 +56,11 @@ pub fn run(args: &[String]) -> Result<(), String> {
             text,
             "\n## {data}\n\n| features of | steps | numbers | test rows | training rows |\n|---|---:|---:|---:|---:|"
         );
-        let raw = rows.first().map(|row| &row.raw);
-        for row in raw.into_iter().chain(rows.iter().map(|row| &row.features)) {
-            let _ = writeln!(text, "{row}");
+        for (encoding, of) in RAW {
+            let row = MODELS.iter().zip(&rows).find(|(model, _)| model.name == of);
+            row.iter().for_each(|(_, row)| _ = writeln!(text, "| raw pixels, {encoding} | | | {} |", row.raw));
         }
+        rows.iter().for_each(|row| _ = writeln!(text, "{}", row.features));
     }
     let path = root().join("assets/bench/probes.md");
     fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))
@@ -68,16 +69,22 @@ pub fn run(args: &[String]) -> Result<(), String> {
 const HEAD: &str = "# Linear probes
 
 Accuracy of multinomial logistic regression on the features of every model that has some (`calotype encode RUN --probe`), beside raw
-pixels. The probe is fitted to the training rows; steps are those of the checkpoint that is used. Made by `cargo xtask probes`.
+pixels: density models and the VAE take bits, the others grey levels. The probe is fitted to the training rows; steps are those of the
+checkpoint that is used. Made by `cargo xtask probes`.
 ";
 
-/// Lines of the table.
-struct Rows {
+/// What is said of a model.
+struct Row {
+    /// Of the pixels as it takes them: test and training rows.
     raw: String,
+    /// A line of the table.
     features: String,
 }
 
-fn probe(program: &Path, data: &str, model: &Probed, steps: Option<&str>) -> Result<Rows, String> {
+/// Encodings of pixels, each with a model that takes them so.
+const RAW: [(&str, &str); 2] = [("bits", "nade"), ("grey levels", "aae")];
+
+fn probe(program: &Path, data: &str, model: &Probed, steps: Option<&str>) -> Result<Row, String> {
     let run = target().join("probes").join(data).join(model.name.replace(", ", "-").replace(' ', "-"));
     println!("xtask: {data}: {}", model.name);
     let mut train = Command::new(program);
@@ -103,8 +110,8 @@ fn probe(program: &Path, data: &str, model: &Probed, steps: Option<&str>) -> Res
     let used = last_step(&run)?;
     let line = |of: &str| said.lines().find_map(|l| accuracies(l, of)).ok_or_else(|| format!("no accuracy of {of} in: {said}"));
     let (raw, features) = (line("raw values")?, line("features")?);
-    Ok(Rows {
-        raw: format!("| raw pixels | | | {} | {} |", raw.test, raw.training),
+    Ok(Row {
+        raw: format!("{} | {}", raw.test, raw.training),
         features: format!("| {} | {used} | {} | {} | {} |", model.name, features.numbers, features.test, features.training),
     })
 }
