@@ -1,6 +1,6 @@
 //! A data set in memory: rows of values, and what is known about each row.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
 
@@ -9,6 +9,10 @@ use crate::hex::hex;
 use crate::options::DEFAULT_MAX_BYTES;
 use crate::parts::{Factor, Split, Values};
 use crate::summary::Summary;
+
+/// What stands for f32 and for f64 in a content hash, where levels have their number, 2 to 256.
+const SINGLE: u32 = 0;
+const DOUBLE: u32 = 1;
 
 /// A data set: N rows of one shape, [H, W, C] for images or `[D]` for vectors, with splits and what is known about each row.
 ///
@@ -35,11 +39,16 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Makes a data set of whole rows: `shape` is [H, W, C] or `[D]`; the number of values is a multiple of its product.
+    /// Makes a data set of whole rows: `shape` is [H, W, C] or `[D]`; the number of values is a multiple of its product. Images are
+    /// of levels or f32: f64 become that.
     ///
     /// Errors: no rows, a dimension of zero, a part of a row, a NaN or infinity, levels other than 2 to 256, a level out of range.
     pub fn new(name: impl Into<String>, shape: &[usize], values: Values) -> Result<Self> {
         let name = name.into();
+        let values = match values {
+            Values::Double(data) if shape.len() == 3 => Values::Continuous(Arc::new(data.iter().map(|&v| v as f32).collect())),
+            as_they_are => as_they_are,
+        };
         let wanted = || DataError::format(&name, "rows of shape [H, W, C] or [D], no dimension zero", format!("{shape:?}"));
         if !matches!(shape.len(), 1 | 3) {
             return Err(wanted());
@@ -181,7 +190,7 @@ impl Dataset {
     pub fn levels(&self) -> Option<u32> {
         match self.values {
             Values::Levels { levels, .. } => Some(levels),
-            Values::Continuous(_) => None,
+            Values::Continuous(_) | Values::Double(_) => None,
         }
     }
 
@@ -221,10 +230,7 @@ impl Dataset {
         let Some((&first, rest)) = rows.split_first() else { return vec![] };
         let place = |row: u32, column: usize| row as usize * self.n_values() + column;
         for &row in rest {
-            constant.retain(|&c| match &self.values {
-                Values::Levels { data, .. } => data[place(row, c)] == data[place(first, c)],
-                Values::Continuous(data) => data[place(row, c)] == data[place(first, c)],
-            });
+            constant.retain(|&c| self.values.get(place(row, c)) == self.values.get(place(first, c)));
         }
         constant
     }
@@ -271,24 +277,35 @@ impl Dataset {
     /// Not over captions, factors other than the class, and splits: `emoji` and `shapes` have all of them, and runs that exist are
     /// continued only on the hashes that they know. What learns from captions must keep a hash of those too.
     pub fn content_hash(&self) -> &str {
-        self.hash.get_or_init(|| {
-            let mut sha = Sha256::new();
-            sha.update((self.shape.len() as u64).to_le_bytes());
-            self.shape.iter().for_each(|&d| sha.update((d as u64).to_le_bytes()));
-            match &self.values {
-                Values::Levels { data, levels } => {
-                    sha.update(u64::from(*levels).to_le_bytes());
-                    sha.update(data.as_slice());
-                }
-                Values::Continuous(data) => {
-                    sha.update(0_u64.to_le_bytes());
-                    let chunk_bytes = |chunk: &[f32]| chunk.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
-                    data.chunks(1 << 14).for_each(|chunk| sha.update(chunk_bytes(chunk)));
-                }
-            }
-            self.labels().unwrap_or_default().iter().for_each(|l| sha.update(l.to_le_bytes()));
-            hex(&sha.finalize())
+        self.hash.get_or_init(|| match &self.values {
+            Values::Levels { data, levels } => self.hashed(*levels, |sha| sha.update(data.as_slice())),
+            Values::Continuous(data) => self.hashed(SINGLE, |sha| {
+                let chunk_bytes = |chunk: &[f32]| chunk.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+                data.chunks(1 << 14).for_each(|chunk| sha.update(chunk_bytes(chunk)));
+            }),
+            Values::Double(data) => self.hashed(DOUBLE, |sha| {
+                let chunk_bytes = |chunk: &[f64]| chunk.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+                data.chunks(1 << 14).for_each(|chunk| sha.update(chunk_bytes(chunk)));
+            }),
         })
+    }
+
+    /// Whether these are the data of that content hash. Earlier versions read tables as f32, and hashed
+    /// them so: runs on them go on.
+    pub fn is_content(&self, hash: &str) -> bool {
+        let as_single = |data: &[f64]| self.hashed(SINGLE, |sha| data.iter().for_each(|&v| sha.update((v as f32).to_le_bytes())));
+        self.content_hash() == hash || matches!(&self.values, Values::Double(data) if as_single(data) == hash)
+    }
+
+    /// SHA-256 of shape, kind of values, what `values` adds, and labels.
+    fn hashed(&self, kind: u32, values: impl FnOnce(&mut Sha256)) -> String {
+        let mut sha = Sha256::new();
+        sha.update((self.shape.len() as u64).to_le_bytes());
+        self.shape.iter().for_each(|&d| sha.update((d as u64).to_le_bytes()));
+        sha.update(u64::from(kind).to_le_bytes());
+        values(&mut sha);
+        self.labels().unwrap_or_default().iter().for_each(|l| sha.update(l.to_le_bytes()));
+        hex(&sha.finalize())
     }
 
     /// What `calotype data` prints.

@@ -43,6 +43,7 @@ pub(crate) fn arrange(
     let shape = vec![to.outer[0], to.outer[1], to.channels];
     let resized = to.inner != [from[0], from[1]];
     let values = match dataset.values() {
+        Values::Double(_) => return Err(refusal(dataset, "images", "its values are f64", "give them as f32")),
         Values::Levels { data, levels } => {
             let levels_after = if resized { 256 } else { *levels };
             let (scale, most) = ((levels_after - 1) as f32 / (levels - 1) as f32, (levels_after - 1) as f32);

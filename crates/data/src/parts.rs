@@ -14,6 +14,8 @@ pub enum Values {
     Levels { data: Arc<Vec<u8>>, levels: u32 },
     /// Continuous values, all finite. Images of this kind lie in 0..1.
     Continuous(Arc<Vec<f32>>),
+    /// The same in f64: columns of tables, whose digits f32 may not keep (seconds since 1970, northings).
+    Double(Arc<Vec<f64>>),
 }
 
 impl Values {
@@ -22,12 +24,22 @@ impl Values {
         match self {
             Values::Levels { data, .. } => data.len(),
             Values::Continuous(data) => data.len(),
+            Values::Double(data) => data.len(),
         }
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// One value, by its place among all.
+    pub fn get(&self, at: usize) -> f64 {
+        match self {
+            Values::Levels { data, .. } => data[at].into(),
+            Values::Continuous(data) => data[at].into(),
+            Values::Double(data) => data[at],
+        }
     }
 
     /// Errors: levels other than 2 to 256; a value that is out of range or not finite, by its place in rows of `per_row`.
@@ -44,6 +56,9 @@ impl Values {
                 .map(|at| (at, format!("a level below {levels}"), data[at].to_string())),
             Values::Levels { .. } => None,
             Values::Continuous(data) => {
+                data.iter().position(|v| !v.is_finite()).map(|at| (at, "a finite number".to_owned(), data[at].to_string()))
+            }
+            Values::Double(data) => {
                 data.iter().position(|v| !v.is_finite()).map(|at| (at, "a finite number".to_owned(), data[at].to_string()))
             }
         };

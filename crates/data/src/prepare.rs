@@ -131,8 +131,8 @@ pub struct Preparation {
 /// Column means and deviations of the training split, over the D = H W C values of a row; a deviation of 0 counts as 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Standard {
-    pub mean: Vec<f32>,
-    pub deviation: Vec<f32>,
+    pub mean: Vec<f64>,
+    pub deviation: Vec<f64>,
 }
 
 /// When a row is drawn: what its flip and its dynamic bits depend on.
@@ -203,17 +203,16 @@ impl Prepared {
             return Err(refusal("flips are for images, its rows are vectors".into(), "use flips=false"));
         }
         let (values, shape) = geometry::arrange(dataset, size, inner, channels)?;
-        if let Values::Continuous(data) = &values
-            && !matches!(encoding, Encoding::Raw | Encoding::Standard)
-            && let Some(at) = data.iter().position(|v| !(0.0..=1.0).contains(v))
+        if !matches!((&values, encoding), (Values::Levels { .. }, _) | (_, Encoding::Raw | Encoding::Standard))
+            && let Some(at) = (0..values.len()).find(|&at| !(0.0..=1.0).contains(&values.get(at)))
         {
             let (row, column) = (at / dataset.n_values(), at % dataset.n_values());
-            let reason = format!("row {row}, column {column} is {}, outside 0..1", data[at]);
+            let reason = format!("row {row}, column {column} is {}, outside 0..1", values.get(at));
             return Err(refusal(reason, "scale them to 0..1"));
         }
         let of_level = match &values {
             Values::Levels { levels, .. } => (0..*levels).map(|v| encode_level(v, *levels, encoding)).collect(),
-            Values::Continuous(_) => vec![],
+            Values::Continuous(_) | Values::Double(_) => vec![],
         };
         let (n_rows, labels) = (dataset.n_rows(), dataset.labels().map(<[u32]>::to_vec));
         Ok(Prepared { preparation: preparation.clone(), shape, values, n_rows, labels, standard: None, of_level })
@@ -263,6 +262,13 @@ impl Prepared {
     pub(crate) fn fill(&self, row: u32, moment: Moment, out: &mut [f32]) {
         let n = self.n_values();
         let span = row as usize * n..(row as usize + 1) * n;
+        if let Some(Standard { mean, deviation }) = &self.standard {
+            // In f64, so that columns far from 0 keep their digits.
+            for (column, o) in out.iter_mut().enumerate() {
+                *o = ((self.values.get(span.start + column) - mean[column]) / deviation[column]) as f32;
+            }
+            return self.mirrored(row, moment, out);
+        }
         match &self.values {
             Values::Levels { data, .. } => {
                 out.iter_mut().zip(&data[span]).for_each(|(o, &v)| *o = self.of_level[usize::from(v)]);
@@ -270,21 +276,24 @@ impl Prepared {
             Values::Continuous(data) => {
                 out.iter_mut().zip(&data[span]).for_each(|(o, &v)| *o = encode_unit(v, self.preparation.encoding));
             }
-        }
-        match (self.preparation.encoding, &self.standard) {
-            (Encoding::Bits(Binarise::Fixed(seed)), _) => draw_bits(&Draws::new(seed, Stream::BinariseFixed, 0), row, out),
-            (Encoding::Bits(Binarise::Dynamic), _) => {
-                draw_bits(&Draws::new(moment.seed, Stream::BinariseDynamic, moment.step), row, out);
+            Values::Double(data) => {
+                out.iter_mut().zip(&data[span]).for_each(|(o, &v)| *o = encode_unit(v as f32, self.preparation.encoding));
             }
-            (_, Some(standard)) => {
-                for ((o, mean), deviation) in out.iter_mut().zip(&standard.mean).zip(&standard.deviation) {
-                    *o = (*o - mean) / deviation;
-                }
+        }
+        match self.preparation.encoding {
+            Encoding::Bits(Binarise::Fixed(seed)) => draw_bits(&Draws::new(seed, Stream::BinariseFixed, 0), row, out),
+            Encoding::Bits(Binarise::Dynamic) => {
+                draw_bits(&Draws::new(moment.seed, Stream::BinariseDynamic, moment.step), row, out);
             }
             _ => {}
         }
-        let mirrored = || Draws::new(moment.seed, Stream::Flip, moment.step).block(row, 0)[0] & 1 == 1;
-        if self.preparation.flips && moment.flips && mirrored() {
+        self.mirrored(row, moment, out);
+    }
+
+    /// Mirrors a row of which the toss at that moment says so.
+    fn mirrored(&self, row: u32, moment: Moment, out: &mut [f32]) {
+        let tossed = || Draws::new(moment.seed, Stream::Flip, moment.step).block(row, 0)[0] & 1 == 1;
+        if self.preparation.flips && moment.flips && tossed() {
             mirror(&self.shape, out);
         }
     }
@@ -292,10 +301,7 @@ impl Prepared {
     /// Column means and deviations of `rows`, in f64.
     fn measure(&self, rows: &[u32]) -> Standard {
         let d = self.n_values();
-        let value = |row: u32, column: usize| match &self.values {
-            Values::Levels { data, .. } => f64::from(data[row as usize * d + column]),
-            Values::Continuous(data) => f64::from(data[row as usize * d + column]),
-        };
+        let value = |row: u32, column: usize| self.values.get(row as usize * d + column);
         let mean_of = |f: &dyn Fn(u32, usize) -> f64| -> Vec<f64> {
             (0..d).map(|column| rows.iter().map(|&row| f(row, column)).sum::<f64>() / rows.len().max(1) as f64).collect()
         };
@@ -303,12 +309,12 @@ impl Prepared {
         let variance = mean_of(&|row, column| (value(row, column) - mean[column]).powi(2));
         // The mean of equal values is not always quite their value, and the deviation then not quite 0.
         let constant = |column: usize| rows.iter().all(|&row| value(row, column) == value(rows[0], column));
-        let deviation = |(column, v): (usize, f64)| match v.sqrt() as f32 {
+        let deviation = |(column, v): (usize, f64)| match v.sqrt() {
             deviation if deviation > 0.0 && !constant(column) => deviation,
             _ => 1.0,
         };
         let deviation = variance.into_iter().enumerate().map(deviation).collect();
-        Standard { mean: mean.iter().map(|&m| m as f32).collect(), deviation }
+        Standard { mean, deviation }
     }
 }
 

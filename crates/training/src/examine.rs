@@ -56,7 +56,7 @@ impl Examined {
             }
             _ => spec.open(&options)?,
         };
-        if own && dataset.content_hash() != config.data.sha256 {
+        if own && !dataset.is_content(&config.data.sha256) {
             let reason = format!(
                 "SHA-256 mismatch: expected {1} as in run.toml, found {0}: the data have changed; restore them or train a new run",
                 dataset.content_hash(),

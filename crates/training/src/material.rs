@@ -90,7 +90,7 @@ impl Material {
         let model = config.model()?;
         let spec = DatasetSpec::parse(&config.data.name)?;
         let dataset = spec.open(&config.data.opening())?;
-        if dataset.content_hash() != config.data.sha256 {
+        if !dataset.is_content(&config.data.sha256) {
             let reason = format!(
                 "SHA-256 mismatch: expected {1} as in run.toml, found {0}: the data have changed; restore them or train a new run",
                 dataset.content_hash(),

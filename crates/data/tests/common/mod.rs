@@ -39,5 +39,6 @@ pub fn continuous(data: &Dataset) -> &[f32] {
     match data.values() {
         Values::Continuous(data) => data,
         Values::Levels { .. } => panic!("levels"),
+        Values::Double(_) => panic!("f64"),
     }
 }

@@ -89,7 +89,10 @@ fn save_gif(out: &Path, frames: Result<Vec<RgbImage>, DataError>, frame_ms: u32)
 fn in_own_range(used: &Used, mut rows: Vec<f32>) -> Vec<f32> {
     if let (Values::Standardised, Some(s)) = (used.model.values(), &used.config.data.standard) {
         for row in rows.chunks_exact_mut(s.mean.len().max(1)) {
-            row.iter_mut().zip(&s.mean).zip(&s.deviation).for_each(|((v, mean), deviation)| *v = *v * deviation + mean);
+            row.iter_mut()
+                .zip(&s.mean)
+                .zip(&s.deviation)
+                .for_each(|((v, mean), deviation)| *v = (f64::from(*v) * deviation + mean) as f32);
         }
     }
     rows

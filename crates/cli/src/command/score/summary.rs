@@ -45,7 +45,7 @@ pub fn text(used: &Used, examined: &Examined, scores: &Scores, exactness: Exactn
         let _ = writeln!(text, "            of {what}");
     }
     if let Some(standard) = &used.config.data.standard {
-        let units: f64 = standard.deviation.iter().map(|&d| f64::from(d).ln()).sum();
+        let units: f64 = standard.deviation.iter().map(|&d| d.ln()).sum();
         let _ = writeln!(
             text,
             "            of standardised columns; in the data's own units it is {:.3} nats ({units:+.3}, Σ ln of the standard deviations)",
