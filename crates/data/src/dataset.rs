@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{DataError, Result};
 use crate::hex::hex;
 use crate::options::DEFAULT_MAX_BYTES;
-use crate::parts::{Factor, Split, Values};
+use crate::parts::{Factor, LeftOut, Split, Values};
 use crate::summary::Summary;
 
 /// What stands for f32 and for f64 in a content hash, where levels have their number, 2 to 256.
@@ -33,6 +33,9 @@ pub struct Dataset {
     test: Option<Vec<bool>>,
     /// Rows of equal group are kept on one side of a hold-out; none where each row is its own.
     groups: Option<Vec<u32>>,
+    /// Names of the files that the rows are of, below the folder that was opened.
+    files: Option<Vec<String>>,
+    left_out: Vec<LeftOut>,
     notes: Vec<String>,
     max_bytes: u64,
     hash: OnceLock<String>,
@@ -76,6 +79,8 @@ impl Dataset {
             columns: vec![],
             test: None,
             groups: None,
+            files: None,
+            left_out: vec![],
             notes: vec![],
             max_bytes: DEFAULT_MAX_BYTES,
             hash: OnceLock::new(),
@@ -135,6 +140,19 @@ impl Dataset {
         Ok(self)
     }
 
+    /// Names the file of every row, below the folder that was opened. Errors: another number of names than rows.
+    pub fn with_files(mut self, files: Vec<String>) -> Result<Self> {
+        self.check_length(files.len(), &self.name)?;
+        self.files = Some(files);
+        Ok(self)
+    }
+
+    /// Adds things that lay in the data and became no rows.
+    pub(crate) fn with_left_out(mut self, left_out: impl IntoIterator<Item = LeftOut>) -> Self {
+        self.left_out.extend(left_out.into_iter().filter(|l| l.n > 0));
+        self
+    }
+
     /// Adds what a person should know about how it was read.
     pub(crate) fn with_note(mut self, note: String) -> Self {
         self.notes.push(note);
@@ -144,6 +162,16 @@ impl Dataset {
     /// What a person should know about how it was read: pictures that were resized though no size was asked for.
     pub fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    /// The file of every row, below the folder that was opened, where each is of its own.
+    pub fn files(&self) -> Option<&[String]> {
+        self.files.as_deref()
+    }
+
+    /// What lay in the data and became no rows.
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
     }
 
     /// Sets what its rows may take when they are prepared; without it, as much as [`Options`](crate::Options) has by default.
@@ -320,6 +348,7 @@ impl Dataset {
             levels: self.levels(),
             factors: self.factors.iter().map(|f| (f.name.clone(), f.values.len())).collect(),
             captions: self.captions.is_some(),
+            left_out: self.left_out.clone(),
             notes: self.notes.clone(),
             content_hash: self.content_hash().to_owned(),
         }

@@ -1,6 +1,8 @@
 //! How data are read or made.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +11,7 @@ use crate::error::{DataError, Result};
 /// What a data set may take, as it is read and as it is prepared, where nothing else is said.
 pub(crate) const DEFAULT_MAX_BYTES: u64 = 8 << 30;
 
-/// How to read or make data. Each option says which data it is for; other data ignore it.
+/// How to read or make data. Each option says which data it is for; other data ignore it ([`crate::Kind::heeds`] lists them).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
@@ -22,14 +24,41 @@ pub struct Options {
     pub rows: Option<usize>,
     /// Data that is made: its seed. Apart from the run's seed, so that two runs can differ on equal data.
     pub seed: u64,
-    /// `.npy` of u8: number of levels, 2 to 256; none means the maximum + 1. A value at or above it is an error.
+    /// Arrays of whole numbers: number of levels, 2 to 256; none means the maximum + 1. A value at or above it is an error.
     pub levels: Option<u32>,
     /// Paths: rows with index % test_every == test_every - 1 are the test split; none leaves the format's own split.
     pub test_every: Option<u32>,
+    /// Tables: the column of classes, by name or number from 1; `none` for no classes. None means a column of words, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Tables: the columns to read, by name or number from 1; empty for all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+    /// Tables: whether the first line holds the names of the columns; none to see by what is in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header: Option<bool>,
+    /// Tables: what becomes of lines with missing values.
+    #[serde(skip_serializing_if = "is_default")]
+    pub missing: Missing,
+    /// Images: what becomes of files that cannot be decoded.
+    #[serde(skip_serializing_if = "is_default")]
+    pub broken: Broken,
+    /// Folders of images: 1 (grey) or 3 (RGB); none for 1 where all of them are grey, else 3.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channels: Option<usize>,
+    /// Arrays of images: where the channels are; none to see by the sizes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layout: Option<Layout>,
+    /// Images of continuous values: what becomes 0 and 1; none to see by the values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub range: Option<Range>,
     /// No data set takes more memory than this, whatever its files claim; nor do its rows when they are prepared.
     pub max_bytes: u64,
-    /// Where fetched data lie; none means CALOTYPE_DATA, else the platform's cache folder.
+    /// Where fetched data and decoded images lie; none means CALOTYPE_DATA, else the platform's cache folder.
     pub cache: Option<PathBuf>,
+    /// Whether decoded images are not kept for the next time, and not taken from there.
+    #[serde(skip)]
+    pub no_cache: bool,
 }
 
 impl Default for Options {
@@ -41,9 +70,104 @@ impl Default for Options {
             seed: 0,
             levels: None,
             test_every: None,
+            label: None,
+            columns: vec![],
+            header: None,
+            missing: Missing::Error,
+            broken: Broken::Error,
+            channels: None,
+            layout: None,
+            range: None,
             max_bytes: DEFAULT_MAX_BYTES,
             cache: None,
+            no_cache: false,
         }
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// What becomes of lines of a table with missing values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Missing {
+    #[default]
+    Error,
+    /// They are left out, and counted.
+    Drop,
+}
+
+/// What becomes of images that cannot be decoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Broken {
+    #[default]
+    Error,
+    /// They are left out, and named.
+    Skip,
+}
+
+/// Where the channels of an array of images are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// [N, C, H, W], as PyTorch has it.
+    Nchw,
+    /// [N, H, W, C].
+    Nhwc,
+}
+
+/// What continuous values of images reach from and to. Written `raw` or `LOW..HIGH`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Range {
+    /// They stay as they are.
+    Raw,
+    /// These become 0 and 1.
+    Between(f64, f64),
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Range::Raw => f.write_str("raw"),
+            Range::Between(low, high) => write!(f, "{low}..{high}"),
+        }
+    }
+}
+
+impl FromStr for Range {
+    type Err = DataError;
+    fn from_str(s: &str) -> Result<Self> {
+        let bounds = || {
+            let (low, high) = s.split_once("..")?;
+            let [low, high] = [low, high].map(|bound| bound.trim().parse::<f64>().ok().filter(|b| b.is_finite()));
+            let (low, high) = (low?, high?);
+            (low < high).then_some(Range::Between(low, high))
+        };
+        match s {
+            "raw" => Ok(Range::Raw),
+            _ => bounds().ok_or_else(|| DataError::Setting {
+                key: "range",
+                expected: "raw, or LOW..HIGH with LOW below HIGH, such as -1..1".into(),
+                found: s.into(),
+            }),
+        }
+    }
+}
+
+impl From<Range> for String {
+    fn from(range: Range) -> Self {
+        range.to_string()
+    }
+}
+
+impl TryFrom<String> for Range {
+    type Error = DataError;
+    fn try_from(s: String) -> Result<Self> {
+        s.parse()
     }
 }
 

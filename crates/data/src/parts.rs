@@ -82,6 +82,42 @@ pub struct Factor {
     pub of_row: Vec<u32>,
 }
 
+/// Things of one kind that lay in the data and became no rows: hidden files, lines with missing values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// What they are, in the plural: `hidden files`.
+    pub what: String,
+    pub n: usize,
+    /// The first of their names, at most [`LeftOut::MOST_NAMED`]; all of them where they must be known later.
+    pub names: Vec<String>,
+}
+
+impl LeftOut {
+    /// How many are named in a message.
+    pub const MOST_NAMED: usize = 10;
+
+    /// With the first of the names.
+    pub fn new(what: impl Into<String>, names: &[String]) -> Self {
+        let first = &names[..names.len().min(Self::MOST_NAMED)];
+        LeftOut { what: what.into(), n: names.len(), names: first.to_vec() }
+    }
+}
+
+/// `3 hidden files: .DS_Store, .git, ._a.png`
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{} {}", self.n, self.what)?;
+        let named = self.names.len().min(Self::MOST_NAMED);
+        if named > 0 {
+            write!(f, ": {}", self.names[..named].join(", "))?;
+        }
+        if self.n > named && named > 0 {
+            write!(f, " and {} more", self.n - named)?;
+        }
+        Ok(())
+    }
+}
+
 /// Which rows are meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

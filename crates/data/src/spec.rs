@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
+use crate::format::kinds::{self, Kind};
 use crate::options::Options;
 use crate::{bundled, emoji, fetch, format, shapes, toy};
 
@@ -15,8 +16,7 @@ pub struct Entry {
     pub about: &'static str,
     /// Whether `calotype data fetch` must have brought it.
     pub fetched: bool,
-    /// Whether it is made when it is opened, of as many rows as [`Options::rows`] says.
-    pub made: bool,
+    pub kind: &'static Kind,
     open: fn(&Options) -> Result<Dataset>,
 }
 
@@ -25,9 +25,9 @@ pub static CATALOGUE: [Entry; 11] = [
     entry("fashion-mnist", "10,000 grey images of garments, 28x28, 10 classes; 9,000 train, 1,000 test", bundled::fashion_mnist),
     Entry { fetched: true, ..entry(fetch::FASHION_60K, "the official 60,000 train and 10,000 test", fetch::fashion_mnist_60k) },
     entry("digits", "1,797 handwritten digits, 8x8, 17 levels, 10 classes", bundled::digits),
-    entry("emoji", "Noto and Twemoji together, 64x64 RGB, with names", emoji::both),
-    entry("emoji-noto", "1,911 Noto emoji, 64x64 RGB, with names; 3,786 with tones=true", emoji::noto),
-    entry("emoji-twemoji", "the same emoji as drawn for Twemoji, row for row", emoji::twemoji),
+    drawn("emoji", "Noto and Twemoji together, 64x64 RGB, with names", emoji::both),
+    drawn("emoji-noto", "1,911 Noto emoji, 64x64 RGB, with names; 3,786 with tones=true", emoji::noto),
+    drawn("emoji-twemoji", "the same emoji as drawn for Twemoji, row for row", emoji::twemoji),
     made("shapes", "drawn shapes with factors and captions: \"a small red circle, top left\"", shapes::open),
     made("ring", "2-D: 8 Gaussians on a ring, radius 2, deviation 0.02", toy::ring),
     made("grid", "2-D: 25 Gaussians on a grid, spacing 1, deviation 0.05", toy::grid),
@@ -36,11 +36,16 @@ pub static CATALOGUE: [Entry; 11] = [
 ];
 
 const fn entry(name: &'static str, about: &'static str, open: fn(&Options) -> Result<Dataset>) -> Entry {
-    Entry { name, about, fetched: false, made: false, open }
+    let kind = &kinds::BUNDLED;
+    Entry { name, about, fetched: false, kind, open }
+}
+
+const fn drawn(name: &'static str, about: &'static str, open: fn(&Options) -> Result<Dataset>) -> Entry {
+    Entry { kind: &kinds::EMOJI, ..entry(name, about, open) }
 }
 
 const fn made(name: &'static str, about: &'static str, open: fn(&Options) -> Result<Dataset>) -> Entry {
-    Entry { made: true, ..entry(name, about, open) }
+    Entry { kind: &kinds::MADE, ..entry(name, about, open) }
 }
 
 /// What `--data` names.
@@ -83,6 +88,14 @@ impl DatasetSpec {
                 let name = format::name_of(path);
                 name.split_once('.').map_or(name.as_str(), |(stem, _)| stem).to_owned()
             }
+        }
+    }
+
+    /// What kind of data it is, by names and first bytes. Errors: none that this program knows.
+    pub fn kind(&self) -> Result<&'static Kind> {
+        match self {
+            DatasetSpec::Named(entry) => Ok(entry.kind),
+            DatasetSpec::Path(path) => format::kind_of(path),
         }
     }
 

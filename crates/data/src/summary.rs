@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::parts::LeftOut;
+
 /// A data set in a few lines; [`fmt::Display`] prints them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Summary {
@@ -18,6 +20,8 @@ pub struct Summary {
     /// Names of factors, and how many values each has.
     pub factors: Vec<(String, usize)>,
     pub captions: bool,
+    /// What lay in the data and became no rows.
+    pub left_out: Vec<LeftOut>,
     /// What a person should know about how it was read.
     pub notes: Vec<String>,
     pub content_hash: String,
@@ -36,6 +40,9 @@ impl fmt::Display for Summary {
         }
         if self.captions {
             writeln!(f, "  captions  one a row")?;
+        }
+        for left_out in &self.left_out {
+            writeln!(f, "  left out  {left_out}")?;
         }
         for note in &self.notes {
             writeln!(f, "  note      {note}")?;

@@ -60,7 +60,7 @@ fn npy(header: &str, data: &[u8]) -> Vec<u8> {
 fn levels(data: &Dataset) -> &[u8] {
     match data.values() {
         Values::Levels { data, .. } => data,
-        Values::Continuous(_) => panic!("continuous"),
+        Values::Continuous(_) | Values::Double(_) => panic!("continuous"),
     }
 }
 

@@ -54,7 +54,7 @@ pub struct Setting {
     /// Smallest and largest number that make sense; ignored for flags and words.
     pub range: (f64, f64),
     /// The words that a [`Value::Word`] may be. Capitals at the end of one, as in `random:SEED` and `CLASS`, stand for a whole number;
-    /// `FILE.npy` for a path that ends so.
+    /// `FILE.npy` for a path that ends so; `<COLUMN>` for any text, `<LOW>..<HIGH>` for two numbers, the first the smaller.
     pub words: &'static [&'static str],
     pub doc: &'static str,
 }
@@ -113,6 +113,13 @@ const FILE: &str = "FILE.";
 fn is_word(word: &str, text: &str) -> bool {
     if let Some(ending) = word.strip_prefix(FILE) {
         return text.strip_suffix(ending).is_some_and(|path| path.len() > 1 && path.ends_with('.'));
+    }
+    if word.starts_with('<') {
+        let number = |text: &str| text.trim().parse::<f64>().ok().filter(|v| v.is_finite());
+        return match text.split_once("..").filter(|_| word.contains("..")) {
+            Some((low, high)) => number(low).zip(number(high)).is_some_and(|(low, high)| low < high),
+            None => !word.contains("..") && !text.is_empty(),
+        };
     }
     match word.trim_end_matches(|c: char| c.is_ascii_uppercase()) {
         whole if whole == word => word == text,

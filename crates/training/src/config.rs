@@ -10,6 +10,7 @@ use calotype_models::{DataShape, Model, ModelInfo, Preset, Setting, Settings, Ta
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Identity;
+use crate::data_settings::{data_settings, value_in};
 use crate::error::{Result, TrainingError};
 use crate::files::{FileConfig, described};
 
@@ -19,7 +20,7 @@ const FORMAT: u32 = 1;
 /// Settings that every model has beside its own, with their defaults; where a model has one of the same name (`levels`), that one counts.
 pub fn common_settings() -> Vec<Setting> {
     let steps = (1, 1_000_000_000);
-    vec![
+    let of_training = vec![
         Setting::integer(
             "checkpoint_every",
             500,
@@ -29,27 +30,14 @@ pub fn common_settings() -> Vec<Setting> {
         Setting::integer("sample_every", 500, steps, "steps from one sample grid to the next"),
         Setting::integer("log_every", 10, steps, "steps from one line of metrics.jsonl to the next"),
         Setting::integer("keep_checkpoints", 3, (1, 1_000_000), "number of checkpoints to keep: the newest ones, and the best"),
-        Setting::integer("levels", 0, (0, 256), "data: levels of a uint8 .npy file; 0: its maximum + 1"),
-        Setting::flag("tones", false, "data: emoji in all skin tones, not only the default one"),
-        Setting::integer(
-            "rows",
-            0,
-            (0, 4_294_967_295),
-            "data: number of rows of generated data, such as shapes; 0: their default",
-        ),
         Setting::word(
             "exclude",
             "none",
-            &["none", "CLASS"],
-            "data: class number to exclude from training, for anomaly detection by `score`",
+            &["none", "<CLASS>"],
+            "class to exclude from training, by name or number from 0, for anomaly detection by `score`",
         ),
-        Setting::integer(
-            "test_every",
-            0,
-            (0, 1_000_000),
-            "data: every n-th row of a file or folder is a test row; 0: no test rows",
-        ),
-    ]
+    ];
+    of_training.into_iter().chain(data_settings()).collect()
 }
 
 /// All settings of a model's run: its own, then those of [`common_settings`] that it does not have itself.
@@ -158,6 +146,12 @@ pub struct DataConfig {
     /// A class that is never trained on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exclude: Option<u32>,
+    /// Its name; absent in runs from before names were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exclude_name: Option<String>,
+    /// What lay in the data and became no rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<calotype_data::LeftOut>,
     #[serde(default)]
     pub options: calotype_data::Options,
     #[serde(default)]
@@ -173,6 +167,12 @@ impl DataConfig {
         let mut options = self.options.clone();
         options.size = options.size.or(square_side(&self.shape));
         options
+    }
+
+    /// The excluded class, as it was written: its name where that is known.
+    pub fn excluded(&self) -> String {
+        let number = || self.exclude.map_or_else(|| "none".to_owned(), |class| class.to_string());
+        self.exclude_name.clone().unwrap_or_else(number)
     }
 
     /// What the model was configured with.
@@ -343,17 +343,14 @@ impl RunConfig {
         let known = all_settings(info, info.preset(Some(&self.preset))?);
         let given = Settings::resolve(&known, &BTreeMap::from([(key.to_owned(), text.to_owned())]))?;
         let given = given.iter().find(|(k, _)| *k == key).map(|(_, v)| Scalar::from(v));
-        let options = &self.data.options;
         let own = match key {
             "steps" => return Ok(()),
             "batch" => Some(Scalar::Integer(self.batch as u64)),
             _ if self.settings.contains_key(key) => self.settings.get(key).cloned(),
-            "levels" => Some(Scalar::Integer(options.levels.map_or(0, u64::from))),
-            "rows" => Some(Scalar::Integer(options.rows.map_or(0, |n| n as u64))),
-            "exclude" => Some(Scalar::Word(self.data.exclude.map_or_else(|| "none".to_owned(), |c| c.to_string()))),
-            "test_every" => Some(Scalar::Integer(options.test_every.map_or(0, u64::from))),
-            "tones" => Some(Scalar::Flag(options.tones)),
-            _ => self.period.get(key).map(Scalar::Integer),
+            "exclude" => Some(Scalar::Word(self.data.excluded())),
+            _ => {
+                self.period.get(key).map(Scalar::Integer).or_else(|| value_in(&self.data.options, key).as_ref().map(Scalar::from))
+            }
         };
         match (own, given) {
             (Some(own), Some(given)) if own != given => Err(TrainingError::contradiction(key, &own.to_string(), text)),

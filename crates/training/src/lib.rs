@@ -18,6 +18,7 @@ mod categories;
 pub mod checkpoint;
 mod config;
 mod counting;
+mod data_settings;
 mod diagnose;
 mod error;
 pub mod evidence;
@@ -51,6 +52,7 @@ mod watch;
 pub use categories::{error_rate, most_probable, named_clusters};
 pub use checkpoint::{Checkpoint, Identity};
 pub use config::{DataConfig, DeviceConfig, Period, RunConfig, Scalar, Wanted, all_settings, common_settings};
+pub use data_settings::{data_settings, options_of};
 
 pub use error::{Result, TrainingError};
 pub use examine::{Examined, Which, rows_in_words};

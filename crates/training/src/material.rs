@@ -8,6 +8,7 @@ use calotype_data::{Dataset, DatasetSpec, Encoding, Evaluation, Options, Prepara
 use calotype_models::{DataShape, Known, Learning, Model, SettingError, Settings, Tables, Values, find};
 
 use crate::config::{DataConfig, DeviceConfig, Period, RunConfig, Wanted, all_settings, square_side};
+use crate::data_settings::{heeded, options};
 use crate::error::{Result, TrainingError};
 use crate::feeder::{Feeder, known_rows};
 use crate::files::read_given;
@@ -46,14 +47,18 @@ impl Material {
         let tables = read_given(&own, &given)?;
         let name = wanted.data.clone().unwrap_or_else(|| (info.default_data)(preset).to_owned());
         let spec = DatasetSpec::parse(&name)?;
-        heeded(&spec, &all)?;
-        let mut options = options(&all);
+        heeded(&spec, &all, &own)?;
+        let mut options = Options {
+            // What a folder of images is resized to, where the model says.
+            size: all.iter().any(|(key, _)| key == "size").then(|| all.size("size")).filter(|&size| size > 0),
+            ..options(&all, &own)
+        };
         let dataset = spec.open(&options)?;
         if let DatasetSpec::Path(_) = spec {
             // Other files of the same kind are held to as many levels.
             options.levels = dataset.levels();
         }
-        let exclude = all.word("exclude").parse().ok();
+        let exclude = excluded(&dataset, all.word("exclude"))?;
         let shape = shape_of(&dataset, training_rows(&dataset, exclude)?.len());
         let unfit = |e| match e {
             SettingError::Unfit(reason) => TrainingError::Unfit { model: info.name, data: dataset.name().to_owned(), reason },
@@ -74,6 +79,8 @@ impl Material {
             n_train,
             n_classes,
             exclude,
+            exclude_name: exclude.and_then(|class| dataset.class_names().get(class as usize).cloned()),
+            left_out: dataset.left_out().to_vec(),
             options,
             preparation,
             standard,
@@ -220,22 +227,40 @@ pub fn known_of_run(config: &RunConfig, dataset: &Dataset, known: Known) -> Resu
     known_rows(&rows, dataset.labels().unwrap_or_default(), known.n_classes, known.of, config.seed)
 }
 
+/// The class that `exclude=` says, by name or else by number from 0.
+///
+/// # Errors
+/// Data without classes, or without this one.
+fn excluded(dataset: &Dataset, text: &str) -> Result<Option<u32>> {
+    if text == "none" {
+        return Ok(None);
+    }
+    let names = dataset.class_names();
+    let by_name = names.iter().position(|name| name == text).map(|class| class as u32);
+    let by_number = || text.parse::<u32>().ok().filter(|&class| dataset.labels().is_some() && (class as usize) < names.len());
+    by_name.or_else(by_number).map(Some).ok_or_else(|| {
+        let classes = match names.len() {
+            0 => "no classes".to_owned(),
+            n if n <= MOST_NAMED => format!("the classes {}", names.join(", ")),
+            n => format!("{n} classes, numbered from 0: {}, …", names[..MOST_NAMED].join(", ")),
+        };
+        TrainingError::Contradiction(format!("exclude={text}: no such class: {} has {classes}", dataset.name()))
+    })
+}
+
 /// Rows of the training split but for those of one class.
 ///
 /// # Errors
-/// Data without classes, or without this one; nothing is left.
+/// Nothing is left.
 fn training_rows(dataset: &Dataset, exclude: Option<u32>) -> Result<Vec<u32>> {
     let mut rows = dataset.rows(Split::Train)?;
-    let Some(class) = exclude else { return Ok(rows) };
-    let n_classes = dataset.class_names().len();
-    let (Some(labels), true) = (dataset.labels(), (class as usize) < n_classes) else {
-        let message = format!("exclude={class}: no such class: {} has {n_classes} classes, numbered from 0", dataset.name());
-        return Err(TrainingError::Contradiction(message));
-    };
-    rows.retain(|&row| labels[row as usize] != class);
+    if let (Some(class), Some(labels)) = (exclude, dataset.labels()) {
+        rows.retain(|&row| labels[row as usize] != class);
+    }
     match rows.is_empty() {
         true => Err(TrainingError::Contradiction(format!(
-            "exclude={class} leaves no training rows of {}; exclude another class",
+            "exclude={} leaves no training rows of {}; exclude another class",
+            exclude.and_then(|class| dataset.class_names().get(class as usize)).map_or("none", |name| name),
             dataset.name()
         ))),
         false => Ok(rows),
@@ -251,37 +276,6 @@ pub fn prepare(dataset: &Dataset, data: &DataConfig) -> Result<Prepared> {
         Some(standard) => Prepared::with_standard(dataset, &data.preparation, standard.clone())?,
         None => Prepared::new(dataset, &data.preparation)?,
     })
-}
-
-/// That no setting of the data is one which has no effect on these data.
-fn heeded(spec: &DatasetSpec, all: &Settings) -> Result<()> {
-    let (name, is_path, made) = match spec {
-        DatasetSpec::Named(entry) => (entry.name.to_owned(), false, entry.made),
-        DatasetSpec::Path(path) => (path.display().to_string(), true, false),
-    };
-    let idle = [
-        ("test_every", !is_path, "holds out test rows of a file or a folder"),
-        ("rows", !made, "is the number of rows of generated data, such as `shapes`"),
-    ];
-    match idle.into_iter().find(|(key, is_idle, _)| *is_idle && all.integer(key) > 0) {
-        Some((key, _, what)) => {
-            Err(TrainingError::Contradiction(format!("`{key}` has no effect on {name}: it {what}; leave it out")))
-        }
-        None => Ok(()),
-    }
-}
-
-fn options(all: &Settings) -> Options {
-    let positive = |key| Some(all.integer(key)).filter(|&v| v > 0);
-    Options {
-        // What a folder of images is resized to, where the model says.
-        size: all.iter().any(|(key, _)| key == "size").then(|| all.size("size")).filter(|&size| size > 0),
-        tones: all.flag("tones"),
-        rows: positive("rows").map(|v| v as usize),
-        levels: positive("levels").map(|v| v as u32),
-        test_every: positive("test_every").map(|v| v as u32),
-        ..Options::default()
-    }
 }
 
 /// A name as it is, a path from the root, so that a run can be continued from any folder.

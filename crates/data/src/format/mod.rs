@@ -6,6 +6,7 @@ mod csv;
 mod decode;
 mod folder;
 pub(crate) mod idx;
+pub(crate) mod kinds;
 pub(crate) mod npy;
 mod records;
 mod source;
@@ -21,15 +22,89 @@ use crate::options::Options;
 
 pub(crate) use decode::{decode_file, decode_image, over_white};
 pub use folder::is_picture;
+pub use kinds::{KINDS, Kind, Refused};
 pub use records::{Records, read_records};
 pub(crate) use source::{Source, name_of};
 
 const ACCEPTED: &str = "IDX (plain or .gz), CIFAR-10 binary (.bin), .npy, .csv, or a folder of images";
 
+/// What a path was found to be.
+enum Found {
+    Table,
+    Npy,
+    Idx,
+    IdxFolder(idx::Family),
+    Cifar(cifar::Files),
+    CelebA,
+    Images,
+}
+
+impl Found {
+    /// Looks at names and first bytes. Errors: none of the kinds; what the system says.
+    fn at(path: &Path) -> Result<Self> {
+        let meta = fs::metadata(path).map_err(|e| DataError::io(path, e))?;
+        if meta.is_dir() { Self::in_folder(path) } else { Self::in_file(path) }
+    }
+
+    fn in_folder(path: &Path) -> Result<Self> {
+        if let Some(files) = idx::family_in(path) {
+            return Ok(Found::IdxFolder(files));
+        }
+        if path.join("list_attr_celeba.txt").is_file() {
+            return Ok(Found::CelebA);
+        }
+        Ok(cifar::files_in(path)?.map_or(Found::Images, Found::Cifar))
+    }
+
+    fn in_file(path: &Path) -> Result<Self> {
+        let mut magic = Vec::new();
+        File::open(path).and_then(|f| f.take(6).read_to_end(&mut magic)).map_err(|e| DataError::io(path, e))?;
+        let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+        match (extension.as_str(), magic.as_slice()) {
+            (_, b"\x93NUMPY") | ("npy", _) => Ok(Found::Npy),
+            ("csv" | "tsv" | "txt", _) => Ok(Found::Table),
+            ("bin", _) => Ok(Found::Cifar(cifar::Files::one(path))),
+            ("gz", _) | (_, [0x1f, 0x8b, ..] | [0, 0, 8, ..]) => Ok(Found::Idx),
+            (other, _) if folder::EXTENSIONS.contains(&other) => {
+                Err(DataError::format(path.display().to_string(), "a folder of images", "one image"))
+            }
+            _ => Err(DataError::format(path.display().to_string(), ACCEPTED, "none of them")),
+        }
+    }
+
+    fn kind(&self) -> &'static Kind {
+        match self {
+            Found::Table => &kinds::TABLE,
+            Found::Npy => &kinds::NPY,
+            Found::Idx => &kinds::IDX,
+            Found::IdxFolder(_) => &kinds::IDX_FOLDER,
+            Found::Cifar(_) => &kinds::CIFAR,
+            Found::CelebA => &kinds::CELEBA,
+            Found::Images => &kinds::IMAGES,
+        }
+    }
+
+    fn open(&self, path: &Path, options: &Options) -> Result<Dataset> {
+        match self {
+            Found::Table => csv::open(path, options),
+            Found::Npy => npy::open(path, options),
+            Found::Idx => idx::open(path, options),
+            Found::IdxFolder(files) => idx::open_family(files, &name_of(path), options),
+            Found::Cifar(files) => cifar::open(files, &name_of(path), options),
+            Found::CelebA => celeba::open(path, options),
+            Found::Images => folder::open(path, options),
+        }
+    }
+}
+
+/// What kind of data a file or folder holds, by names and first bytes.
+pub(crate) fn kind_of(path: &Path) -> Result<&'static Kind> {
+    Found::at(path).map(|found| found.kind())
+}
+
 /// Opens a file or folder by what is in it.
 pub(crate) fn open_path(path: &Path, options: &Options) -> Result<Dataset> {
-    let meta = fs::metadata(path).map_err(|e| DataError::io(path, e))?;
-    let dataset = if meta.is_dir() { open_folder(path, options)? } else { open_file(path, options)? };
+    let dataset = Found::at(path)?.open(path, options)?;
     match options.test_every {
         None => Ok(dataset),
         Some(every @ 2..) => {
@@ -37,35 +112,6 @@ pub(crate) fn open_path(path: &Path, options: &Options) -> Result<Dataset> {
             dataset.with_test_rows(test)
         }
         Some(every) => Err(DataError::Setting { key: "test_every", expected: "2 or more".into(), found: every.to_string() }),
-    }
-}
-
-fn open_folder(path: &Path, options: &Options) -> Result<Dataset> {
-    if let Some(files) = idx::family_in(path) {
-        return idx::open_family(&files, &name_of(path), options);
-    }
-    if path.join("list_attr_celeba.txt").is_file() {
-        return celeba::open(path, options);
-    }
-    match cifar::files_in(path)? {
-        Some(files) => cifar::open(&files, &name_of(path), options),
-        None => folder::open(path, options),
-    }
-}
-
-fn open_file(path: &Path, options: &Options) -> Result<Dataset> {
-    let mut magic = Vec::new();
-    File::open(path).and_then(|f| f.take(6).read_to_end(&mut magic)).map_err(|e| DataError::io(path, e))?;
-    let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-    match (extension.as_str(), magic.as_slice()) {
-        (_, b"\x93NUMPY") | ("npy", _) => npy::open(path, options),
-        ("csv" | "tsv" | "txt", _) => csv::open(path, options),
-        ("bin", _) => cifar::open(&cifar::Files::one(path), &name_of(path), options),
-        ("gz", _) | (_, [0x1f, 0x8b, ..] | [0, 0, 8, ..]) => idx::open(path, options),
-        (other, _) if folder::EXTENSIONS.contains(&other) => {
-            Err(DataError::format(path.display().to_string(), "a folder of images", "one image"))
-        }
-        _ => Err(DataError::format(path.display().to_string(), ACCEPTED, "none of them")),
     }
 }
 

@@ -1,0 +1,244 @@
+//! Settings of the data (`--set key=value`): what may be set, what it becomes of [`Options`], and which data heed it.
+
+use std::collections::BTreeMap;
+
+use calotype_data::{Broken, DatasetSpec, Layout, Missing, Options};
+use calotype_models::{Setting, Settings, Value};
+
+use crate::error::{Result, TrainingError};
+
+/// A setting that is one of the [`Options`].
+struct DataSetting {
+    setting: Setting,
+    put: fn(&mut Options, &Value),
+    get: fn(&Options) -> Value,
+}
+
+fn integer(value: &Value) -> Option<u64> {
+    match value {
+        Value::Integer(v) if *v > 0 => Some(*v),
+        _ => None,
+    }
+}
+
+/// A word other than `auto`.
+fn word(value: &Value) -> Option<&str> {
+    match value {
+        Value::Word(v) if v != "auto" => Some(v),
+        _ => None,
+    }
+}
+
+fn of_word(word: Option<&str>) -> Value {
+    Value::Word(word.unwrap_or("auto").to_owned())
+}
+
+fn table() -> Vec<DataSetting> {
+    let of = |setting, put, get| DataSetting { setting, put, get };
+    vec![
+        of(
+            Setting::integer("levels", 0, (0, 256), "arrays of whole numbers: their levels; 0: the maximum + 1"),
+            |o, v| o.levels = integer(v).map(|n| n as u32),
+            |o| Value::Integer(o.levels.map_or(0, u64::from)),
+        ),
+        of(
+            Setting::flag("tones", false, "emoji: all skin tones, not only the default one"),
+            |o, v| o.tones = *v == Value::Flag(true),
+            |o| Value::Flag(o.tones),
+        ),
+        of(
+            Setting::integer("rows", 0, (0, 4_294_967_295), "generated data, such as shapes: number of rows; 0: their default"),
+            |o, v| o.rows = integer(v).map(|n| n as usize),
+            |o| Value::Integer(o.rows.map_or(0, |n| n as u64)),
+        ),
+        of(
+            Setting::integer("test_every", 0, (0, 1_000_000), "files and folders: every n-th row is a test row; 0: none"),
+            |o, v| o.test_every = integer(v).map(|n| n as u32),
+            |o| Value::Integer(o.test_every.map_or(0, u64::from)),
+        ),
+        of(
+            Setting::word(
+                "label",
+                "auto",
+                &["auto", "none", "<COLUMN>"],
+                "tables: column of the classes, by name or number from 1; auto: the column of words, if there is one",
+            ),
+            |o, v| o.label = word(v).map(str::to_owned),
+            |o| of_word(o.label.as_deref()),
+        ),
+        of(
+            Setting::word("columns", "all", &["all", "<A,B,C>"], "tables: columns to read, by name or number from 1"),
+            |o, v| {
+                o.columns = match v {
+                    Value::Word(names) if names != "all" => names.split(',').map(|name| name.trim().to_owned()).collect(),
+                    _ => vec![],
+                }
+            },
+            |o| Value::Word(if o.columns.is_empty() { "all".to_owned() } else { o.columns.join(",") }),
+        ),
+        of(
+            Setting::word("header", "auto", &["auto", "yes", "no"], "tables: whether the first line holds names of columns"),
+            |o, v| o.header = word(v).map(|v| v == "yes"),
+            |o| of_word(o.header.map(|header| if header { "yes" } else { "no" })),
+        ),
+        of(
+            Setting::word(
+                "missing",
+                "error",
+                &["error", "drop"],
+                "tables: lines with missing values (empty, NA, ?); drop leaves them out",
+            ),
+            |o, v| o.missing = if word(v) == Some("drop") { Missing::Drop } else { Missing::Error },
+            |o| of_word(Some(if o.missing == Missing::Drop { "drop" } else { "error" })),
+        ),
+        of(
+            Setting::word(
+                "broken",
+                "error",
+                &["error", "skip"],
+                "images: files that cannot be decoded; skip leaves them out and names them in run.toml",
+            ),
+            |o, v| o.broken = if word(v) == Some("skip") { Broken::Skip } else { Broken::Error },
+            |o| of_word(Some(if o.broken == Broken::Skip { "skip" } else { "error" })),
+        ),
+        of(
+            Setting::word(
+                "channels",
+                "auto",
+                &["auto", "1", "3"],
+                "folders of images: 1 (grey) or 3 (RGB); auto: 1 if all of them are grey",
+            ),
+            |o, v| o.channels = word(v).and_then(|v| v.parse().ok()),
+            |o| of_word(o.channels.map(|c| if c == 1 { "1" } else { "3" })),
+        ),
+        of(
+            Setting::word("layout", "auto", &["auto", "nchw", "nhwc"], "arrays of images: where the channels are"),
+            |o, v| {
+                o.layout = match word(v) {
+                    Some("nchw") => Some(Layout::Nchw),
+                    Some("nhwc") => Some(Layout::Nhwc),
+                    _ => None,
+                }
+            },
+            |o| {
+                of_word(o.layout.map(|layout| match layout {
+                    Layout::Nchw => "nchw",
+                    Layout::Nhwc => "nhwc",
+                }))
+            },
+        ),
+        of(
+            Setting::word(
+                "range",
+                "auto",
+                &["auto", "raw", "<LOW>..<HIGH>"],
+                "images of continuous values: what becomes 0 and 1; raw leaves them as they are",
+            ),
+            |o, v| o.range = word(v).and_then(|v| v.parse().ok()),
+            |o| Value::Word(o.range.map_or_else(|| "auto".to_owned(), |range| range.to_string())),
+        ),
+    ]
+}
+
+/// What may be set of data.
+pub fn data_settings() -> Vec<Setting> {
+    table().into_iter().map(|s| s.setting).collect()
+}
+
+/// The options that settings say; those of them that a model has under the same name (`levels`) say nothing of data.
+pub(crate) fn options(all: &Settings, own: &[Setting]) -> Options {
+    let mut options = Options::default();
+    for DataSetting { setting, put, .. } in table() {
+        let value = all.iter().find(|(key, _)| *key == setting.key && own.iter().all(|s| s.key != *key));
+        if let Some((_, value)) = value {
+            put(&mut options, value);
+        }
+    }
+    options
+}
+
+/// Options of data by themselves, as `calotype data` is given them.
+///
+/// # Errors
+/// An unknown key, a wrong value; a setting that these data do not heed.
+pub fn options_of(spec: &DatasetSpec, given: &BTreeMap<String, String>) -> Result<Options> {
+    let size = Setting::integer("size", 0, (0, 4096), "pixels a side");
+    let known: Vec<Setting> = data_settings().into_iter().chain([size]).collect();
+    let all = Settings::resolve(&known, given)?;
+    heeded(spec, &all, &[])?;
+    Ok(Options { size: Some(all.size("size")).filter(|&size| size > 0), ..options(&all, &[]) })
+}
+
+/// The value of a setting in options that were made of it; none if it is no setting of data.
+pub(crate) fn value_in(options: &Options, key: &str) -> Option<Value> {
+    table().into_iter().find(|s| s.setting.key == key).map(|s| (s.get)(options))
+}
+
+/// That no setting is one which has no effect on these data; a model's `own` of the same name say nothing of data.
+///
+/// # Errors
+/// It names the setting, the data, and what data heed it.
+pub(crate) fn heeded(spec: &DatasetSpec, all: &Settings, own: &[Setting]) -> Result<()> {
+    let of_data = |setting: &Setting| own.iter().all(|s| s.key != setting.key);
+    let changed =
+        |setting: &Setting| of_data(setting) && all.iter().any(|(key, value)| key == setting.key && *value != setting.default);
+    let given: Vec<Setting> = data_settings().into_iter().filter(changed).collect();
+    if given.is_empty() {
+        return Ok(());
+    }
+    let kind = spec.kind()?;
+    match given.iter().find(|setting| !kind.heeds.contains(&setting.key)) {
+        Some(Setting { key, doc, .. }) => {
+            let name = match spec {
+                DatasetSpec::Named(entry) => entry.name.to_owned(),
+                DatasetSpec::Path(path) => path.display().to_string(),
+            };
+            let message = format!("`{key}` has no effect on {name}, which is {}; it is for {doc}; leave it out", kind.name);
+            Err(TrainingError::Contradiction(message))
+        }
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was put is got again, for every setting: `agree` compares them.
+    #[test]
+    fn options_give_back_what_was_set() {
+        let values = [
+            ("levels", "17"),
+            ("tones", "true"),
+            ("rows", "50"),
+            ("test_every", "5"),
+            ("label", "species"),
+            ("columns", "a,b,3"),
+            ("header", "no"),
+            ("missing", "drop"),
+            ("broken", "skip"),
+            ("channels", "1"),
+            ("layout", "nchw"),
+            ("range", "-1..1"),
+        ];
+        let known = data_settings();
+        assert_eq!(known.len(), values.len(), "a value for every setting");
+        for (key, text) in values {
+            let all = Settings::resolve(&known, &BTreeMap::from([(key.to_owned(), text.to_owned())])).expect("a value");
+            let options = options(&all, &[]);
+            assert_ne!(options, Options::default(), "{key}");
+            assert_eq!(value_in(&options, key).expect("a setting of data").to_string(), text);
+            let default = known.iter().find(|s| s.key == key).expect("it").default.clone();
+            assert_eq!(value_in(&Options::default(), key), Some(default), "{key}");
+        }
+        assert_eq!(value_in(&Options::default(), "steps"), None);
+    }
+
+    #[test]
+    fn values_of_no_form_are_refused() {
+        for (key, text) in [("range", "1..0"), ("range", "a..b"), ("channels", "2"), ("label", ""), ("header", "maybe")] {
+            let given = BTreeMap::from([(key.to_owned(), text.to_owned())]);
+            assert!(Settings::resolve(&data_settings(), &given).is_err(), "{key}={text}");
+        }
+    }
+}
