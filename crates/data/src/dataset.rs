@@ -7,12 +7,23 @@ use sha2::{Digest, Sha256};
 use crate::error::{DataError, Result};
 use crate::hex::hex;
 use crate::options::DEFAULT_MAX_BYTES;
-use crate::parts::{Factor, LeftOut, Split, Values};
-use crate::summary::Summary;
+use crate::parts::{Factor, LeftOut, Part, Split, Values};
+use crate::summary::{Known, Summary};
 
 /// What stands for f32 and for f64 in a content hash, where levels have their number, 2 to 256.
-const SINGLE: u32 = 0;
+pub(crate) const SINGLE: u32 = 0;
 const DOUBLE: u32 = 1;
+/// And what stands for images of 8 bits.
+pub(crate) const LEVELS_OF_IMAGES: u32 = 256;
+
+/// The beginning of a content hash: the values of all rows and the labels follow.
+pub(crate) fn hasher(shape: &[usize], kind: u32) -> Sha256 {
+    let mut sha = Sha256::new();
+    sha.update((shape.len() as u64).to_le_bytes());
+    shape.iter().for_each(|&d| sha.update((d as u64).to_le_bytes()));
+    sha.update(u64::from(kind).to_le_bytes());
+    sha
+}
 
 /// A data set: N rows of one shape, [H, W, C] for images or `[D]` for vectors, with splits and what is known about each row.
 ///
@@ -29,8 +40,8 @@ pub struct Dataset {
     captions: Option<Vec<String>>,
     /// Names of the columns of vectors, from a table's header; else empty.
     columns: Vec<String>,
-    /// For each row, whether it is a test row; none where all of it is training data.
-    test: Option<Vec<bool>>,
+    /// Of each row; none where all of it is training data.
+    parts: Option<Vec<Part>>,
     /// Rows of equal group are kept on one side of a hold-out; none where each row is its own.
     groups: Option<Vec<u32>>,
     /// Names of the files that the rows are of, below the folder that was opened.
@@ -77,7 +88,7 @@ impl Dataset {
             class: None,
             captions: None,
             columns: vec![],
-            test: None,
+            parts: None,
             groups: None,
             files: None,
             left_out: vec![],
@@ -127,9 +138,14 @@ impl Dataset {
     }
 
     /// Says which rows are test rows. Errors: another number of flags than rows.
-    pub fn with_test_rows(mut self, test: Vec<bool>) -> Result<Self> {
-        self.check_length(test.len(), &self.name)?;
-        self.test = Some(test);
+    pub fn with_test_rows(self, test: Vec<bool>) -> Result<Self> {
+        self.with_parts(test.into_iter().map(|test| if test { Part::Test } else { Part::Train }).collect())
+    }
+
+    /// Says which split every row belongs to. Errors: another number of them than rows.
+    pub fn with_parts(mut self, parts: Vec<Part>) -> Result<Self> {
+        self.check_length(parts.len(), &self.name)?;
+        self.parts = Some(parts);
         Ok(self)
     }
 
@@ -265,7 +281,7 @@ impl Dataset {
 
     /// Whether there are test rows apart from training rows.
     pub fn has_splits(&self) -> bool {
-        self.test.is_some()
+        self.parts.as_ref().is_some_and(|parts| parts.contains(&Part::Test))
     }
 
     /// The split to score when none was asked for: `test` where there is one, else all.
@@ -273,19 +289,26 @@ impl Dataset {
         if self.has_splits() { Split::Test } else { Split::All }
     }
 
-    /// The rows of a split, in order. Data without splits is all training data. Errors: `Test` where there is none.
+    /// The rows of a split, in order; those of a validation split are training data. Data without splits is all training data.
+    /// Errors: `Test` where there is none.
     pub fn rows(&self, split: Split) -> Result<Vec<u32>> {
         let all = 0..self.n_rows as u32;
-        match (&self.test, split) {
-            (None, Split::Test) => Err(DataError::NoSplit { origin: self.name.clone(), split: split.name() }),
+        match (&self.parts, split) {
+            (_, Split::Test) if !self.has_splits() => Err(DataError::NoSplit { origin: self.name.clone(), split: split.name() }),
             (None, _) | (_, Split::All) => Ok(all.collect()),
-            (Some(test), _) => Ok(all.filter(|&r| test[r as usize] == (split == Split::Test)).collect()),
+            (Some(parts), _) => Ok(all.filter(|&r| (parts[r as usize] == Part::Test) == (split == Split::Test)).collect()),
         }
     }
 
-    /// Parts `rows` into (kept, held out), about `fraction` of them held out: every k-th, k = round(1 / fraction), counting
-    /// groups where rows belong together (the tones and vendors of one emoji). Pure: no seed. A fraction of zero holds out none.
+    /// Parts `rows` into (kept, held out). Rows of a validation split are what is held out, or left out if the fraction is zero.
+    /// Without any, about `fraction` of `rows` are held out: every k-th, k = round(1 / fraction), counting groups where rows belong
+    /// together (the tones and vendors of one emoji). Pure: no seed.
     pub fn hold_out(&self, rows: &[u32], fraction: f64) -> (Vec<u32>, Vec<u32>) {
+        let validation = |row: &u32| self.parts.as_ref().is_some_and(|parts| parts[*row as usize] == Part::Validation);
+        if rows.iter().any(validation) {
+            let (held_out, kept) = rows.iter().copied().partition(validation);
+            return if fraction > 0.0 { (kept, held_out) } else { (kept, vec![]) };
+        }
         if fraction.is_nan() || fraction <= 0.0 {
             return (rows.to_vec(), vec![]);
         }
@@ -327,10 +350,7 @@ impl Dataset {
 
     /// SHA-256 of shape, kind of values, what `values` adds, and labels.
     fn hashed(&self, kind: u32, values: impl FnOnce(&mut Sha256)) -> String {
-        let mut sha = Sha256::new();
-        sha.update((self.shape.len() as u64).to_le_bytes());
-        self.shape.iter().for_each(|&d| sha.update((d as u64).to_le_bytes()));
-        sha.update(u64::from(kind).to_le_bytes());
+        let mut sha = hasher(&self.shape, kind);
         values(&mut sha);
         self.labels().unwrap_or_default().iter().for_each(|l| sha.update(l.to_le_bytes()));
         hex(&sha.finalize())
@@ -338,20 +358,34 @@ impl Dataset {
 
     /// What `calotype data` prints.
     pub fn summary(&self) -> Summary {
-        let count = |split| self.rows(split).map_or(0, |rows| rows.len());
-        Summary {
-            name: self.name.clone(),
-            n_rows: self.n_rows,
-            n_train: count(Split::Train),
-            n_test: count(Split::Test),
-            shape: self.shape.clone(),
-            levels: self.levels(),
-            factors: self.factors.iter().map(|f| (f.name.clone(), f.values.len())).collect(),
-            captions: self.captions.is_some(),
-            left_out: self.left_out.clone(),
-            notes: self.notes.clone(),
-            content_hash: self.content_hash().to_owned(),
+        Summary::new(
+            self,
+            Known {
+                n_rows: self.n_rows,
+                parts: self.parts.as_deref(),
+                labels: self.labels().unwrap_or_default(),
+                classes: self.class_names(),
+                content_hash: self.content_hash().to_owned(),
+            },
+        )
+    }
+
+    /// Some rows by themselves: their values alone, under the same name. Errors: no rows; a row out of range.
+    pub(crate) fn only(&self, rows: &[u32]) -> Result<Self> {
+        let n = self.n_values();
+        if let Some(row) = rows.iter().find(|&&row| row as usize >= self.n_rows) {
+            let expected = format!("rows below {}", self.n_rows);
+            return Err(DataError::Setting { key: "rows", expected, found: row.to_string() });
         }
+        fn of<T: Copy>(data: &[T], n: usize, rows: &[u32]) -> Arc<Vec<T>> {
+            Arc::new(rows.iter().flat_map(|&row| &data[row as usize * n..][..n]).copied().collect())
+        }
+        let values = match &self.values {
+            Values::Levels { data, levels } => Values::Levels { data: of(data, n, rows), levels: *levels },
+            Values::Continuous(data) => Values::Continuous(of(data, n, rows)),
+            Values::Double(data) => Values::Double(of(data, n, rows)),
+        };
+        Dataset::new(&self.name, &self.shape, values)
     }
 
     fn check_length(&self, found: usize, origin: &str) -> Result<()> {

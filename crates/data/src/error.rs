@@ -34,6 +34,12 @@ pub enum DataError {
     #[error("{origin}: cannot be decoded ({reason}): the file is truncated or damaged; replace or remove it")]
     Corrupt { origin: String, reason: String },
 
+    #[error("{origin}: it is {what}, no image that can be read; {remedy}")]
+    NotImage { origin: String, what: &'static str, remedy: &'static str },
+
+    #[error("{origin}: {n} of {of} images cannot be read: {}; replace or remove them, or leave them out: --set broken=skip", list(first, *n))]
+    Broken { origin: String, n: usize, of: usize, first: Vec<String> },
+
     #[error("{labels}: shape mismatch: {found} labels, but {images} has {expected} rows")]
     LabelCount { images: String, labels: String, expected: usize, found: usize },
 
@@ -95,6 +101,12 @@ fn guessed(guess: &Option<String>) -> String {
     guess.as_ref().map(|g| format!(" (did you mean `{g}`?)")).unwrap_or_default()
 }
 
+/// `a, b and 3 more`
+fn list(first: &[String], n: usize) -> String {
+    let more = n.saturating_sub(first.len());
+    if more > 0 { format!("{} and {more} more", first.join("; ")) } else { first.join("; ") }
+}
+
 impl DataError {
     /// Whether the command is wrong, so that another command would succeed.
     pub fn is_wrong_use(&self) -> bool {
@@ -106,6 +118,15 @@ impl DataError {
                 | DataError::BatchTooLarge { .. }
                 | DataError::NotFetchable { .. }
         )
+    }
+
+    /// For a list of files: the file, and what is wrong with it.
+    pub(crate) fn in_short(&self) -> String {
+        match self {
+            DataError::Corrupt { origin, reason } => format!("{origin} ({reason})"),
+            DataError::NotImage { origin, what, remedy } => format!("{origin} ({what}: {remedy})"),
+            other => other.to_string(),
+        }
     }
 
     /// Wraps what the system said about `path`; a missing file gets its own error.

@@ -118,6 +118,26 @@ impl fmt::Display for LeftOut {
     }
 }
 
+/// Which split a row belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Part {
+    Train,
+    /// Held out of training wherever rows are held out, instead of a fraction of the training rows.
+    Validation,
+    Test,
+}
+
+impl Part {
+    /// `train`, `validation`, `test`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Train => "train",
+            Part::Validation => "validation",
+            Part::Test => "test",
+        }
+    }
+}
+
 /// Which rows are meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -6,6 +6,7 @@ use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
 use crate::format::kinds::{self, Kind};
 use crate::options::Options;
+use crate::summary::Survey;
 use crate::{bundled, emoji, fetch, format, shapes, toy};
 
 /// A data set that has a name.
@@ -96,6 +97,14 @@ impl DatasetSpec {
         match self {
             DatasetSpec::Named(entry) => Ok(entry.kind),
             DatasetSpec::Path(path) => format::kind_of(path),
+        }
+    }
+
+    /// What training will see of the data, and `n_shown` of the rows, evenly spaced.
+    pub fn survey(&self, options: &Options, n_shown: usize) -> Result<Survey> {
+        match self {
+            DatasetSpec::Named(_) => Survey::of(&self.open(options)?, n_shown),
+            DatasetSpec::Path(path) => format::survey(path, options, n_shown),
         }
     }
 

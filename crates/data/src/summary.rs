@@ -4,20 +4,23 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::parts::LeftOut;
+use crate::dataset::Dataset;
+use crate::parts::{LeftOut, Part, Split, Values};
 
 /// A data set in a few lines; [`fmt::Display`] prints them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
     pub name: String,
-    pub n_rows: usize,
-    pub n_train: usize,
-    pub n_test: usize,
+    pub rows: Count,
     /// [H, W, C] or `[D]`.
     pub shape: Vec<usize>,
     /// None for continuous values.
     pub levels: Option<u32>,
-    /// Names of factors, and how many values each has.
+    /// The least and the largest of continuous values.
+    pub bounds: Option<[f64; 2]>,
+    /// The classes by name, with their rows.
+    pub classes: Vec<(String, Count)>,
+    /// Names of factors other than the class, and how many values each has.
     pub factors: Vec<(String, usize)>,
     pub captions: bool,
     /// What lay in the data and became no rows.
@@ -27,13 +30,109 @@ pub struct Summary {
     pub content_hash: String,
 }
 
+/// Rows by split.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Count {
+    pub train: usize,
+    pub validation: usize,
+    pub test: usize,
+}
+
+impl Count {
+    /// Of all splits.
+    pub fn all(self) -> usize {
+        self.train + self.validation + self.test
+    }
+
+    fn add(&mut self, part: Part) {
+        match part {
+            Part::Train => self.train += 1,
+            Part::Validation => self.validation += 1,
+            Part::Test => self.test += 1,
+        }
+    }
+}
+
+/// `9,000 train, 1,000 test`
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{} train", self.train)?;
+        if self.validation > 0 {
+            write!(f, ", {} validation", self.validation)?;
+        }
+        write!(f, ", {} test", self.test)
+    }
+}
+
+/// What is known of all rows of a data set, without their values.
+pub(crate) struct Known<'a> {
+    pub(crate) n_rows: usize,
+    /// Of each row; none where all of it is training data.
+    pub(crate) parts: Option<&'a [Part]>,
+    /// Of each row; empty where there are no classes.
+    pub(crate) labels: &'a [u32],
+    pub(crate) classes: &'a [String],
+    pub(crate) content_hash: String,
+}
+
+impl Summary {
+    /// Of `rows`, all of the data set or some of it, and what is known of all.
+    pub(crate) fn new(rows: &Dataset, known: Known) -> Self {
+        let part = |row: usize| known.parts.map_or(Part::Train, |parts| parts[row]);
+        let mut count = Count::default();
+        let mut classes: Vec<(String, Count)> = known.classes.iter().map(|name| (name.clone(), Count::default())).collect();
+        for row in 0..known.n_rows {
+            count.add(part(row));
+            if let Some((_, of_class)) = known.labels.get(row).and_then(|&label| classes.get_mut(label as usize)) {
+                of_class.add(part(row));
+            }
+        }
+        let others = rows.factors().iter().filter(|f| f.values != known.classes);
+        Summary {
+            name: rows.name().to_owned(),
+            rows: count,
+            shape: rows.shape().to_vec(),
+            levels: rows.levels(),
+            bounds: bounds(rows.values()),
+            classes,
+            factors: others.map(|f| (f.name.clone(), f.values.len())).collect(),
+            captions: rows.captions().is_some(),
+            left_out: rows.left_out().to_vec(),
+            notes: rows.notes().to_vec(),
+            content_hash: known.content_hash,
+        }
+    }
+}
+
+fn bounds(values: &Values) -> Option<[f64; 2]> {
+    let of = |values: &mut dyn Iterator<Item = f64>| {
+        Some(values.fold([f64::INFINITY, f64::NEG_INFINITY], |[l, h], v| [l.min(v), h.max(v)]))
+    };
+    match values {
+        Values::Levels { .. } => None,
+        Values::Continuous(data) => of(&mut data.iter().map(|&v| v.into())),
+        Values::Double(data) => of(&mut data.iter().copied()),
+    }
+}
+
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        writeln!(f, "{}: {} rows ({} train, {} test)", self.name, self.n_rows, self.n_train, self.n_test)?;
-        let shape = self.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
-        match self.levels {
-            Some(levels) => writeln!(f, "  values    {shape}, {levels} levels")?,
-            None => writeln!(f, "  values    {shape}, continuous")?,
+        writeln!(f, "{}: {} rows ({})", self.name, self.rows.all(), self.rows)?;
+        write!(f, "  values    ")?;
+        match *self.shape.as_slice() {
+            [h, w, c] => write!(f, "{h}x{w}x{c} (height x width x channels), ")?,
+            ref columns => write!(f, "{} columns, ", columns.iter().product::<usize>())?,
+        }
+        match (self.levels, self.bounds) {
+            (Some(levels), _) => writeln!(f, "{levels} levels")?,
+            (None, Some([low, high])) => writeln!(f, "continuous, {low} to {high}")?,
+            (None, None) => writeln!(f, "continuous")?,
+        }
+        if !self.classes.is_empty() {
+            writeln!(f, "  classes   {}", self.classes.len())?;
+            for (name, count) in &self.classes {
+                writeln!(f, "    {name:<20} {count}")?;
+            }
         }
         for (name, n) in &self.factors {
             writeln!(f, "  {name:<9} {n} values")?;
@@ -48,5 +147,26 @@ impl fmt::Display for Summary {
             writeln!(f, "  note      {note}")?;
         }
         write!(f, "  sha256    {}", self.content_hash)
+    }
+}
+
+/// What training will see of data: in words, and some of the rows.
+#[derive(Debug)]
+pub struct Survey {
+    pub summary: Summary,
+    /// Rows evenly spaced among all.
+    pub shown: Dataset,
+}
+
+impl Survey {
+    /// Of a data set that is in memory.
+    ///
+    /// # Errors
+    /// None but those of [`Dataset::new`], which passed before.
+    pub fn of(dataset: &Dataset, n_shown: usize) -> crate::Result<Self> {
+        let all = dataset.rows(Split::All)?;
+        let every = all.len().div_ceil(n_shown.max(1)).max(1);
+        let rows: Vec<u32> = all.into_iter().step_by(every).collect();
+        Ok(Survey { summary: dataset.summary(), shown: dataset.only(&rows)? })
     }
 }

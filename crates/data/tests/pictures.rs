@@ -108,7 +108,7 @@ fn png_and_gif_can_be_read_again() {
     assert!(matches!(picture::write_gif(&gif, &uneven, 100).unwrap_err(), DataError::Format { .. }));
     assert!(picture::write_png(&folder.path().join("no/folder.png"), &frame(0)).is_err());
     fs::write(&png, b"no picture").unwrap();
-    assert!(matches!(picture::opaque(&png, 1, 1).unwrap_err(), DataError::Corrupt { .. }));
+    assert!(matches!(picture::opaque(&png, 1, 1).unwrap_err(), DataError::NotImage { .. }));
 }
 
 #[test]

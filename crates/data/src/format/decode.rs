@@ -4,13 +4,24 @@ use std::io::Cursor;
 use std::path::Path;
 
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage};
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::options::DecoderOptions;
 
+use super::sniff::no_image;
 use super::source::Source;
 use crate::error::{DataError, Result};
 
-const MOST_FILE_BYTES: u64 = 256 << 20;
+pub(super) const MOST_FILE_BYTES: u64 = 256 << 20;
 const MOST_DECODED_BYTES: u64 = 512 << 20;
 const MOST_SIDE: u32 = 1 << 15;
+
+/// A picture, and what a person should know of its file.
+pub(crate) struct Decoded {
+    pub(crate) picture: DynamicImage,
+    /// A JPEG whose pixels are all there, but whose end marker is not: the file may have been cut off.
+    pub(crate) no_end: bool,
+}
 
 /// Reads one file, of at most 256 MiB, and decodes it as [`decode_image`].
 pub(crate) fn decode_file(path: &Path) -> Result<DynamicImage> {
@@ -19,9 +30,22 @@ pub(crate) fn decode_file(path: &Path) -> Result<DynamicImage> {
 
 /// Decodes a picture of bounded size, turned upright as its metadata says.
 pub(crate) fn decode_image(origin: &str, bytes: &[u8]) -> Result<DynamicImage> {
+    decode(origin, bytes).map(|decoded| decoded.picture)
+}
+
+/// The same, with remarks. Errors: no picture (says what it is), a damaged one, one too large.
+pub(super) fn decode(origin: &str, bytes: &[u8]) -> Result<Decoded> {
+    decode_known(origin, bytes).map_err(|error| match no_image(bytes) {
+        Some((what, remedy)) => DataError::NotImage { origin: origin.to_owned(), what, remedy },
+        None => error,
+    })
+}
+
+fn decode_known(origin: &str, bytes: &[u8]) -> Result<Decoded> {
     let corrupt = |reason: String| DataError::Corrupt { origin: origin.to_owned(), reason };
-    if bytes.starts_with(&[0xff, 0xd8]) && !jpeg_ends(bytes) {
-        return Err(corrupt("a JPEG without its end marker".into()));
+    let no_end = bytes.starts_with(&[0xff, 0xd8]) && !jpeg_ends(bytes);
+    if no_end && !jpeg_is_whole(bytes) {
+        return Err(corrupt("a JPEG that ends before its pixels do".into()));
     }
     let mut limits = Limits::default();
     limits.max_image_width = Some(MOST_SIDE);
@@ -42,11 +66,30 @@ pub(crate) fn decode_image(origin: &str, bytes: &[u8]) -> Result<DynamicImage> {
     let orientation = decoder.orientation().map_err(|e| corrupt(e.to_string()))?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|e| corrupt(e.to_string()))?;
     picture.apply_orientation(orientation);
-    Ok(picture)
+    Ok(Decoded { picture, no_end })
 }
 
-/// Whether a JPEG reaches its end marker; the decoder fills what is missing with grey and says nothing. Walks the segments, so that
-/// the end of a thumbnail inside one is not taken for it. Source: ITU-T T.81, B.1.
+/// Whether all pixels of a JPEG without an end marker are there: then what follows changes none. The decoder fills what is missing
+/// by what follows, or with grey, and says nothing.
+fn jpeg_is_whole(bytes: &[u8]) -> bool {
+    let followed_by = |more: &[u8]| decoded_jpeg(&[bytes, more, &[0xff, 0xd9]].concat());
+    let ended = followed_by(&[]);
+    ended.is_some() && ended == followed_by(&[0xa6; 256])
+}
+
+fn decoded_jpeg(bytes: &[u8]) -> Option<Vec<u8>> {
+    let side = MOST_SIDE as usize;
+    let options = DecoderOptions::default().set_strict_mode(false).set_max_width(side).set_max_height(side);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    decoder.decode_headers().ok()?;
+    let n_bytes = decoder.output_buffer_size().filter(|&n| n as u64 <= MOST_DECODED_BYTES)?;
+    let mut pixels = vec![0; n_bytes];
+    decoder.decode_into(&mut pixels).ok()?;
+    Some(pixels)
+}
+
+/// Whether a JPEG reaches its end marker. Walks the segments, so that the end of a thumbnail inside one is not taken for it.
+/// Source: ITU-T T.81, B.1.
 fn jpeg_ends(bytes: &[u8]) -> bool {
     let mut at = 2;
     while let Some(&marker) = bytes.get(at + 1) {
@@ -66,11 +109,11 @@ fn jpeg_ends(bytes: &[u8]) -> bool {
 }
 
 /// RGB, composited on white: c = (a c + (255 - a) 255) / 255, rounded.
-pub(super) fn on_white(picture: &DynamicImage) -> RgbImage {
+pub(super) fn on_white(picture: DynamicImage) -> RgbImage {
     if !picture.color().has_alpha() {
-        return picture.to_rgb8();
+        return picture.into_rgb8();
     }
-    let rgba = picture.to_rgba8();
+    let rgba = picture.into_rgba8();
     RgbImage::from_fn(rgba.width(), rgba.height(), |x, y| {
         let [r, g, b, a] = rgba.get_pixel(x, y).0;
         image::Rgb([r, g, b].map(|c| over_white(c, a)))

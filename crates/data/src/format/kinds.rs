@@ -74,11 +74,31 @@ pub(crate) static CELEBA: Kind = Kind {
 };
 
 pub(crate) static IMAGES: Kind = Kind {
-    name: "a folder of images",
-    recognised: "any other folder",
-    becomes: "images [H, W, C] of 256 levels; folders are classes",
-    heeds: &["test_every", "broken", "channels"],
-    refused: &[],
+    name: "a folder or an archive of images",
+    recognised: "any other folder; ends in .zip, .tar, .tar.gz or .tgz",
+    becomes: "images [H, W, C] of 256 levels (f32 in 0..1 where images have 16 bits), C = 1 if all are grey, else 3; folders are classes; \
+              folders train, val and test are splits",
+    heeds: &["test_every", "broken", "channels", "range"],
+    refused: &[
+        Refused { what: "no image in it", words: "expected images" },
+        Refused { what: "images that cannot be decoded", words: "--set broken=skip" },
+        Refused { what: "a link whose target is missing", words: "a link whose target is missing" },
+        Refused { what: "images beside class folders", words: "images, or one folder a class" },
+        Refused { what: "HEIC under the name of a JPEG", words: "a HEIC photograph" },
+        Refused { what: "AVIF under the name of a PNG", words: "an AVIF image" },
+        Refused { what: "a web page under the name of an image", words: "a web page" },
+        Refused { what: "a Git LFS pointer", words: "git lfs pull" },
+        Refused { what: "a text under the name of an image", words: "a text file" },
+        Refused { what: "a range that does not hold all values", words: "a range that holds all values" },
+    ],
+};
+
+pub(crate) static IMAGE: Kind = Kind {
+    name: "an image",
+    recognised: "ends in .png, .jpg, .jpeg, .gif, .webp, .bmp, .tif or .tiff",
+    becomes: "one row, as in a folder of images",
+    heeds: &["channels", "range"],
+    refused: &[Refused { what: "an image that cannot be decoded", words: "cannot be read" }],
 };
 
 pub(crate) static BUNDLED: Kind = BUNDLED_KIND;
@@ -96,4 +116,4 @@ const BUNDLED_KIND: Kind = Kind {
 };
 
 /// All kinds of files and folders.
-pub static KINDS: [&Kind; 7] = [&IMAGES, &CELEBA, &TABLE, &NPY, &IDX, &IDX_FOLDER, &CIFAR];
+pub static KINDS: [&Kind; 8] = [&IMAGES, &IMAGE, &CELEBA, &TABLE, &NPY, &IDX, &IDX_FOLDER, &CIFAR];

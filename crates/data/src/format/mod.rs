@@ -9,6 +9,7 @@ pub(crate) mod idx;
 pub(crate) mod kinds;
 pub(crate) mod npy;
 mod records;
+mod sniff;
 mod source;
 mod table;
 
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
 use crate::options::Options;
+use crate::summary::Survey;
 
 pub(crate) use decode::{decode_file, decode_image, over_white};
 pub use folder::is_picture;
@@ -37,6 +39,7 @@ enum Found {
     Cifar(cifar::Files),
     CelebA,
     Images,
+    Image,
 }
 
 impl Found {
@@ -64,10 +67,9 @@ impl Found {
             (_, b"\x93NUMPY") | ("npy", _) => Ok(Found::Npy),
             ("csv" | "tsv" | "txt", _) => Ok(Found::Table),
             ("bin", _) => Ok(Found::Cifar(cifar::Files::one(path))),
+            _ if folder::is_archive(path) => Ok(Found::Images),
             ("gz", _) | (_, [0x1f, 0x8b, ..] | [0, 0, 8, ..]) => Ok(Found::Idx),
-            (other, _) if folder::EXTENSIONS.contains(&other) => {
-                Err(DataError::format(path.display().to_string(), "a folder of images", "one image"))
-            }
+            (other, _) if folder::EXTENSIONS.contains(&other) => Ok(Found::Image),
             _ => Err(DataError::format(path.display().to_string(), ACCEPTED, "none of them")),
         }
     }
@@ -81,6 +83,7 @@ impl Found {
             Found::Cifar(_) => &kinds::CIFAR,
             Found::CelebA => &kinds::CELEBA,
             Found::Images => &kinds::IMAGES,
+            Found::Image => &kinds::IMAGE,
         }
     }
 
@@ -93,6 +96,7 @@ impl Found {
             Found::Cifar(files) => cifar::open(files, &name_of(path), options),
             Found::CelebA => celeba::open(path, options),
             Found::Images => folder::open(path, options),
+            Found::Image => folder::load(&name_of(path), &[path.to_owned()], options),
         }
     }
 }
@@ -112,6 +116,14 @@ pub(crate) fn open_path(path: &Path, options: &Options) -> Result<Dataset> {
             dataset.with_test_rows(test)
         }
         Some(every) => Err(DataError::Setting { key: "test_every", expected: "2 or more".into(), found: every.to_string() }),
+    }
+}
+
+/// What training will see of a file or folder, and `n_shown` of its rows; of images no more than these are in memory at once.
+pub(crate) fn survey(path: &Path, options: &Options, n_shown: usize) -> Result<Survey> {
+    match Found::at(path)? {
+        Found::Images if options.test_every.is_none() => folder::survey(path, options, n_shown),
+        _ => Survey::of(&open_path(path, options)?, n_shown),
     }
 }
 

@@ -1,0 +1,142 @@
+//! Decoded images, kept for the next time: `decoded/KEY.rows` in the cache folder, KEY by what the files hold and how they are read.
+//!
+//! A file is a line of JSON, the facts, then the values. What is damaged or of another version is as if it were not there.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::read::{Facts, Rows};
+use super::tree::{Entry, Tree};
+use crate::fetch::cache_folder;
+use crate::format::decode::MOST_FILE_BYTES;
+use crate::hex::hex;
+use crate::options::Options;
+
+/// Counts up when images are decoded or resized to other values.
+const VERSION: u32 = 1;
+/// Fewer images are decoded sooner than they are looked up.
+const LEAST_FILES: usize = 1000;
+/// One entry, and all of them.
+const MOST_ENTRY_BYTES: usize = 2 << 30;
+const MOST_BYTES: u64 = 8 << 30;
+
+/// Where the rows of some files are kept.
+pub(super) struct Place {
+    file: PathBuf,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    facts: Facts,
+    levels: bool,
+    /// Of the values.
+    sha256: String,
+}
+
+impl Place {
+    /// None for few files, or without a cache. Reads all files: what they hold is what counts.
+    pub(super) fn of(tree: &Tree, files: &[Entry], options: &Options, may_keep_size: bool) -> Option<Self> {
+        if options.no_cache || files.len() < LEAST_FILES {
+            return None;
+        }
+        let folder = cache_folder(options).ok()?.join("decoded");
+        let digests = files.par_iter().map(|file| {
+            let mut sha = Sha256::new();
+            sha.update((file.name.len() as u64).to_le_bytes());
+            sha.update(file.name.as_bytes());
+            // What cannot be read is decoded, which says why.
+            tree.read(file, MOST_FILE_BYTES).ok().map(|bytes| {
+                sha.update(bytes);
+                sha.finalize()
+            })
+        });
+        let digests: Vec<_> = digests.collect::<Option<_>>()?;
+        let mut sha = Sha256::new();
+        let Options { size, channels, range, max_bytes, .. } = options;
+        sha.update(format!("{VERSION} {size:?} {channels:?} {range:?} {max_bytes} {may_keep_size}\n"));
+        digests.iter().for_each(|digest| sha.update(digest));
+        Some(Place { file: folder.join(format!("{}.rows", hex(&sha.finalize()))) })
+    }
+
+    /// What was kept; none if there is nothing, or nothing good.
+    pub(super) fn read(&self, options: &Options) -> Option<(Facts, Rows)> {
+        let mut file = BufReader::new(File::open(&self.file).ok()?);
+        let mut line = String::new();
+        file.read_line(&mut line).ok()?;
+        let Header { facts, levels, sha256 } = serde_json::from_str(&line).ok()?;
+        let n_values = facts.shape.iter().chain([&facts.kept.len()]).try_fold(1_usize, |n, &d| n.checked_mul(d))?;
+        let n_bytes = n_values.checked_mul(if levels { 1 } else { 4 })?;
+        if n_bytes as u64 > options.max_bytes || n_bytes > MOST_ENTRY_BYTES {
+            return None;
+        }
+        let mut bytes = Vec::with_capacity(n_bytes);
+        file.take(n_bytes as u64 + 1).read_to_end(&mut bytes).ok()?;
+        if bytes.len() != n_bytes || hex(&Sha256::digest(&bytes)) != sha256 {
+            return None;
+        }
+        let rows = match levels {
+            true => Rows::Levels(bytes),
+            false => Rows::Continuous(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()),
+        };
+        // The last used is the last to go.
+        let _ = File::options().append(true).open(&self.file).and_then(|file| file.set_modified(SystemTime::now()));
+        Some((facts.from_cache(), rows))
+    }
+
+    /// Keeps rows. That they cannot be kept is no reason to stop, and is logged.
+    pub(super) fn write(&self, facts: &Facts, rows: &Rows, options: &Options) {
+        if let Err(error) = self.try_write(facts, rows) {
+            log::warn!("decoded images are not kept for the next time: {}: {error}", self.file.display());
+        }
+        if let Ok(folder) = cache_folder(options) {
+            make_room(&folder.join("decoded"));
+        }
+    }
+
+    fn try_write(&self, facts: &Facts, rows: &Rows) -> std::io::Result<()> {
+        let bytes: std::borrow::Cow<[u8]> = match rows {
+            Rows::Levels(data) => data.into(),
+            Rows::Continuous(data) => data.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>().into(),
+        };
+        if bytes.len() > MOST_ENTRY_BYTES {
+            return Ok(());
+        }
+        let folder = self.file.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder)?;
+        let levels = matches!(rows, Rows::Levels(_));
+        let header = Header { facts: facts.clone(), levels, sha256: hex(&Sha256::digest(&bytes)) };
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        writeln!(file, "{}", serde_json::to_string(&header)?)?;
+        file.write_all(&bytes)?;
+        file.persist(&self.file).map_err(|e| e.error)?;
+        Ok(())
+    }
+}
+
+/// Removes what was used longest ago, until the rest is within bounds.
+fn make_room(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    let mut kept: Vec<(SystemTime, u64, PathBuf)> = (entries.flatten())
+        .filter(|entry| entry.path().extension().is_some_and(|e| e == "rows"))
+        .filter_map(|entry| {
+            let meta = entry.metadata().ok()?;
+            Some((meta.modified().ok()?, meta.len(), entry.path()))
+        })
+        .collect();
+    kept.sort();
+    let mut total: u64 = kept.iter().map(|(_, bytes, _)| bytes).sum();
+    for (_, bytes, path) in kept {
+        if total <= MOST_BYTES {
+            return;
+        }
+        if fs::remove_file(path).is_ok() {
+            total -= bytes;
+        }
+    }
+}

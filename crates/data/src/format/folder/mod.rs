@@ -1,0 +1,138 @@
+//! Images of a folder or an archive, decoded in parallel: as they are, or their middle squares resized. Folders are classes and splits.
+
+mod arrange;
+mod cache;
+mod read;
+mod rows;
+mod survey;
+pub(super) mod tree;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use arrange::{Arranged, arrange};
+use read::{Facts, Rows};
+pub(super) use survey::survey;
+use tree::{Entry, Tree};
+
+use super::source::name_of;
+use crate::dataset::Dataset;
+use crate::error::{DataError, Result};
+use crate::options::Options;
+use crate::parts::LeftOut;
+
+pub(super) const EXTENSIONS: [&str; 10] = ["png", "jpg", "jpeg", "jpe", "jfif", "gif", "webp", "bmp", "tif", "tiff"];
+/// Names of archives that are looked into.
+pub(super) const ARCHIVES: [&str; 4] = [".zip", ".tar", ".tar.gz", ".tgz"];
+/// Endings of data that are not images: what a folder without images may hold instead.
+const OTHER_DATA: [&str; 7] = ["npy", "npz", "csv", "tsv", "txt", "bin", "gz"];
+
+/// Opens a folder, a zip or a tar as images [H, W, C] of 256 levels, by split, class and name. H = W = `options.size` if there is one. If
+/// there is none, images that all have one size, of at most 256 a side, keep it; others become 64x64, and a note says so. C is
+/// `options.channels`; without it 1 if all images are grey, else 3. Images of 16 bits make all of them f32 in 0..1.
+///
+/// Errors: no image in it; images that cannot be decoded, by path, unless `options.broken` leaves them out; images beside class folders;
+/// more bytes in all than `options.max_bytes`.
+pub(super) fn open(path: &Path, options: &Options) -> Result<Dataset> {
+    let (tree, arranged) = look(path, options)?;
+    let read = read::all(&name_of(path), &tree, &arranged.files, options, true)?;
+    finish(path, arranged, read)
+}
+
+/// What is in a folder or an archive, and how its images are rows.
+fn look(path: &Path, options: &Options) -> Result<(Tree, Arranged)> {
+    let tree = if path.is_dir() { Tree::of_folder(path)? } else { Tree::of_archive(path, options)? };
+    let images: Vec<Entry> = tree.files.iter().filter(|f| is_image(f)).cloned().collect();
+    if images.is_empty() {
+        return Err(nothing(path, &tree));
+    }
+    let folders: BTreeSet<&str> = images.iter().filter_map(|f| f.name.split_once('/')).map(|(top, _)| top).collect();
+    let bare: BTreeSet<&str> = (tree.files.iter().filter_map(|f| f.name.split_once('/')).map(|(top, _)| top))
+        .chain(tree.empty.iter().map(|name| name.split('/').next().unwrap_or_default()))
+        .filter(|top| !folders.contains(top))
+        .collect();
+    let bare: Vec<String> = bare.into_iter().map(str::to_owned).collect();
+    let others: Vec<String> = tree.files.iter().filter(|f| !is_image(f)).map(|f| f.name.clone()).collect();
+    let mut arranged = arrange(&name_of(path), images)?;
+    let of_others = format!("files that are no images ({})", tree.kinds(|f| !is_image(f)));
+    arranged.left_out.extend([
+        LeftOut::new("hidden files and folders", &tree.hidden),
+        LeftOut::new("folders without images", &bare),
+        LeftOut::new(of_others, &others),
+    ]);
+    Ok((tree, arranged))
+}
+
+/// The error that there is no image: says what was found, and what would be right.
+fn nothing(path: &Path, tree: &Tree) -> DataError {
+    let found = match tree.kinds(|_| true) {
+        kinds if kinds.is_empty() => "nothing".to_owned(),
+        kinds => kinds,
+    };
+    let data = tree.files.iter().find(|f| OTHER_DATA.contains(&f.extension().as_str()));
+    let archive = tree.files.iter().find(|f| is_archive(Path::new(&f.name)));
+    let hint = match (data.or(archive), path.is_dir()) {
+        (Some(file), true) => format!("; to use a file of it, name it: --data {}", path.join(&file.name).display()),
+        (Some(file), false) => format!("; unpack it, and name a file of it, such as {}", file.name),
+        (None, _) => String::new(),
+    };
+    let hidden = match tree.hidden.len() {
+        0 => String::new(),
+        n => format!(" and {n} hidden"),
+    };
+    let expected = format!("images ({})", EXTENSIONS.join(", "));
+    DataError::format(path.display().to_string(), expected, format!("{found}{hidden}{hint}"))
+}
+
+/// Decodes `files`, in order, as [`open`] does.
+pub(super) fn load(name: &str, files: &[PathBuf], options: &Options) -> Result<Dataset> {
+    of_files(name, files, options, true)
+}
+
+/// Decodes `files`, in order, to squares of `options.size`; without one to squares of 64, with a note.
+pub(super) fn squares(name: &str, files: &[PathBuf], options: &Options) -> Result<Dataset> {
+    of_files(name, files, options, false)
+}
+
+fn of_files(name: &str, files: &[PathBuf], options: &Options, may_keep_size: bool) -> Result<Dataset> {
+    let entries: Vec<Entry> = files.iter().map(|path| Entry::file(path, path.display().to_string())).collect();
+    let tree = Tree::of_files(vec![]);
+    let read = read::all(name, &tree, &entries, options, may_keep_size)?;
+    finish(Path::new(name), Arranged { files: entries, ..Arranged::default() }, read)
+}
+
+/// Rows with what is known of each.
+fn finish(path: &Path, arranged: Arranged, (facts, rows): (Facts, Rows)) -> Result<Dataset> {
+    let kept = |n: &u32| *n as usize;
+    let files = facts.kept.iter().map(|n| arranged.files[kept(n)].name.clone()).collect();
+    let mut dataset = Dataset::new(name_of(path), &facts.shape, rows.into_values())?.with_files(files)?;
+    if let Some((of_row, names)) = arranged.classes {
+        let labels = facts.kept.iter().map(|n| of_row[kept(n)]).collect();
+        dataset = dataset.with_labels(labels, names, &path.display().to_string())?;
+    }
+    if let Some(parts) = arranged.parts {
+        dataset = dataset.with_parts(facts.kept.iter().map(|n| parts[kept(n)]).collect())?;
+    }
+    let notes = arranged.notes.into_iter().chain(facts.notes());
+    Ok(notes.fold(dataset, Dataset::with_note).with_left_out(arranged.left_out).with_left_out(facts.broken()))
+}
+
+/// Whether a file is a picture, by its name.
+pub fn is_picture(path: &Path) -> bool {
+    path.is_file() && has_extension(path)
+}
+
+fn has_extension(path: &Path) -> bool {
+    let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+    extension.is_some_and(|e| EXTENSIONS.contains(&e.as_str()))
+}
+
+fn is_image(file: &Entry) -> bool {
+    EXTENSIONS.contains(&file.extension().as_str())
+}
+
+/// Whether a file is an archive, by its name.
+pub(super) fn is_archive(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    ARCHIVES.iter().any(|ending| name.ends_with(ending))
+}

@@ -1,0 +1,334 @@
+//! Reads images chunk by chunk, decoded in parallel, and hands their rows over in order: memory grows with what is kept alone.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::cache;
+use super::rows::{Form, Resizer, Sample, Size, first_channel, is_grey, is_wide, row};
+use super::tree::{Entry, Tree};
+use crate::error::{DataError, Result};
+use crate::format::decode::{MOST_FILE_BYTES, decode};
+use crate::options::{Broken, Options, Range};
+use crate::parts::{LeftOut, Values};
+
+/// Where no size is asked for, images of one size keep it if no side is longer.
+const MOST_KEPT_SIDE: u32 = 256;
+/// Images that are decoded before their rows are handed over.
+const CHUNK: usize = 512;
+/// The largest value of 16 bits.
+const MOST_16: f32 = 65_535.0;
+
+/// What was found while images were read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Facts {
+    /// Of a row: [H, W, C].
+    pub(super) shape: [usize; 3],
+    /// Places of the files that became rows.
+    pub(super) kept: Vec<u32>,
+    /// Width and height of the images.
+    sizes: BTreeSet<(u32, u32)>,
+    /// Whether they were resized though no size was asked for.
+    resized: bool,
+    /// JPEGs whose end marker is missing.
+    no_end: Vec<String>,
+    /// Files that could not be read, each with the reason.
+    unreadable: Vec<String>,
+    /// The least and the largest value, where images of 16 bits are among them: of 0 to 65,535.
+    pub(super) wide: Option<[f32; 2]>,
+    /// What becomes 0 and 1 of these.
+    range: Option<[f64; 2]>,
+    /// Whether the rows were read before.
+    #[serde(skip)]
+    cached: bool,
+}
+
+/// The values of all rows.
+pub(super) enum Rows {
+    Levels(Vec<u8>),
+    Continuous(Vec<f32>),
+}
+
+impl Rows {
+    pub(super) fn into_values(self) -> Values {
+        match self {
+            Rows::Levels(data) => Values::Levels { data: Arc::new(data), levels: 256 },
+            Rows::Continuous(data) => Values::Continuous(Arc::new(data)),
+        }
+    }
+}
+
+impl Facts {
+    /// What a person should know.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let resized = self.resized.then(|| resized(&self.sizes, self.shape[0]));
+        let no_end = LeftOut::new("JPEGs have no end marker, and may have been cut off", &self.no_end);
+        let wide = self.wide.map(|[_, largest]| match self.range {
+            Some([low, high]) => format!("images of 16 bits: {low} to {high} became 0 to 1"),
+            None if largest < 0.5 * MOST_16 => format!(
+                "images of 16 bits, whose largest value is {largest} of 65535: they are dark; --set range=0..{largest} makes it white"
+            ),
+            None => format!("images of 16 bits, whose largest value is {largest} of 65535"),
+        });
+        let cached = self.cached.then(|| "decoded images were taken from the cache; --no-cache decodes them again".to_owned());
+        let no_end = (no_end.n > 0).then(|| no_end.to_string());
+        [resized, no_end, wide, cached].into_iter().flatten().collect()
+    }
+
+    /// The files that could not be read, all by name.
+    pub(super) fn broken(&self) -> Option<LeftOut> {
+        let (n, names) = (self.unreadable.len(), self.unreadable.clone());
+        (n > 0).then(|| LeftOut { what: "images that cannot be read".into(), n, names })
+    }
+
+    /// Of rows that were read before.
+    pub(super) fn from_cache(self) -> Self {
+        Facts { cached: true, ..self }
+    }
+
+    /// What becomes 0 and 1 of the values of images of 16 bits.
+    pub(super) fn range(&self) -> Option<Range> {
+        self.wide.map(|_| self.range.map_or(Range::Between(0.0, MOST_16.into()), |[low, high]| Range::Between(low, high)))
+    }
+}
+
+/// `images of 3 sizes, 1x1 to 200x300, resized to 64x64`: height x width
+fn resized(sizes: &BTreeSet<(u32, u32)>, side: usize) -> String {
+    let area = |&(w, h): &(u32, u32)| u64::from(w) * u64::from(h);
+    let shown = |size: Option<(u32, u32)>| size.map_or_else(String::new, |(w, h)| format!("{h}x{w}"));
+    let (least, most) = (sizes.iter().copied().min_by_key(area), sizes.iter().copied().max_by_key(area));
+    let from = match sizes.len() {
+        1 => shown(least),
+        n => format!("{n} sizes, {} to {}", shown(least), shown(most)),
+    };
+    format!("images of {from}, resized to {side}x{side} from the middle square of each; use --set size=… for another size")
+}
+
+/// Reads all images as rows, from the cache if they were read before.
+///
+/// Errors: an image that cannot be decoded, unless `options.broken` says otherwise; no image that can; more bytes than `options.max_bytes`.
+pub(super) fn all(name: &str, tree: &Tree, files: &[Entry], options: &Options, may_keep_size: bool) -> Result<(Facts, Rows)> {
+    let kept = cache::Place::of(tree, files, options, may_keep_size);
+    if let Some((facts, rows)) = kept.as_ref().and_then(|place| place.read(options)) {
+        return checked(name, files.len(), facts, options).map(|facts| (facts, rows));
+    }
+    let reading = Reading { name, tree, files, options };
+    let reserve = |form: &Form| files.len() * form.shape().iter().product::<usize>();
+    let (facts, rows) = match reading.read(may_keep_size, |form| Vec::<u8>::with_capacity(reserve(form)))? {
+        Some((facts, levels)) => (facts, Rows::Levels(levels)),
+        None => {
+            let read = reading.read(may_keep_size, |form| Vec::<f32>::with_capacity(reserve(form)))?;
+            let (facts, values) = read.ok_or_else(|| reading.nothing())?;
+            (facts, Rows::Continuous(values))
+        }
+    };
+    let (facts, rows) = if options.channels.is_none() && facts.shape[2] == 3 { one_channel(facts, rows) } else { (facts, rows) };
+    if let Some(place) = kept {
+        place.write(&facts, &rows, options);
+    }
+    checked(name, files.len(), facts, options).map(|facts| (facts, rows))
+}
+
+/// Facts, unless images are unreadable that should not be.
+pub(super) fn checked(name: &str, of: usize, facts: Facts, options: &Options) -> Result<Facts> {
+    let n = facts.unreadable.len();
+    if n > 0 && (options.broken == Broken::Error || facts.kept.is_empty()) {
+        let first = facts.unreadable.iter().take(LeftOut::MOST_NAMED).cloned().collect();
+        return Err(DataError::Broken { origin: name.to_owned(), n, of, first });
+    }
+    Ok(facts)
+}
+
+/// Rows of one channel, if all of them are grey.
+fn one_channel(mut facts: Facts, rows: Rows) -> (Facts, Rows) {
+    let grey = match &rows {
+        Rows::Levels(rgb) => rgb.par_chunks(3 << 16).all(is_grey),
+        Rows::Continuous(rgb) => rgb.par_chunks(3 << 16).all(is_grey),
+    };
+    if !grey {
+        return (facts, rows);
+    }
+    facts.shape[2] = 1;
+    let rows = match rows {
+        Rows::Levels(rgb) => Rows::Levels(first_channel(&rgb)),
+        Rows::Continuous(rgb) => Rows::Continuous(first_channel(&rgb)),
+    };
+    (facts, rows)
+}
+
+/// Takes rows in their order.
+pub(super) trait Sink<T> {
+    fn push(&mut self, row: &[T]);
+}
+
+impl<T: Copy> Sink<T> for Vec<T> {
+    fn push(&mut self, row: &[T]) {
+        self.extend_from_slice(row);
+    }
+}
+
+pub(super) struct Reading<'a> {
+    pub(super) name: &'a str,
+    pub(super) tree: &'a Tree,
+    pub(super) files: &'a [Entry],
+    pub(super) options: &'a Options,
+}
+
+/// What became of a file.
+enum Outcome<T> {
+    Row {
+        row: Vec<T>,
+        size: (u32, u32),
+        no_end: bool,
+        bounds: [f32; 2],
+    },
+    Unreadable(DataError),
+    /// It has another size than the first.
+    OtherSize,
+    /// It has more than 256 levels.
+    Wide,
+}
+
+/// Why rows of this form cannot be made.
+enum Stop {
+    OtherSize,
+    Wide,
+    Error(DataError),
+}
+
+impl Reading<'_> {
+    /// Reads all images into what `sink` makes for a form. None if there are images of more than 256 levels, and `T` has no more.
+    pub(super) fn read<T: Sample, S: Sink<T>>(
+        &self,
+        may_keep_size: bool,
+        sink: impl Fn(&Form) -> S,
+    ) -> Result<Option<(Facts, S)>> {
+        let grey = self.options.channels == Some(1);
+        let own = match may_keep_size && self.options.size.is_none() {
+            true => self.first_size()?.map(|size| Form { size: Size::Own(size), grey }),
+            false => None,
+        };
+        if let Some(form) = own.filter(|form| self.fits::<T>(form).is_ok()) {
+            match self.rows(&form, sink(&form)) {
+                Ok(read) => return Ok(Some(read)),
+                Err(Stop::Wide) => return Ok(None),
+                Err(Stop::Error(error)) => return Err(error),
+                Err(Stop::OtherSize) => {}
+            }
+        }
+        let form = Form { size: Size::Square(self.options.image_size()?), grey };
+        self.fits::<T>(&form)?;
+        match self.rows(&form, sink(&form)) {
+            Ok((facts, rows)) => Ok(Some((Facts { resized: self.options.size.is_none(), ..facts }, rows))),
+            Err(Stop::Error(error)) => Err(error),
+            Err(Stop::Wide | Stop::OtherSize) => Ok(None),
+        }
+    }
+
+    fn fits<T>(&self, form: &Form) -> Result<()> {
+        let row_bytes = form.shape().iter().product::<usize>() * size_of::<T>();
+        self.options.check_total(self.name, self.files.len(), row_bytes)
+    }
+
+    pub(super) fn nothing(&self) -> DataError {
+        DataError::Empty { origin: self.name.to_owned(), what: "images that can be read".into() }
+    }
+
+    /// Height and width of the first image that can be decoded, if they are such that all may keep them. Errors: no file at all; one
+    /// that is not there.
+    fn first_size(&self) -> Result<Option<[usize; 2]>> {
+        if self.files.is_empty() {
+            return Err(DataError::Empty { origin: self.name.to_owned(), what: "images".into() });
+        }
+        for file in self.files {
+            let bytes = self.tree.read(file, MOST_FILE_BYTES);
+            if let Err(error @ DataError::NotFound { .. }) = bytes {
+                return Err(error);
+            }
+            if let Ok(decoded) = bytes.and_then(|bytes| decode(&file.name, &bytes)) {
+                let (w, h) = (decoded.picture.width(), decoded.picture.height());
+                return Ok((w.max(h) <= MOST_KEPT_SIDE).then_some([h as usize, w as usize]));
+            }
+        }
+        Ok(None)
+    }
+
+    fn rows<T: Sample, S: Sink<T>>(&self, form: &Form, mut sink: S) -> Result<(Facts, S), Stop> {
+        let mut facts = Facts { shape: form.shape(), ..Facts::default() };
+        let mut bounds = [f32::INFINITY, f32::NEG_INFINITY];
+        for (nth, chunk) in self.files.chunks(CHUNK).enumerate() {
+            let work = |resizer: &mut Resizer, file: &Entry| self.outcome::<T>(file, form, resizer);
+            let outcomes: Vec<Outcome<T>> = chunk.par_iter().map_init(Resizer::default, work).collect();
+            for (at, outcome) in outcomes.into_iter().enumerate() {
+                let file = nth * CHUNK + at;
+                match outcome {
+                    Outcome::Row { row, size, no_end, bounds: [low, high] } => {
+                        let row = self.ranged(file, row).map_err(Stop::Error)?;
+                        sink.push(&row);
+                        facts.kept.push(file as u32);
+                        facts.sizes.insert(size);
+                        bounds = [bounds[0].min(low), bounds[1].max(high)];
+                        if no_end {
+                            facts.no_end.push(self.files[file].name.clone());
+                        }
+                    }
+                    Outcome::Unreadable(error @ DataError::NotFound { .. }) => return Err(Stop::Error(error)),
+                    Outcome::Unreadable(error) => facts.unreadable.push(error.in_short()),
+                    Outcome::OtherSize => return Err(Stop::OtherSize),
+                    Outcome::Wide => return Err(Stop::Wide),
+                }
+            }
+        }
+        if T::WHITE == 1.0 {
+            facts.wide = Some(bounds.map(|v| (v * MOST_16).round()));
+            facts.range = self.between();
+        }
+        Ok((facts, sink))
+    }
+
+    fn outcome<T: Sample>(&self, file: &Entry, form: &Form, resizer: &mut Resizer) -> Outcome<T> {
+        let decoded = match self.tree.read(file, MOST_FILE_BYTES).and_then(|bytes| decode(&file.name, &bytes)) {
+            Ok(decoded) => decoded,
+            Err(error) => return Outcome::Unreadable(error),
+        };
+        if T::WHITE > 1.0 && is_wide(&decoded.picture) {
+            return Outcome::Wide;
+        }
+        let (size, no_end) = ((decoded.picture.width(), decoded.picture.height()), decoded.no_end);
+        let Some(row) = row::<T>(decoded.picture, form, resizer) else { return Outcome::OtherSize };
+        let bounds = match T::WHITE > 1.0 {
+            true => [0.0; 2],
+            false => row.iter().fold([f32::INFINITY, f32::NEG_INFINITY], |[l, h], v| [l.min(v.get()), h.max(v.get())]),
+        };
+        Outcome::Row { row, size, no_end, bounds }
+    }
+
+    fn between(&self) -> Option<[f64; 2]> {
+        match self.options.range {
+            Some(Range::Between(low, high)) => Some([low, high]),
+            _ => None,
+        }
+    }
+
+    /// A row of f32 with what was asked for as 0 and 1. Errors: a value outside.
+    fn ranged<T: Sample>(&self, file: usize, row: Vec<T>) -> Result<Vec<T>> {
+        let Some([low, high]) = self.between().filter(|_| T::WHITE == 1.0) else { return Ok(row) };
+        let scaled = |v: &T| (f64::from(v.get() * MOST_16) - low) / (high - low);
+        // Rounding of a resized image is no reason to refuse it.
+        let slack = 1e-3;
+        match row.iter().find(|v| !(-slack..=1.0 + slack).contains(&scaled(v))) {
+            None => Ok(row.iter().map(|v| T::of(scaled(v) as f32)).collect()),
+            Some(v) => Err(DataError::Setting {
+                key: "range",
+                expected: format!(
+                    "a range that holds all values of all images; {} has {}",
+                    self.files[file].name,
+                    v.get() * MOST_16
+                ),
+                found: format!("{low}..{high}"),
+            }),
+        }
+    }
+}

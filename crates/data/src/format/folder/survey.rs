@@ -1,0 +1,111 @@
+//! What training will see of images, without holding more than a few of them.
+
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use super::read::{Reading, Rows, Sink, checked};
+use super::rows::{Form, Sample, first_channel, is_grey};
+use super::{finish, look};
+use crate::dataset::{LEVELS_OF_IMAGES, SINGLE, hasher};
+use crate::error::Result;
+use crate::format::source::name_of;
+use crate::hex::hex;
+use crate::options::Options;
+use crate::summary::{Known, Summary, Survey};
+
+/// Reads all images of a folder or an archive, row by row, and keeps `n_shown` of them, evenly spaced. Errors: as [`super::open`].
+pub(in crate::format) fn survey(path: &Path, options: &Options, n_shown: usize) -> Result<Survey> {
+    let (tree, arranged) = look(path, options)?;
+    let name = name_of(path);
+    let reading = Reading { name: &name, tree: &tree, files: &arranged.files, options };
+    let every = arranged.files.len().div_ceil(n_shown.max(1)).max(1);
+    let auto = options.channels.is_none();
+    let levels = reading.read(true, |form| Shown::<u8>::new(form, LEVELS_OF_IMAGES, every, auto))?;
+    let (facts, hash, rows, grey) = match levels {
+        Some((facts, shown)) => (facts, shown.hash, Rows::Levels(shown.rows), shown.grey),
+        None => {
+            let read = reading.read(true, |form| Shown::<f32>::new(form, SINGLE, every, auto))?;
+            let (facts, shown) = read.ok_or_else(|| reading.nothing())?;
+            (facts, shown.hash, Rows::Continuous(shown.rows), shown.grey)
+        }
+    };
+    let mut facts = checked(&name, arranged.files.len(), facts, options)?;
+    let labels: Vec<u32> = match &arranged.classes {
+        Some((of_row, _)) => facts.kept.iter().map(|&n| of_row[n as usize]).collect(),
+        None => vec![],
+    };
+    let (mut hash, rows) = match (grey, rows) {
+        (Some(grey), rows) => {
+            facts.shape[2] = 1;
+            let rows = match rows {
+                Rows::Levels(rgb) => Rows::Levels(first_channel(&rgb)),
+                Rows::Continuous(rgb) => Rows::Continuous(first_channel(&rgb)),
+            };
+            (grey, rows)
+        }
+        (None, rows) => (hash, rows),
+    };
+    labels.iter().for_each(|label| hash.update(label.to_le_bytes()));
+    let all = std::mem::take(&mut facts.kept);
+    // Of every row all is known but its values: those of the rows that are shown stand for all.
+    facts.kept = all.iter().copied().step_by(every).collect();
+    let parts = arranged.parts.clone().map(|parts| all.iter().map(|&n| parts[n as usize]).collect::<Vec<_>>());
+    let classes = arranged.classes.as_ref().map_or(vec![], |(_, names)| names.clone());
+    let shown = finish(path, arranged, (facts, rows))?;
+    let content_hash = hex(&hash.finalize());
+    let known = Known { n_rows: all.len(), parts: parts.as_deref(), labels: &labels, classes: &classes, content_hash };
+    Ok(Survey { summary: Summary::new(&shown, known), shown })
+}
+
+/// Hashes rows as a data set of them is hashed, and keeps every n-th.
+struct Shown<T> {
+    hash: Sha256,
+    /// Of the rows as one channel, as long as all of them are grey and nobody asked for a number of channels.
+    grey: Option<Sha256>,
+    every: usize,
+    n: usize,
+    rows: Vec<T>,
+}
+
+impl<T: Sample> Shown<T> {
+    fn new(form: &Form, kind: u32, every: usize, auto: bool) -> Self {
+        let shape = form.shape();
+        let grey = (auto && shape[2] == 3).then(|| hasher(&[shape[0], shape[1], 1], kind));
+        Shown { hash: hasher(&shape, kind), grey, every, n: 0, rows: vec![] }
+    }
+}
+
+impl<T: Sample + Bytes> Sink<T> for Shown<T> {
+    fn push(&mut self, row: &[T]) {
+        T::hash(row, &mut self.hash);
+        if let Some(grey) = self.grey.as_mut() {
+            if is_grey(row) {
+                T::hash(&first_channel(row), grey);
+            } else {
+                self.grey = None;
+            }
+        }
+        if self.n.is_multiple_of(self.every) {
+            self.rows.extend_from_slice(row);
+        }
+        self.n += 1;
+    }
+}
+
+/// Values as a content hash takes them.
+trait Bytes: Sized {
+    fn hash(row: &[Self], sha: &mut Sha256);
+}
+
+impl Bytes for u8 {
+    fn hash(row: &[Self], sha: &mut Sha256) {
+        sha.update(row);
+    }
+}
+
+impl Bytes for f32 {
+    fn hash(row: &[Self], sha: &mut Sha256) {
+        sha.update(row.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>());
+    }
+}
