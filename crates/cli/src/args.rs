@@ -7,6 +7,7 @@ mod using;
 mod verify;
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -46,6 +47,10 @@ pub struct Cli {
     /// Threads for the CPU device and for compiling [default: all of the machine]
     #[arg(long, global = true, value_name = "N", value_parser = threads)]
     pub threads: Option<NonZeroUsize>,
+
+    /// Decode images again, instead of taking them from the cache folder, and keep none there
+    #[arg(long, global = true)]
+    pub no_cache: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -90,7 +95,7 @@ pub enum Command {
     },
     /// List the data sets, describe one, or download one
     #[command(
-        after_help = "Examples:\n  calotype data\n  calotype data fashion-mnist\n  calotype data ./photos\n  calotype data fetch fashion-mnist-60k"
+        after_help = "Examples:\n  calotype data\n  calotype data fashion-mnist\n  calotype data ./photos --set size=64 --sheet sheet.png\n  calotype data iris.csv --set label=species\n  calotype data fetch fashion-mnist-60k"
     )]
     Data(DataArgs),
     /// Count the parameters of a distribution over images, by independence assumption
@@ -107,6 +112,14 @@ pub struct DataArgs {
     /// Data set to describe: a name, a file or a folder
     #[arg(value_name = "NAME|PATH")]
     pub name: Option<String>,
+
+    /// Setting of the data, such as size=64 or label=species; `calotype models MODEL` lists them; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value, requires = "name")]
+    pub set: Vec<(String, String)>,
+
+    /// Draws 64 rows, evenly spaced among all, as they are read
+    #[arg(long, value_name = "FILE.png", requires = "name")]
+    pub sheet: Option<PathBuf>,
 
     #[command(subcommand)]
     pub action: Option<DataAction>,
@@ -126,6 +139,13 @@ pub enum DataAction {
 fn seed(text: &str) -> Result<u64, String> {
     let seed = text.parse::<u64>().ok().filter(|&s| i64::try_from(s).is_ok());
     seed.ok_or_else(|| format!("expected a whole number from 0 to {}", i64::MAX))
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
+        _ => Err("expected KEY=VALUE, such as width=16".to_owned()),
+    }
 }
 
 fn threads(text: &str) -> Result<NonZeroUsize, String> {

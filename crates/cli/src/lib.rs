@@ -27,6 +27,9 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     without_a_desktop();
     start_log(cli.verbose);
+    if cli.no_cache {
+        calotype_data::without_cache();
+    }
     let threads = cli.threads.map_or_else(calotype_training::default_threads, usize::from);
     let ended = match &cli.command {
         Command::Train(args) => command::train::run(args, threads),

@@ -47,7 +47,7 @@ pub use batches::{Batch, Batches, Evaluation, EvaluationBatch};
 pub use dataset::Dataset;
 pub use error::{DataError, Result};
 pub use format::npy::{Npy, NpyWriter, read_npy, write_npy};
-pub use format::{KINDS, Kind, Records, Refused, is_picture, open_images, read_records};
+pub use format::{KINDS, Kind, Records, Refused, is_picture, open_images, read_records, without_cache};
 pub use hex::hex;
 pub use options::{Broken, Layout, Missing, Options, Range};
 pub use parts::{Factor, LeftOut, Part, Split, Values};

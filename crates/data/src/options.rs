@@ -56,9 +56,6 @@ pub struct Options {
     pub max_bytes: u64,
     /// Where fetched data and decoded images lie; none means CALOTYPE_DATA, else the platform's cache folder.
     pub cache: Option<PathBuf>,
-    /// Whether decoded images are not kept for the next time, and not taken from there.
-    #[serde(skip)]
-    pub no_cache: bool,
 }
 
 impl Default for Options {
@@ -80,7 +77,6 @@ impl Default for Options {
             range: None,
             max_bytes: DEFAULT_MAX_BYTES,
             cache: None,
-            no_cache: false,
         }
     }
 }

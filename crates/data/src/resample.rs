@@ -47,15 +47,37 @@ impl Resampler {
                 out.iter_mut().zip(row).for_each(|(o, v)| *o += weight * v);
             }
         }
-        let mut square = vec![0.0; self.to * self.to * n_channels];
-        for (out, row) in square.chunks_exact_mut(self.to * n_channels).zip(tall.chunks_exact(line)) {
-            for (pixel, (start, weights)) in out.chunks_exact_mut(n_channels).zip(&self.taps) {
-                for (from, weight) in row.chunks_exact(n_channels).skip(*start).zip(weights) {
-                    pixel.iter_mut().zip(from).for_each(|(o, v)| *o += weight * v);
-                }
+        // Columns become lines, so that the second pass runs along memory as the first does.
+        let tall = transposed(&tall, self.to, self.from, n_channels);
+        let line = self.to * n_channels;
+        let mut turned = vec![0.0; self.to * line];
+        for (out, (start, weights)) in turned.chunks_exact_mut(line).zip(&self.taps) {
+            for (column, weight) in tall.chunks_exact(line).skip(*start).zip(weights) {
+                out.iter_mut().zip(column).for_each(|(o, v)| *o += weight * v);
             }
         }
-        square
+        transposed(&turned, self.to, self.to, n_channels)
+    }
+}
+
+/// [H, W, C] to [W, H, C].
+fn transposed(image: &[f32], h: usize, w: usize, n_channels: usize) -> Vec<f32> {
+    let mut turned = vec![0.0; image.len()];
+    match n_channels {
+        1 => transpose(image.as_chunks::<1>().0, turned.as_chunks_mut::<1>().0, h, w),
+        3 => transpose(image.as_chunks::<3>().0, turned.as_chunks_mut::<3>().0, h, w),
+        n => {
+            for (at, pixel) in image.chunks_exact(n).enumerate() {
+                turned[(at % w * h + at / w) * n..][..n].copy_from_slice(pixel);
+            }
+        }
+    }
+    turned
+}
+
+fn transpose<const C: usize>(image: &[[f32; C]], turned: &mut [[f32; C]], h: usize, w: usize) {
+    for (x, column) in turned.chunks_exact_mut(h).enumerate() {
+        column.iter_mut().zip(image.iter().skip(x).step_by(w)).for_each(|(out, pixel)| *out = *pixel);
     }
 }
 
@@ -73,7 +95,9 @@ fn lanczos3(x: f64) -> f64 {
 pub(crate) fn middle_square<T: Copy>(image: &[T], [h, w, c]: [usize; 3]) -> Vec<T> {
     let side = h.min(w);
     let (top, left) = ((h - side) / 2, (w - side) / 2);
-    image.chunks_exact(w * c).skip(top).take(side).flat_map(|line| line[left * c..(left + side) * c].iter().copied()).collect()
+    let mut square = Vec::with_capacity(side * side * c);
+    image.chunks_exact(w * c).skip(top).take(side).for_each(|line| square.extend_from_slice(&line[left * c..(left + side) * c]));
+    square
 }
 
 #[cfg(test)]

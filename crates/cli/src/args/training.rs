@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use calotype_graph::Precision;
 use clap::{Args, ValueEnum};
 
-use super::seed;
+use super::{key_value, seed};
 
 pub const TRAIN_EXAMPLES: &str = "Examples:
   calotype train dcgan                                     # on its default data, with its defaults
@@ -102,12 +102,5 @@ impl From<PrecisionArg> for Precision {
             PrecisionArg::Full => Precision::Full,
             PrecisionArg::Mixed => Precision::Mixed,
         }
-    }
-}
-
-fn key_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
-        _ => Err("expected KEY=VALUE, such as width=16".to_owned()),
     }
 }

@@ -2,19 +2,26 @@
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _, stderr};
+use std::sync::Arc;
 
 use anyhow::Result;
-use calotype_data::{CATALOGUE, DatasetSpec, Options, fetch};
-use calotype_training::TrainingError;
+use calotype_data::picture::{self, RgbImage};
+use calotype_data::{CATALOGUE, Dataset, DatasetSpec, Evaluation, Options, Preparation, Prepared, Split, fetch};
+use calotype_training::{TrainingError, options_of};
 
-use super::Ending;
+use super::{Ending, once};
 use crate::args::{DataAction, DataArgs};
-use crate::output::{bytes, print};
+use crate::fault::WrongUse;
+use crate::output::{bytes, ending, has_folder, print, replace};
+
+/// Rows of `--sheet`, and how wide it is about.
+const SHOWN: usize = 64;
+const ABOUT_PIXELS: usize = 800;
 
 pub fn run(args: &DataArgs) -> Result<Ending> {
     match (&args.action, &args.name) {
         (Some(DataAction::Fetch { name }), _) => bring(name)?,
-        (None, Some(name)) => describe(name)?,
+        (None, Some(name)) => describe(name, args)?,
         (None, None) => list()?,
     }
     Ok(Ending::Done)
@@ -34,14 +41,38 @@ fn list() -> Result<()> {
     print(&text)
 }
 
-fn describe(name: &str) -> Result<()> {
+fn describe(name: &str, args: &DataArgs) -> Result<()> {
     let spec = DatasetSpec::parse(name).map_err(TrainingError::from)?;
-    let dataset = spec.open(&Options::default()).map_err(TrainingError::from)?;
-    let mut text = dataset.summary().to_string();
+    if let Some(path) = &args.sheet {
+        has_folder("--sheet", Some(path))?;
+        ending("--sheet", path, "png")?;
+    }
+    let options = options_of(&spec, &once(args.set.iter().cloned())?)?;
+    let survey = spec.survey(&options, SHOWN).map_err(TrainingError::from)?;
+    let mut text = survey.summary.to_string();
     if let DatasetSpec::Named(entry) = spec {
         write!(text, "\n  licence   {}", licence(entry.name))?;
     }
+    if let Some(path) = &args.sheet {
+        let picture = sheet(&survey.shown)?;
+        replace(path, |file| picture::write_png(file, &picture))?;
+        write!(text, "\n{}", path.display())?;
+    }
     print(&text)
+}
+
+/// Rows as tiles, eight in a line.
+fn sheet(shown: &Dataset) -> Result<RgbImage> {
+    let Some([h, w, c]) = shown.image_shape() else {
+        let message = format!("--sheet draws images, and {} has rows of {} columns", shown.name(), shown.n_values());
+        return Err(WrongUse(message).into());
+    };
+    let prepared = Arc::new(Prepared::new(shown, &Preparation::default()).map_err(TrainingError::from)?);
+    let rows = shown.rows(Split::All).map_err(TrainingError::from)?;
+    let n = rows.len();
+    let all = Evaluation::new(prepared, rows, n, 0).map_err(TrainingError::from)?;
+    let images: Vec<f32> = all.iter().flat_map(|batch| batch.batch.images).collect();
+    Ok(picture::sheet(&images, [n, h, w, c], Some(8), ABOUT_PIXELS).map_err(TrainingError::from)?)
 }
 
 fn bring(name: &str) -> Result<()> {

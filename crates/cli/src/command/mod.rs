@@ -36,7 +36,14 @@ pub enum Ending {
 /// A key that is given twice with different values.
 fn settings(with: &ModelArgs, steps: Option<u64>) -> Result<BTreeMap<String, String>> {
     let flag = |key: &str, value: Option<u64>| value.map(|v| (key.to_owned(), v.to_string()));
-    let all = with.set.iter().cloned().chain(flag("batch", with.batch)).chain(flag("steps", steps));
+    once(with.set.iter().cloned().chain(flag("batch", with.batch)).chain(flag("steps", steps)))
+}
+
+/// Settings in one table.
+///
+/// # Errors
+/// A key that is given twice with different values.
+fn once(all: impl IntoIterator<Item = (String, String)>) -> Result<BTreeMap<String, String>> {
     let mut set: BTreeMap<String, String> = BTreeMap::new();
     for (key, value) in all {
         match set.insert(key.clone(), value.clone()) {

@@ -23,7 +23,7 @@ use crate::options::Options;
 use crate::summary::Survey;
 
 pub(crate) use decode::{decode_file, decode_image, over_white};
-pub use folder::is_picture;
+pub use folder::{is_picture, without_cache};
 pub use kinds::{KINDS, Kind, Refused};
 pub use records::{Records, read_records};
 pub(crate) use source::{Source, name_of};

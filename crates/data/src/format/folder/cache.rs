@@ -5,6 +5,7 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use rayon::prelude::*;
@@ -26,6 +27,13 @@ const LEAST_FILES: usize = 1000;
 const MOST_ENTRY_BYTES: usize = 2 << 30;
 const MOST_BYTES: u64 = 8 << 30;
 
+static OFF: AtomicBool = AtomicBool::new(false);
+
+/// From now on this process decodes all images, and keeps none for the next time.
+pub fn without_cache() {
+    OFF.store(true, Ordering::Relaxed);
+}
+
 /// Where the rows of some files are kept.
 pub(super) struct Place {
     file: PathBuf,
@@ -42,7 +50,7 @@ struct Header {
 impl Place {
     /// None for few files, or without a cache. Reads all files: what they hold is what counts.
     pub(super) fn of(tree: &Tree, files: &[Entry], options: &Options, may_keep_size: bool) -> Option<Self> {
-        if options.no_cache || files.len() < LEAST_FILES {
+        if OFF.load(Ordering::Relaxed) || files.len() < LEAST_FILES {
             return None;
         }
         let folder = cache_folder(options).ok()?.join("decoded");

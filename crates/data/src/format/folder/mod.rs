@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use arrange::{Arranged, arrange};
+pub use cache::without_cache;
 use read::{Facts, Rows};
 pub(super) use survey::survey;
 use tree::{Entry, Tree};

@@ -46,7 +46,10 @@ pub(super) trait Sample: Copy + PartialEq + Send + Sync + 'static {
 impl Sample for u8 {
     const WHITE: f32 = 255.0;
     fn of(v: f32) -> Self {
-        v.round().clamp(0.0, 255.0) as u8
+        // Rounds halves up, as `round` does where numbers are not negative, but without a call for each.
+        let v = v.clamp(0.0, 255.0);
+        let whole = v as u8;
+        whole + u8::from(v - f32::from(whole) >= 0.5)
     }
     fn get(self) -> f32 {
         self.into()
