@@ -8,7 +8,7 @@ use crate::error::{DataError, Result};
 use crate::hex::hex;
 use crate::options::DEFAULT_MAX_BYTES;
 use crate::parts::{Factor, LeftOut, Part, Split, Values};
-use crate::summary::{Known, Summary};
+use crate::summary::{Known, Summary, bounds};
 
 /// What stands for f32 and for f64 in a content hash, where levels have their number, 2 to 256.
 pub(crate) const SINGLE: u32 = 0;
@@ -366,6 +366,7 @@ impl Dataset {
                 labels: self.labels().unwrap_or_default(),
                 classes: self.class_names(),
                 content_hash: self.content_hash().to_owned(),
+                bounds: bounds(&self.values),
             },
         )
     }

@@ -123,7 +123,7 @@ impl DataError {
     /// For a list of files: the file, and what is wrong with it.
     pub(crate) fn in_short(&self) -> String {
         match self {
-            DataError::Corrupt { origin, reason } => format!("{origin} ({reason})"),
+            DataError::Corrupt { origin, reason } => format!("{origin} (truncated or damaged: {reason})"),
             DataError::NotImage { origin, what, remedy } => format!("{origin} ({what}: {remedy})"),
             other => other.to_string(),
         }

@@ -73,6 +73,7 @@ pub(crate) struct Known<'a> {
     pub(crate) labels: &'a [u32],
     pub(crate) classes: &'a [String],
     pub(crate) content_hash: String,
+    pub(crate) bounds: Option<[f64; 2]>,
 }
 
 impl Summary {
@@ -93,7 +94,7 @@ impl Summary {
             rows: count,
             shape: rows.shape().to_vec(),
             levels: rows.levels(),
-            bounds: bounds(rows.values()),
+            bounds: known.bounds,
             classes,
             factors: others.map(|f| (f.name.clone(), f.values.len())).collect(),
             captions: rows.captions().is_some(),
@@ -104,7 +105,8 @@ impl Summary {
     }
 }
 
-fn bounds(values: &Values) -> Option<[f64; 2]> {
+/// The least and the largest of continuous values.
+pub(crate) fn bounds(values: &Values) -> Option<[f64; 2]> {
     let of = |values: &mut dyn Iterator<Item = f64>| {
         Some(values.fold([f64::INFINITY, f64::NEG_INFINITY], |[l, h], v| [l.min(v), h.max(v)]))
     };

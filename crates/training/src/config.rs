@@ -162,10 +162,14 @@ pub struct DataConfig {
 }
 
 impl DataConfig {
-    /// How the run's own data are opened again: a folder's images at the size that they had, whatever becomes of those of no size.
+    /// How the run's own data are opened again: a folder's images at the size and with the channels that they had.
     pub fn opening(&self) -> calotype_data::Options {
         let mut options = self.options.clone();
         options.size = options.size.or(square_side(&self.shape));
+        options.channels = options.channels.or(match *self.shape.as_slice() {
+            [_, _, channels] => Some(channels),
+            _ => None,
+        });
         options
     }
 

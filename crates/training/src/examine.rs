@@ -1,11 +1,8 @@
 //! Rows for a trained model: the run's data or others, prepared as the model takes them.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use calotype_data::{
-    DataError, Dataset, DatasetSpec, Encoding, Evaluation, Options, Preparation, Prepared, Split, is_picture, open_images,
-};
+use calotype_data::{DataError, Dataset, DatasetSpec, Encoding, Evaluation, Options, Preparation, Prepared, Split, is_picture};
 use calotype_models::{Model, Values};
 
 use crate::config::{RunConfig, square_side};
@@ -30,13 +27,14 @@ pub struct Examined {
     pub dataset: Dataset,
     pub split: Split,
     pub rows: Evaluation,
+    /// What a person should know about how they were read.
+    pub notes: Vec<String>,
 }
 
 impl Examined {
-    /// Opens and prepares rows for a run's model.
-    ///
-    /// A `.npy` file for a model of levels holds levels (0 and 1 for bits), as `sample --out x.npy` writes them; everything else is
-    /// brought to the model's size, channels and levels as the training data were, standardised by what these were.
+    /// Opens and prepares rows for a run's model: brought to the model's size, channels and levels as the training data were,
+    /// standardised by what these were. An array for a model of levels may hold its levels already (0 and 1 for bits), as
+    /// `sample --out x.npy` writes them: a note says what it was taken for.
     ///
     /// # Errors
     /// Data that cannot be read or prepared, or that the model cannot take; the run's own data that have changed; no such split.
@@ -44,18 +42,8 @@ impl Examined {
         let own = which.data.is_none();
         let name = which.data.as_deref().unwrap_or(&config.data.name);
         let spec = DatasetSpec::parse(name)?;
-        let numbers = matches!(&spec, DatasetSpec::Path(p) if is_npy(p)) && matches!(model.values(), Values::Levels(_)) && !own;
-        let options = match own {
-            true => config.data.opening(),
-            false => Options { levels: None, ..config.data.options.clone() },
-        };
-        let dataset = match &spec {
-            DatasetSpec::Path(path) if is_picture(path) => {
-                let size = square_side(model.shape());
-                open_images(std::slice::from_ref(path), &Options { size, ..options })?
-            }
-            _ => spec.open(&options)?,
-        };
+        let options = if own { config.data.opening() } else { alike(config, model, &spec)? };
+        let dataset = spec.open(&options)?;
         if own && !dataset.is_content(&config.data.sha256) {
             let reason = format!(
                 "SHA-256 mismatch: expected {1} as in run.toml, found {0}: the data have changed; restore them or train a new run",
@@ -64,10 +52,30 @@ impl Examined {
             );
             return Err(TrainingError::Unfit { model: model.info().name, data: config.data.name.clone(), reason });
         }
-        let prepared = if numbers { levels(model, &dataset)? } else { Arc::new(prepared(config, model, &dataset, which.inner)?) };
+        let mut notes = if own { vec![] } else { dataset.notes().to_vec() };
+        let is_array = !own && is_array(&spec);
+        let prepared = if is_array && holds_levels(config, model, &dataset) {
+            notes.push(format!("{}: its numbers are taken as the model's levels", dataset.name()));
+            levels(model, &dataset)?
+        } else {
+            if is_array {
+                in_range(model, &dataset)?;
+                notes.push(format!(
+                    "{}: prepared as the training data were: {}",
+                    dataset.name(),
+                    config.data.preparation.encoding
+                ));
+            }
+            Arc::new(prepared(config, model, &dataset, which.inner)?)
+        };
         let split = which.split.unwrap_or_else(|| dataset.default_evaluation_split());
         let rows = Evaluation::new(prepared, dataset.rows(split)?, SCORE_BATCH, config.seed)?;
-        Ok(Examined { dataset, split, rows })
+        Ok(Examined { dataset, split, rows, notes })
+    }
+
+    /// The file of a row of the data set, where each is of its own.
+    pub fn file(&self, row: u32) -> Option<&str> {
+        self.dataset.files()?.get(row as usize).map(String::as_str)
     }
 
     /// One row [..shape] by its place among the rows.
@@ -86,27 +94,57 @@ impl Examined {
     }
 }
 
-fn is_npy(path: &Path) -> bool {
-    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"))
+/// How other data than the run's own are opened: by what was asked for of these, one image at the model's size.
+fn alike(config: &RunConfig, model: &dyn Model, spec: &DatasetSpec) -> Result<Options> {
+    let kind = spec.kind()?;
+    let one_image = matches!(spec, DatasetSpec::Path(path) if is_picture(path));
+    Ok(Options {
+        // Arrays are held to as many levels as the run's data have; other data have their own.
+        levels: config.data.levels.filter(|_| is_array(spec)),
+        size: if one_image { square_side(model.shape()) } else { config.data.options.size },
+        test_every: config.data.options.test_every.filter(|_| kind.heeds.contains(&"test_every")),
+        ..config.data.options.clone()
+    })
+}
+
+fn is_array(spec: &DatasetSpec) -> bool {
+    matches!(spec, DatasetSpec::Path(path) if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy")))
+}
+
+/// Whether an array holds a model's levels rather than what its training data held: whole numbers that are levels, where the training
+/// data are no arrays of whole numbers themselves.
+fn holds_levels(config: &RunConfig, model: &dyn Model, dataset: &Dataset) -> bool {
+    let Values::Levels(levels) = model.values() else { return false };
+    let trained_on_array = DatasetSpec::parse(&config.data.name).is_ok_and(|own| is_array(&own));
+    let all = |f: &dyn Fn(f64) -> bool| (0..dataset.values().len()).all(|at| f(dataset.values().get(at)));
+    let are_levels = || all(&|v| v.fract() == 0.0 && (0.0..f64::from(levels)).contains(&v));
+    match (dataset.levels(), trained_on_array, config.data.levels) {
+        (Some(_), true, Some(_)) => false,
+        // 0 and 1 are the ends of 0..1 as well: there they are what was trained on.
+        (None, true, None) => are_levels() && !all(&|v| v <= 1.0),
+        _ => are_levels(),
+    }
+}
+
+/// Continuous values can be made levels where they lie in 0..1.
+fn in_range(model: &dyn Model, dataset: &Dataset) -> Result<()> {
+    let (Values::Levels(levels), None) = (model.values(), dataset.levels()) else { return Ok(()) };
+    match (0..dataset.values().len()).map(|at| dataset.values().get(at)).find(|v| !(0.0..=1.0).contains(v)) {
+        None => Ok(()),
+        Some(bad) => {
+            let most = levels - 1;
+            Err(unfit(model, dataset, format!("it holds the value {bad}, expected levels from 0 to {most}, or values in 0..1")))
+        }
+    }
 }
 
 /// Numbers that are levels already.
 fn levels(model: &dyn Model, dataset: &Dataset) -> Result<Arc<Prepared>> {
-    let Values::Levels(levels) = model.values() else { return Err(unfit(model, dataset, "its values are levels".into())) };
-    let shape = dataset.shape();
-    let same = shape == model.shape() || shape.iter().product::<usize>() == model.shape().iter().product::<usize>();
+    let same = dataset.n_values() == model.shape().iter().product::<usize>();
     if !same {
-        return Err(unlike(model, dataset, shape));
+        return Err(unlike(model, dataset, dataset.shape()));
     }
-    let prepared = Arc::new(Prepared::new(dataset, &Preparation { encoding: Encoding::Raw, ..Preparation::default() })?);
-    let all: Vec<u32> = (0..dataset.n_rows() as u32).collect();
-    let rows = Evaluation::new(Arc::clone(&prepared), all, SCORE_BATCH, 0)?;
-    for batch in rows.iter() {
-        if let Some(bad) = batch.batch.images.iter().find(|v| v.fract() != 0.0 || !(0.0..levels as f32).contains(*v)) {
-            return Err(unfit(model, dataset, format!("it holds the value {bad}, expected levels from 0 to {}", levels - 1)));
-        }
-    }
-    Ok(prepared)
+    Ok(Arc::new(Prepared::new(dataset, &Preparation { encoding: Encoding::Raw, ..Preparation::default() })?))
 }
 
 fn prepared(config: &RunConfig, model: &dyn Model, dataset: &Dataset, inner: Option<usize>) -> Result<Prepared> {

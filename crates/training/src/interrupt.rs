@@ -17,7 +17,8 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// Listens for Ctrl-C (and the system's request to end). Once in a process.
+    /// Listens for Ctrl-C (and the system's request to end). What the caller had ignored stays ignored: `nohup` ignores that a terminal
+    /// closes. Once in a process.
     ///
     /// # Errors
     /// The system refuses, or somebody listens already.
@@ -36,7 +37,9 @@ impl Interrupt {
             }
             let _ = writeln!(err, "\nfinishing this step; press Ctrl-C again to stop at once");
         };
+        let ignored = ignored_signals();
         ctrlc::set_handler(heard).map_err(|e| TrainingError::Report(format!("cannot listen for Ctrl-C: {e}")))?;
+        ignore(&ignored);
         Ok(interrupt)
     }
 
@@ -60,3 +63,32 @@ impl Interrupt {
         self.asked.store(true, Ordering::SeqCst);
     }
 }
+
+/// Of the signals that end a program, those that whoever started this one ignores.
+#[cfg(unix)]
+fn ignored_signals() -> Vec<libc::c_int> {
+    let is_ignored = |signal: &libc::c_int| {
+        // SAFETY: sigaction fills `now`, a plain struct for which zeros are valid, and changes nothing when it is given no action.
+        unsafe {
+            let mut now: libc::sigaction = std::mem::zeroed();
+            libc::sigaction(*signal, std::ptr::null(), &mut now) == 0 && now.sa_sigaction == libc::SIG_IGN
+        }
+    };
+    [libc::SIGHUP, libc::SIGINT, libc::SIGTERM].into_iter().filter(is_ignored).collect()
+}
+
+#[cfg(unix)]
+fn ignore(signals: &[libc::c_int]) {
+    for &signal in signals {
+        // SAFETY: to ignore a signal runs no code of ours.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+}
+
+#[cfg(not(unix))]
+fn ignored_signals() -> [i32; 0] {
+    []
+}
+
+#[cfg(not(unix))]
+fn ignore(_signals: &[i32]) {}

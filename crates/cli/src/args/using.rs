@@ -120,10 +120,18 @@ pub struct ScoreArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
 
-    /// Writes one line a row: row (number among the scored rows), index (number in the data set), log_likelihood_nats, bits_per_dim,
+    /// Writes one line a row: row (number among the scored rows), index (number in the data set), file (of images), log_likelihood_nats, bits_per_dim,
     /// bound (`exact`, or `lower:k=K`). Rows are streamed to the file, so memory does not grow with their number
     #[arg(long, value_name = "FILE.csv")]
     pub out: Option<PathBuf>,
+
+    /// Lists the N most surprising rows, by -log p or by its excess over the background; images by file [default: 5 where rows are files]
+    #[arg(long, value_name = "N", value_parser = worst, conflicts_with = "explain")]
+    pub worst: Option<usize>,
+
+    /// Draws the most surprising rows, --worst of them [default: 16], the most surprising first
+    #[arg(long, value_name = "FILE.png", conflicts_with = "explain")]
+    pub out_sheet: Option<PathBuf>,
 
     /// Random samples a row for models whose density is a lower bound (importance-weighted, arXiv:1509.00519): a larger K gives a
     /// tighter bound and takes longer. Not for exact densities [default: 100]
@@ -200,6 +208,10 @@ pub struct EncodeArgs {
     #[arg(long, value_name = "FILE.npy")]
     pub out: Option<PathBuf>,
 
+    /// Writes one line a row: row (its place in the features), index (number in the data set), file (of images), class
+    #[arg(long, value_name = "FILE.csv")]
+    pub rows: Option<PathBuf>,
+
     /// Fits a linear probe to the features of the training rows and another to their raw values, and prints test accuracies
     #[arg(long)]
     pub probe: bool,
@@ -271,6 +283,11 @@ impl Half {
 fn draws(text: &str) -> Result<usize, String> {
     let draws = text.parse::<usize>().ok().filter(|k| (1..=1_000_000).contains(k));
     draws.ok_or_else(|| "expected a number from 1 to 1000000".to_owned())
+}
+
+fn worst(text: &str) -> Result<usize, String> {
+    let n = text.parse::<usize>().ok().filter(|n| (1..=10_000).contains(n));
+    n.ok_or_else(|| "expected a number from 1 to 10000".to_owned())
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -339,14 +339,14 @@ fn pictures_of_a_folder_keep_their_size_or_it_is_said() {
     let scored = |name: &str, more: &[&str]| place.run(&[&["score", name], more, &CPU].concat());
     let square = pictures(&place, "square", 10, [8, 8]);
     let (config, said) = run(&square, "kept", &[]);
-    assert!(config.contains("shape = [8, 8, 3]") && !said.contains("brought"), "{config}{said}");
+    assert!(config.contains("shape = [8, 8, 1]") && !said.contains("brought"), "{config}{said}");
     scored("kept", &[]).ok();
     // A picture that is not square is scored by its run, and by no other size's.
     let wide = pictures(&place, "wide", 10, [6, 4]);
-    assert!(run(&wide, "oblong", &[]).0.contains("shape = [4, 6, 3]"));
+    assert!(run(&wide, "oblong", &[]).0.contains("shape = [4, 6, 1]"));
     scored("oblong", &[]).ok();
     scored("oblong", &["--data", "wide/6x4-3.png"]).ok();
-    scored("oblong", &["--data", "square/8x8-3.png"]).refused(1, &["it has 8x8x3 images, the run has 4x6x3 images"]);
+    scored("oblong", &["--data", "square/8x8-3.png"]).refused(1, &["it has 8x8x1 images, the run has 4x6x1 images"]);
     // A run that says no size, from when small pictures were enlarged, opens them as it did.
     let (config, _) = run(&square, "old", &["--set", "size=64"]);
     let old = config.replace("[data.options]\nsize = 64\n", "[data.options]\n");
@@ -356,7 +356,7 @@ fn pictures_of_a_folder_keep_their_size_or_it_is_said() {
     pictures(&place, "square", 1, [20, 30]);
     let (config, said) = run(&square, "mixed", &[]);
     let note = "images of 2 sizes, 8x8 to 30x20, resized to 64x64";
-    assert!(config.contains("shape = [64, 64, 3]") && said.contains(note), "{config}{said}");
+    assert!(config.contains("shape = [64, 64, 1]") && said.contains(note), "{config}{said}");
     let said = place.run(&["data", text(&square)]).ok().stdout;
     assert!(said.contains(&format!("note      {note}")), "{said}");
 }

@@ -1,7 +1,7 @@
 //! Ctrl-C, kill -9, two at once, a full disk: no checkpoint is ever lost or half there.
 
 use std::fs;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 
 use crate::support::{Ended, Place, TINY, ended, lines, newest, same, until};
 
@@ -30,6 +30,30 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
     place.run(&["train", "--resume", "run", "--steps", &total]).ok();
     place.train("whole", &["--steps", &total]);
     same(&place.checkpoint("run", done + 2), &place.checkpoint("whole", done + 2));
+}
+
+/// `nohup` has the closing of a terminal ignored, and so it stays; other requests to end are heard.
+#[test]
+fn what_was_ignored_stays_ignored() {
+    let place = Place::new();
+    let mut train = Command::new("nohup");
+    train.arg(crate::PROGRAM).args([&["train", "dcgan", "--out", "run"], TINY, MANY].concat()).current_dir(place.path(""));
+    let mut child = train.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let metrics = place.path("run/metrics.jsonl");
+    until(&mut child, &metrics, |b| lines(b) >= 2);
+    signal(&child, "-HUP");
+    let seen = lines(&fs::read(&metrics).expect("it is there"));
+    until(&mut child, &metrics, |b| lines(b) > seen + 3);
+    signal(&child, "-TERM");
+    let stopped = ended(child.wait_with_output().expect("it ends"));
+    assert_eq!(stopped.code, Some(130), "{}", stopped.stderr);
+    assert!(stopped.stderr.contains("calotype train --resume run"), "{}", stopped.stderr);
+    // Without nohup it ends, saved.
+    let mut child = place.begin(&["train", "--resume", "run"]);
+    let seen = lines(&fs::read(&metrics).expect("it is there"));
+    until(&mut child, &metrics, |b| lines(b) > seen);
+    signal(&child, "-HUP");
+    assert_eq!(ended(child.wait_with_output().expect("it ends")).code, Some(130));
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn bad_data_are_refused_by_name() {
         ("short-idx3-ubyte", ["short-idx3-ubyte", "truncated"]),
         ("nan.npy", ["nan.npy", "finite"]),
         ("photos", ["cut.png", "truncated or damaged"]),
-        ("empty", ["empty", "no "]),
+        ("empty", ["empty", "found nothing"]),
     ] {
         place.run(&["train", "dcgan", "--data", &format!("./{data}")]).refused(1, &says);
     }

@@ -4,6 +4,7 @@ mod codes;
 mod plot;
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use anyhow::Result;
 use calotype_data::{Evaluation, Split, picture, write_npy};
@@ -20,10 +21,12 @@ pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
     let Some(program) = used.model.features(SCORE_BATCH) else {
         return Err(used.cannot("has no hidden units, so it computes no features"));
     };
-    if args.out.is_none() && args.plot.is_none() && !args.probe {
-        return Err(WrongUse("nothing to do; give --out features.npy, --plot codes.png or --probe".into()).into());
+    if args.out.is_none() && args.plot.is_none() && args.rows.is_none() && !args.probe {
+        return Err(
+            WrongUse("nothing to do; give --out features.npy, --plot codes.png, --rows rows.csv or --probe".into()).into()
+        );
     }
-    for (flag, path, wanted) in [("--out", &args.out, "npy"), ("--plot", &args.plot, "png")] {
+    for (flag, path, wanted) in [("--out", &args.out, "npy"), ("--plot", &args.plot, "png"), ("--rows", &args.rows, "csv")] {
         has_folder(flag, path.as_deref())?;
         path.as_deref().map(|path| ending(flag, path, wanted)).transpose()?;
     }
@@ -37,6 +40,7 @@ pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
         Examined::open(&used.config, used.model.as_ref(), &which)
     };
     let examined = open(args.split)?;
+    examined.notes.iter().for_each(|text| note(text));
     let train = if args.probe { Some(open(Some(Split::Train))?) } else { None };
     if args.probe && (examined.dataset.labels().is_none() || !examined.dataset.has_splits()) {
         let message = format!(
@@ -53,6 +57,10 @@ pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
     let mut text = String::new();
     if let Some(path) = &args.out {
         replace(path, |file| write_npy(file, &[n, f], &features))?;
+        let _ = writeln!(text, "{}", path.display());
+    }
+    if let Some(path) = &args.rows {
+        replace(path, |file| table_of_rows(file, &examined))?;
         let _ = writeln!(text, "{}", path.display());
     }
     if let (Some(path), Some(program)) = (&args.plot, codes) {
@@ -94,6 +102,19 @@ pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
     session.opened.keep_pipelines();
     print(&text)?;
     Ok(Ending::Done)
+}
+
+/// Which row each of the features is of.
+fn table_of_rows(path: &Path, examined: &Examined) -> Result<()> {
+    let dataset = &examined.dataset;
+    let mut csv = csv::Writer::from_path(path)?;
+    let has_file = dataset.files().is_some().then_some("file");
+    csv.write_record(["row", "index"].into_iter().chain(has_file).chain(dataset.labels().map(|_| "class")))?;
+    for (n, &row) in examined.rows.rows().iter().enumerate() {
+        let class = dataset.labels().map(|labels| dataset.class_names()[labels[row as usize] as usize].clone());
+        csv.write_record([n.to_string(), row.to_string()].into_iter().chain(examined.file(row).map(str::to_owned)).chain(class))?;
+    }
+    Ok(csv.flush()?)
 }
 
 /// Of each row, where the data have classes.

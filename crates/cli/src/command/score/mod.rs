@@ -6,6 +6,7 @@ mod explain;
 mod heatmap;
 mod outputs;
 mod summary;
+mod worst;
 
 use std::time::Instant;
 
@@ -16,7 +17,7 @@ use calotype_training::{Choice, Examined, TrainingError, Which, nats, rows_in_wo
 use super::Ending;
 use crate::args::ScoreArgs;
 use crate::fault::WrongUse;
-use crate::output::{ending, has_folder, print};
+use crate::output::{ending, has_folder, note, print};
 use crate::session::Session;
 use crate::used::{Exactness, Used};
 use outputs::Outputs;
@@ -55,6 +56,7 @@ pub fn run(args: &ScoreArgs, threads: usize) -> Result<Ending> {
     check(args, &used, exactness)?;
     let which = Which { data: args.data.clone(), split: args.split, inner: inner(args).filter(|_| args.data.is_some()) };
     let examined = Examined::open(&used.config, used.model.as_ref(), &which)?;
+    examined.notes.iter().for_each(|text| note(text));
     if let (Some(index), Exactness::Lower(_)) = (args.explain, exactness) {
         return evidence::run(args, used, &examined, index, threads);
     }
@@ -75,6 +77,7 @@ pub fn run(args: &ScoreArgs, threads: usize) -> Result<Ending> {
     let background = args.background.as_deref().map(|run| background(run, &used)).transpose()?;
     let against = args.against.clone().map(|data| Which { data: Some(data), split: None, inner: inner(args) });
     let against = against.map(|which| Examined::open(&used.config, used.model.as_ref(), &which)).transpose()?;
+    against.iter().flat_map(|e| &e.notes).for_each(|text| note(text));
     let wants_threshold = against.is_some() || novel.is_some();
     // The threshold comes from the training rows.
     let training = wants_threshold.then(|| training_rows(&used)).transpose()?;
@@ -86,7 +89,8 @@ pub fn run(args: &ScoreArgs, threads: usize) -> Result<Ending> {
     let started = Instant::now();
     let of_scored = background.as_ref().map(|b| b.scored.as_slice());
     let shape = session.used.model.shape().to_vec();
-    let scored = outputs::write(args, &shape, exactness, &sets.scored, of_scored, heatmaps, |outputs: &mut Outputs| {
+    let of_rows = outputs::Numbered { rows: sets.scored.rows(), examined: &examined };
+    let scored = outputs::write(args, &shape, exactness, of_rows, of_scored, heatmaps, |outputs: &mut Outputs| {
         score(&mut session, &sets.scored, args.samples, outputs)
     })?;
     let seconds = started.elapsed().as_secs_f64();
@@ -97,6 +101,14 @@ pub fn run(args: &ScoreArgs, threads: usize) -> Result<Ending> {
     let scores = with_background(nats, background);
     let mut text = summary::text(&session.used, &examined, &scores.scored, exactness, seconds);
     anomaly::text(&mut text, args, &scores, novel.as_ref(), against.as_ref());
+    let surprise = scores.scored.surprise();
+    text += &worst::text(&examined, sets.scored.rows(), &surprise, args.worst);
+    if let (Some(other), Some(scores)) = (&against, &scores.against) {
+        text += &worst::text(other, other.rows.rows(), &scores.surprise(), args.worst);
+    }
+    if let Some(path) = &args.out_sheet {
+        worst::draw(path, session.used.model.as_ref(), &examined, sets.scored.rows(), (&surprise, args.worst))?;
+    }
     print(&text)?;
     Ok(Ending::Done)
 }
@@ -108,12 +120,18 @@ fn inner(args: &ScoreArgs) -> Option<usize> {
 
 /// Checks of options that need no data.
 fn check(args: &ScoreArgs, used: &Used, exactness: Exactness) -> Result<()> {
-    for (flag, path) in [("--out", &args.out), ("--pixels", &args.pixels), ("--posterior", &args.posterior)] {
+    for (flag, path) in
+        [("--out", &args.out), ("--pixels", &args.pixels), ("--posterior", &args.posterior), ("--out-sheet", &args.out_sheet)]
+    {
         has_folder(flag, path.as_deref())?;
     }
     args.out.as_deref().map(|path| ending("--out", path, "csv")).transpose()?;
     args.pixels.as_deref().map(|path| ending("--pixels", path, "npy")).transpose()?;
     args.posterior.as_deref().map(|path| ending("--posterior", path, "png")).transpose()?;
+    if let Some(path) = &args.out_sheet {
+        ending("--out-sheet", path, "png")?;
+        worst::check(used.model.as_ref())?;
+    }
     if args.inner.is_some() && args.data.is_none() && args.against.is_none() {
         return Err(WrongUse("--inner has no effect on the run's own data; give --data or --against".into()).into());
     }

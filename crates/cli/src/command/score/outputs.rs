@@ -4,8 +4,8 @@ use std::fs::File;
 use std::path::Path;
 
 use anyhow::Result;
-use calotype_data::{Evaluation, NpyWriter};
-use calotype_training::nats;
+use calotype_data::NpyWriter;
+use calotype_training::{Examined, nats};
 
 use super::heatmap::Heatmaps;
 use crate::args::ScoreArgs;
@@ -48,21 +48,28 @@ impl Outputs<'_> {
     }
 }
 
+/// Rows by their numbers in a data set.
+#[derive(Clone, Copy)]
+pub(super) struct Numbered<'a> {
+    pub(super) rows: &'a [u32],
+    pub(super) examined: &'a Examined,
+}
+
 /// Runs `score`, of rows [..shape], with the output files of the options. They appear when complete; after an error, none does.
 pub(super) fn write(
     args: &ScoreArgs,
     shape: &[usize],
     exactness: Exactness,
-    rows: &Evaluation,
+    rows: Numbered,
     background: Option<&[f64]>,
     heatmaps: Option<Heatmaps>,
     score: impl FnOnce(&mut Outputs) -> Result<Vec<f64>>,
 ) -> Result<Vec<f64>> {
     let n_values = shape.iter().product();
-    let of_pixels = [&[rows.rows().len()], shape].concat();
+    let of_pixels = [&[rows.rows.len()], shape].concat();
     with_file(args.out.as_deref(), |csv| {
         with_file(args.pixels.as_deref(), |npy| {
-            let table = csv.map(|file| Table::begin(file, rows.rows(), n_values, exactness, background)).transpose()?;
+            let table = csv.map(|file| Table::begin(file, rows, n_values, exactness, background)).transpose()?;
             let pixels = npy.map(|file| NpyWriter::create(file, &of_pixels)).transpose()?;
             let mut outputs = Outputs { table, pixels, heatmaps, n: 0 };
             let scored = score(&mut outputs)?;
@@ -86,8 +93,7 @@ fn with_file<T>(path: Option<&Path>, work: impl FnOnce(Option<&Path>) -> Result<
 /// `--out`.
 struct Table<'a> {
     csv: csv::Writer<File>,
-    /// Of each row, its number among all rows of the data.
-    indices: &'a [u32],
+    rows: Numbered<'a>,
     per_bit: f64,
     bound: String,
     background: Option<&'a [f64]>,
@@ -96,24 +102,27 @@ struct Table<'a> {
 impl<'a> Table<'a> {
     fn begin(
         path: &Path,
-        indices: &'a [u32],
+        rows: Numbered<'a>,
         n_values: usize,
         exactness: Exactness,
         background: Option<&'a [f64]>,
     ) -> Result<Self> {
         let mut csv = csv::Writer::from_path(path)?;
-        let head = ["row", "index", "log_likelihood_nats", "bits_per_dim", "bound"];
+        let file: &[&str] = if rows.examined.dataset.files().is_some() { &["file"] } else { &[] };
+        let head = [&["row", "index"], file, &["log_likelihood_nats", "bits_per_dim", "bound"]].concat();
         let more: &[&str] = if background.is_some() { &["background_log_likelihood_nats", "ratio_nats"] } else { &[] };
         csv.write_record(head.iter().chain(more))?;
         let per_bit = std::f64::consts::LN_2 * n_values as f64;
-        Ok(Table { csv, indices, per_bit, bound: exactness.word(), background })
+        Ok(Table { csv, rows, per_bit, bound: exactness.word(), background })
     }
 
     /// Row `n`, by its -log p(x).
     fn row(&mut self, n: usize, nats: f64) -> Result<()> {
         let number = |v: f64| format!("{v:.6}");
-        let mut fields = vec![n.to_string(), self.indices[n].to_string(), number(-nats), number(nats / self.per_bit)];
-        fields.push(self.bound.clone());
+        let index = self.rows.rows[n];
+        let mut fields = vec![n.to_string(), index.to_string()];
+        fields.extend(self.rows.examined.file(index).map(str::to_owned));
+        fields.extend([number(-nats), number(nats / self.per_bit), self.bound.clone()]);
         if let Some(background) = self.background {
             fields.extend([number(-background[n]), number(background[n] - nats)]);
         }

@@ -40,6 +40,8 @@ pub(super) struct Facts {
     pub(super) wide: Option<[f32; 2]>,
     /// What becomes 0 and 1 of these.
     range: Option<[f64; 2]>,
+    /// The least and the largest value of rows of f32.
+    pub(super) bounds: Option<[f32; 2]>,
     /// Whether the rows were read before.
     #[serde(skip)]
     cached: bool,
@@ -191,6 +193,18 @@ enum Outcome<T> {
     Wide,
 }
 
+fn wider(a: [f32; 2], b: [f32; 2]) -> [f32; 2] {
+    [a[0].min(b[0]), a[1].max(b[1])]
+}
+
+/// Of rows of f32; nobody asks for those of levels.
+fn bounds_of<T: Sample>(row: &[T]) -> [f32; 2] {
+    match T::WHITE > 1.0 {
+        true => [0.0; 2],
+        false => row.iter().fold([f32::INFINITY, f32::NEG_INFINITY], |[l, h], v| [l.min(v.get()), h.max(v.get())]),
+    }
+}
+
 /// Why rows of this form cannot be made.
 enum Stop {
     OtherSize,
@@ -257,19 +271,21 @@ impl Reading<'_> {
 
     fn rows<T: Sample, S: Sink<T>>(&self, form: &Form, mut sink: S) -> Result<(Facts, S), Stop> {
         let mut facts = Facts { shape: form.shape(), ..Facts::default() };
-        let mut bounds = [f32::INFINITY, f32::NEG_INFINITY];
+        let none = [f32::INFINITY, f32::NEG_INFINITY];
+        let (mut before, mut after) = (none, none);
         for (nth, chunk) in self.files.chunks(CHUNK).enumerate() {
             let work = |resizer: &mut Resizer, file: &Entry| self.outcome::<T>(file, form, resizer);
             let outcomes: Vec<Outcome<T>> = chunk.par_iter().map_init(Resizer::default, work).collect();
             for (at, outcome) in outcomes.into_iter().enumerate() {
                 let file = nth * CHUNK + at;
                 match outcome {
-                    Outcome::Row { row, size, no_end, bounds: [low, high] } => {
+                    Outcome::Row { row, size, no_end, bounds } => {
                         let row = self.ranged(file, row).map_err(Stop::Error)?;
+                        before = wider(before, bounds);
+                        after = wider(after, bounds_of(&row));
                         sink.push(&row);
                         facts.kept.push(file as u32);
                         facts.sizes.insert(size);
-                        bounds = [bounds[0].min(low), bounds[1].max(high)];
                         if no_end {
                             facts.no_end.push(self.files[file].name.clone());
                         }
@@ -282,7 +298,8 @@ impl Reading<'_> {
             }
         }
         if T::WHITE == 1.0 {
-            facts.wide = Some(bounds.map(|v| (v * MOST_16).round()));
+            facts.wide = Some(before.map(|v| (v * MOST_16).round()));
+            facts.bounds = Some(after);
             facts.range = self.between();
         }
         Ok((facts, sink))
@@ -298,10 +315,7 @@ impl Reading<'_> {
         }
         let (size, no_end) = ((decoded.picture.width(), decoded.picture.height()), decoded.no_end);
         let Some(row) = row::<T>(decoded.picture, form, resizer) else { return Outcome::OtherSize };
-        let bounds = match T::WHITE > 1.0 {
-            true => [0.0; 2],
-            false => row.iter().fold([f32::INFINITY, f32::NEG_INFINITY], |[l, h], v| [l.min(v.get()), h.max(v.get())]),
-        };
+        let bounds = bounds_of(&row);
         Outcome::Row { row, size, no_end, bounds }
     }
 

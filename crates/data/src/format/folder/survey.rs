@@ -52,9 +52,11 @@ pub(in crate::format) fn survey(path: &Path, options: &Options, n_shown: usize) 
     facts.kept = all.iter().copied().step_by(every).collect();
     let parts = arranged.parts.clone().map(|parts| all.iter().map(|&n| parts[n as usize]).collect::<Vec<_>>());
     let classes = arranged.classes.as_ref().map_or(vec![], |(_, names)| names.clone());
+    let bounds = facts.bounds;
     let shown = finish(path, arranged, (facts, rows))?;
     let content_hash = hex(&hash.finalize());
-    let known = Known { n_rows: all.len(), parts: parts.as_deref(), labels: &labels, classes: &classes, content_hash };
+    let bounds = bounds.map(|bounds| bounds.map(f64::from));
+    let known = Known { n_rows: all.len(), parts: parts.as_deref(), labels: &labels, classes: &classes, content_hash, bounds };
     Ok(Survey { summary: Summary::new(&shown, known), shown })
 }
 

@@ -216,7 +216,10 @@ impl Tree {
                 file.seek(SeekFrom::Start(offset)).map_err(|e| corrupt(e.to_string()))?;
                 bounded(file.take(n), n, limit_bytes, &origin())
             }
-            (Place::Dangling, _) => Err(corrupt("a link whose target is missing".into())),
+            (Place::Dangling, _) => {
+                let (what, remedy) = ("a link whose target is missing", "mend or remove it");
+                Err(DataError::NotImage { origin: origin(), what, remedy })
+            }
             _ => Err(corrupt("of another archive".into())),
         }
     }
