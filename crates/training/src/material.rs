@@ -131,7 +131,9 @@ impl Material {
             true => self.dataset.constant_columns(&self.dataset.rows(Split::Train)?),
             false => vec![],
         };
-        Ok(self.dataset.notes().iter().cloned().chain(constant_columns(&self.dataset, &constant)).collect())
+        let left_out = self.dataset.left_out().iter().map(|left_out| format!("left out: {left_out}"));
+        let notes = left_out.chain(self.dataset.notes().iter().cloned());
+        Ok(notes.chain(constant_columns(&self.dataset, &constant)).collect())
     }
 
     /// The configuration of a new run on this device.

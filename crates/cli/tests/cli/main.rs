@@ -4,6 +4,7 @@ mod aae;
 mod adversaries;
 mod auto_encoders;
 mod commands;
+mod data;
 mod densities;
 #[cfg(unix)]
 mod interruptions;

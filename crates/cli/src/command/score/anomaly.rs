@@ -15,7 +15,8 @@ const FALSE_ALARMS: f64 = 0.05;
 
 /// Which of the scored rows belong to the class that was excluded from training.
 pub(super) struct Novel {
-    class: u32,
+    /// By name, where it is known.
+    class: String,
     of_row: Vec<bool>,
 }
 
@@ -23,7 +24,8 @@ pub(super) struct Novel {
 pub(super) fn novel(used: &Used, examined: &Examined, rows: &Evaluation) -> Option<Novel> {
     let class = used.config.data.exclude?;
     let labels = examined.dataset.labels().filter(|_| examined.dataset.content_hash() == used.config.data.sha256)?;
-    Some(Novel { class, of_row: rows.rows().iter().map(|&row| labels[row as usize] == class).collect() })
+    let name = used.config.data.excluded();
+    Some(Novel { class: name, of_row: rows.rows().iter().map(|&row| labels[row as usize] == class).collect() })
 }
 
 pub(super) fn text(text: &mut String, args: &ScoreArgs, sets: &Sets<Scores>, novel: Option<&Novel>, against: Option<&Examined>) {
@@ -42,11 +44,8 @@ pub(super) fn text(text: &mut String, args: &ScoreArgs, sets: &Sets<Scores>, nov
             sets.scored.surprise().into_iter().zip(of_row).filter(|(_, n)| **n == wanted).map(|(s, _)| s).collect()
         };
         let (known, new) = (part(false), part(true));
-        let _ = writeln!(
-            text,
-            "class {class}     excluded from training: AUROC {:.3} against the other classes",
-            auroc(&known, &new)
-        );
+        let _ =
+            writeln!(text, "class {class}: excluded from training: AUROC {:.3} against the other classes", auroc(&known, &new));
         let _ = writeln!(text, "            {} on it, {} on the others", alarms(&new), alarms(&known));
     }
     if let (Some(scores), Some(examined)) = (&sets.against, against) {
