@@ -31,6 +31,7 @@ pub mod fetch;
 mod format;
 mod geometry;
 mod hex;
+mod natural;
 mod options;
 mod parts;
 pub mod picture;
