@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use sha2::{Digest, Sha256};
 
 use crate::error::{DataError, Result};
+use crate::format::{Typed, columns_setting};
 use crate::hex::hex;
 use crate::options::DEFAULT_MAX_BYTES;
 use crate::parts::{Factor, LeftOut, Split, Values};
@@ -29,6 +30,8 @@ pub struct Dataset {
     captions: Option<Vec<String>>,
     /// Names of the columns of vectors, from a table's header; else empty.
     columns: Vec<String>,
+    /// How the columns of a table are chosen by `--set columns=…`; else empty.
+    typed: Vec<Typed>,
     /// For each row, whether it is a test row; none where all of it is training data.
     test: Option<Vec<bool>>,
     /// Rows of equal group are kept on one side of a hold-out; none where each row is its own.
@@ -77,6 +80,7 @@ impl Dataset {
             class: None,
             captions: None,
             columns: vec![],
+            typed: vec![],
             test: None,
             groups: None,
             files: None,
@@ -124,6 +128,19 @@ impl Dataset {
         }
         self.columns = columns;
         Ok(self)
+    }
+
+    /// Says how the columns of a table are typed.
+    pub(crate) fn with_typed_columns(self, typed: Vec<Typed>) -> Self {
+        Dataset { typed, ..self }
+    }
+
+    /// The setting that reads all columns of a table but these, counted from 0: `--set columns=a,b`. None where nothing would be
+    /// left, and for other data.
+    pub fn columns_without(&self, columns: &[usize]) -> Option<String> {
+        let rest = self.typed.iter().enumerate().filter(|(at, _)| !columns.contains(at));
+        let rest: Vec<Typed> = rest.map(|(_, typed)| typed.clone()).collect();
+        (!rest.is_empty()).then(|| columns_setting(&rest))
     }
 
     /// Says which rows are test rows. Errors: another number of flags than rows.

@@ -46,8 +46,8 @@ pub enum DataError {
     #[error("{origin}: not UTF-8 text (line {line}); save it as UTF-8")]
     NotText { origin: String, line: usize },
 
-    #[error("{origin}: line {line}, {column}: expected {expected}, found {found}; {remedy}")]
-    Cell { origin: String, line: usize, column: String, expected: String, found: String, remedy: String },
+    #[error("{origin}: line {line}, {column}: expected {expected}, found {found}")]
+    Cell { origin: String, line: usize, column: String, expected: String, found: String },
 
     #[error("{origin}: shape mismatch: line {line} has {found} values, the first line has {expected}")]
     LineLength { origin: String, line: usize, expected: usize, found: usize },

@@ -43,6 +43,7 @@ mod shapes;
 mod spec;
 mod summary;
 pub mod toy;
+mod trouble;
 
 pub use batches::{Batch, Batches, Evaluation, EvaluationBatch};
 pub use dataset::Dataset;

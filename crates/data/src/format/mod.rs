@@ -24,6 +24,7 @@ pub use folder::is_picture;
 pub use kinds::{KINDS, Kind, Refused};
 pub use records::{Records, read_records};
 pub(crate) use source::{Source, name_of};
+pub(crate) use table::{Typed, columns_setting};
 
 const ACCEPTED: &str =
     "IDX (plain or .gz), CIFAR-10 binary (.bin), .npy, a table (.csv, .tsv, .txt, .data), or a folder of images";

@@ -84,30 +84,49 @@ fn guess(survey: &Survey, typed: &str) -> String {
         .map_or(String::new(), |(_, name)| format!(" (did you mean `{name}`?)"))
 }
 
-/// A column as it can be typed in a shell: its name, or else its number; `3-3` where another one is named `3`.
-pub(super) fn typed(survey: &Survey, at: usize) -> String {
-    let name = &survey.columns[at].name;
-    let plain = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-')) && name.chars().count() <= 30;
-    let alone = survey.columns.iter().filter(|column| column.name == *name).count() == 1;
-    let means_itself = !matches!(name.as_str(), "" | "auto" | "none" | "all");
-    if plain && alone && means_itself { name.clone() } else { number(survey, at) }
+/// A column as it can be typed in a shell.
+#[derive(Clone, Debug)]
+pub(crate) struct Typed {
+    /// Its place in the file, from 0.
+    at: usize,
+    /// Its name, or else its number.
+    pub(super) name: String,
+    /// Its number from 1; `3-3` where another column is named `3`.
+    number: String,
 }
 
-fn number(survey: &Survey, at: usize) -> String {
-    let number = (at + 1).to_string();
-    if is_name(survey, &number) { format!("{number}-{number}") } else { number }
+impl Typed {
+    pub(super) fn of(survey: &Survey, at: usize) -> Self {
+        let name = &survey.columns[at].name;
+        let plain = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-')) && name.chars().count() <= 30;
+        let alone = survey.columns.iter().filter(|column| column.name == *name).count() == 1;
+        let means_itself = !matches!(name.as_str(), "" | "auto" | "none" | "all");
+        let number = (at + 1).to_string();
+        let number = if is_name(survey, &number) { format!("{number}-{number}") } else { number };
+        Typed { at, name: if plain && alone && means_itself { name.clone() } else { number.clone() }, number }
+    }
+}
+
+/// A column as [`Typed`] has it.
+pub(super) fn typed(survey: &Survey, at: usize) -> String {
+    Typed::of(survey, at).name
+}
+
+/// [`columns_setting`] of columns by their places.
+pub(super) fn setting(survey: &Survey, columns: &[usize]) -> String {
+    columns_setting(&columns.iter().map(|&at| Typed::of(survey, at)).collect::<Vec<_>>())
 }
 
 /// `--set columns=a,b,c` of these columns; of many, `--set columns=1-4,6-30`.
-pub(super) fn setting(survey: &Survey, columns: &[usize]) -> String {
-    let runs = columns.chunk_by(|a, b| a + 1 == *b);
-    let run = |run: &[usize]| match *run {
-        [first, .., last] => format!("{}-{}", first + 1, last + 1),
-        [one] => number(survey, one),
+pub(crate) fn columns_setting(columns: &[Typed]) -> String {
+    let runs = columns.chunk_by(|a, b| a.at + 1 == b.at);
+    let run = |run: &[Typed]| match run {
+        [first, .., last] => format!("{}-{}", first.at + 1, last.at + 1),
+        [one] => one.number.clone(),
         [] => String::new(),
     };
     let names: Vec<String> = match columns.len() <= MOST_NAMED {
-        true => columns.iter().map(|&at| typed(survey, at)).collect(),
+        true => columns.iter().map(|column| column.name.clone()).collect(),
         false => runs.map(run).collect(),
     };
     format!("--set columns={}", names.join(","))

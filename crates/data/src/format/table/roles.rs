@@ -161,7 +161,7 @@ impl Assigner<'_> {
 
     fn several_words(&self, words: &[usize], numbers: &[usize]) -> DataError {
         let found = format!(
-            "words in {}; choose the classes with --set label={}, or leave all of them out with --set label=none or {}",
+            "words in {}; choose the classes with --set label={}; or leave all of them out with --set label=none or {}",
             self.list(words),
             typed(self.survey, words[0]),
             setting(self.survey, numbers)
@@ -187,8 +187,10 @@ impl Assigner<'_> {
                         line: word.line,
                         column: self.survey.named(at),
                         expected: "a finite number".into(),
-                        found: format!("`{}`{more}", word.text),
-                        remedy: format!("correct the value, or remove its line or its column{without}{header}"),
+                        found: format!(
+                            "`{}`{more}; correct the value, or remove its line or its column{without}{header}",
+                            word.text
+                        ),
                     });
                 }
                 (Contents::Nothing, _) => {
@@ -281,8 +283,7 @@ impl Assigner<'_> {
             line,
             column: self.survey.named(at),
             expected: expected.to_owned(),
-            found: format!("`{found}`"),
-            remedy: remedy.to_owned(),
+            found: format!("`{found}`; {remedy}"),
         }
     }
 }

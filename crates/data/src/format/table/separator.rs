@@ -103,7 +103,9 @@ impl Separator {
             let fields = self.split(line).filter(|fields| fields.len() == expected)?;
             count(&fields);
         }
-        Some(n_numbers as f64 / n as f64)
+        // Behind all that part the first line evenly too.
+        let short = if first.len() < expected { 1.0 } else { 0.0 };
+        Some(n_numbers as f64 / n as f64 - short)
     }
 
     /// Of lines that are one column, or are to be refused: what the first line has; blanks where most lines have them.

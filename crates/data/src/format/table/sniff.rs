@@ -1,5 +1,6 @@
 //! Whether a file whose name does not say so is a table of numbers.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -8,13 +9,14 @@ use flate2::read::MultiGzDecoder;
 
 use super::cell::Cell;
 use super::lines::Table;
+use super::separator::Separator;
 use super::text;
 
 /// So much of a file is looked at.
 const HEAD_BYTES: u64 = 1 << 16;
 
 /// Whether the beginning of a file, plain or gzipped, is text of lines with equally many fields, and a number on every line but
-/// the first. A page of the web, prose and programs are not. What cannot be read is none.
+/// the first; between blanks, nothing but numbers. A page of the web, prose and programs are not. What cannot be read is none.
 pub(in crate::format) fn is_table(path: &Path) -> bool {
     head(path).is_some_and(|bytes| is_table_text(&bytes))
 }
@@ -37,11 +39,18 @@ fn is_table_text(bytes: &[u8]) -> bool {
     let table = Table::new(String::new(), text, true);
     let mut rows = table.rows(None);
     let Some(Ok(first)) = rows.next() else { return false };
-    let has_number = |fields: &[std::borrow::Cow<str>]| fields.iter().any(|field| Cell::of(field).number().is_some());
+    let only_numbers = table.separator() == Separator::Blanks;
+    let fits = |fields: &[Cow<str>]| {
+        let mut cells = fields.iter().map(|field| Cell::of(field));
+        match only_numbers {
+            true => cells.all(|cell| cell != Cell::Word),
+            false => cells.any(|cell| cell.number().is_some()),
+        }
+    };
     let (mut n_rows, mut n_fields) = (0, None);
     for row in rows {
         let Ok(row) = row else { return false };
-        if *n_fields.get_or_insert(row.fields.len()) != row.fields.len() || !has_number(&row.fields) {
+        if *n_fields.get_or_insert(row.fields.len()) != row.fields.len() || !fits(&row.fields) {
             return false;
         }
         n_rows += 1;

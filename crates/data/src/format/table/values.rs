@@ -118,8 +118,7 @@ impl Reader<'_> {
             line: line.number,
             column: self.survey.named(at),
             expected: "a finite number".into(),
-            found: format!("`{}`", shown(&line.fields[at])),
-            remedy: format!("correct the value, or remove its line or its column{columns}"),
+            found: format!("`{}`; correct the value, or remove its line or its column{columns}", shown(&line.fields[at])),
         }
     }
 
@@ -171,7 +170,7 @@ impl Reader<'_> {
         let of_numbers = self.survey.columns[at].contents() == Contents::Numbers;
         let fractions = || words.names.iter().any(|name| name.parse::<f64>().is_ok_and(|v| v.fract() != 0.0));
         let n = words.names.len();
-        let measured = (n > MOST_FRACTIONS && fractions()) || (n > MOST_FRACTIONS && n * 2 > words.of_row.len());
+        let measured = n > MOST_FRACTIONS && (n * 2 > words.of_row.len() || fractions());
         if of_numbers && measured {
             return Err(DataError::Setting {
                 key: "label",
