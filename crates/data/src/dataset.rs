@@ -269,17 +269,6 @@ impl Dataset {
         column(&self.columns, at)
     }
 
-    /// Columns, from 0, in which all of `rows` have one value.
-    pub fn constant_columns(&self, rows: &[u32]) -> Vec<usize> {
-        let mut constant: Vec<usize> = (0..self.n_values()).collect();
-        let Some((&first, rest)) = rows.split_first() else { return vec![] };
-        let place = |row: u32, column: usize| row as usize * self.n_values() + column;
-        for &row in rest {
-            constant.retain(|&c| self.values.get(place(row, c)) == self.values.get(place(first, c)));
-        }
-        constant
-    }
-
     /// Whether there are test rows apart from training rows.
     pub fn has_splits(&self) -> bool {
         self.test.is_some()

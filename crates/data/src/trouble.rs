@@ -26,6 +26,16 @@ struct Profile {
 }
 
 impl Dataset {
+    /// Columns, from 0, in which all of `rows` have one value.
+    pub fn constant_columns(&self, rows: &[u32]) -> Vec<usize> {
+        let mut constant: Vec<usize> = (0..self.n_values()).collect();
+        let Some((&first, rest)) = rows.split_first() else { return vec![] };
+        for &row in rest {
+            constant.retain(|&column| self.value(row, column) == self.value(first, column));
+        }
+        constant
+    }
+
     /// Columns, from 0, that are copies of an earlier one in all of `rows`, and that one: equal, or a x + b of it. Constant
     /// columns are none.
     pub fn copied_columns(&self, rows: &[u32]) -> Vec<(usize, usize)> {

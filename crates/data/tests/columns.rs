@@ -8,8 +8,11 @@ use calotype_data::{Batches, Dataset, Encoding, KINDS, Missing, Options, Prepara
 
 use common::{Folder, continuous, fails};
 
+/// Settings by key.
+type Set<'a> = &'a [(&'a str, &'a str)];
+
 /// Opens a text with `label=…`, `columns=…`, `header=…`, `missing=drop`, as `--set` has them.
-fn read(text: &str, set: &[(&str, &str)]) -> Result<Dataset> {
+fn read(text: &str, set: Set) -> Result<Dataset> {
     let mut options = Options::default();
     for &(key, value) in set {
         match key {
@@ -25,11 +28,11 @@ fn read(text: &str, set: &[(&str, &str)]) -> Result<Dataset> {
     open(Folder::new().write("t.csv", text).to_str().unwrap(), &options)
 }
 
-fn table(text: &str, set: &[(&str, &str)]) -> Dataset {
+fn table(text: &str, set: Set) -> Dataset {
     read(text, set).unwrap_or_else(|e| panic!("{e}\n{text}"))
 }
 
-fn refused(text: &str, set: &[(&str, &str)], words: &[&str]) -> String {
+fn refused(text: &str, set: Set, words: &[&str]) -> String {
     let message = match read(text, set) {
         Ok(data) => panic!("{}", data.summary()),
         Err(e) => e.to_string(),
@@ -375,7 +378,7 @@ fn a_table_is_what_its_kind_says() {
     let kind = KINDS.iter().find(|kind| kind.name == "a table of numbers").unwrap();
     let rows: String = (0..30).map(|n| format!("{}.5,{}\n", n * n, n % 2)).collect();
     let fares = format!("fare,k\n{rows}");
-    let made: Vec<(&str, &[u8], &[(&str, &str)])> = vec![
+    let made: Vec<(&str, &[u8], Set)> = vec![
         ("missing values (", b"a,b\n1,?\n2,3\n", &[]),
         ("a column that is missing", b"a,b\n1,?\n2,NA\n", &[("missing", "drop")]),
         ("a word in a column", b"a,b\n1,2\n3,x\n4,5\n", &[]),

@@ -2,7 +2,7 @@
 
 mod common;
 
-use calotype_data::{DataError, Options, Split, open, read_records};
+use calotype_data::{DataError, Missing, Options, Split, open, read_records};
 use proptest::prelude::*;
 
 use common::{Folder, continuous, fails, open_path};
@@ -27,6 +27,12 @@ proptest! {
         let path = folder.write("t.csv", text);
         let _ = open_path(&path).map_err(|e| e.to_string());
         let _ = read_records(&path).map_err(|e| e.to_string());
+        for header in [None, Some(true), Some(false)] {
+            for (label, columns) in [(None, vec!["1".to_owned()]), (Some("1".to_owned()), vec![]), (Some("none".to_owned()), vec![])] {
+                let options = Options { header, label, columns, missing: Missing::Drop, ..Options::default() };
+                let _ = open(path.to_str().unwrap(), &options).map_err(|e| e.to_string());
+            }
+        }
     }
 }
 

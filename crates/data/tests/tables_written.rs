@@ -209,6 +209,7 @@ fn spreadsheets_of_any_country_are_read() {
     let grouped = &["line 2, column 1 `a`", "without separators between thousands", "1234.5"][..];
     refused("t.csv", "a;b\n1.234,5;2\n2.345,5;3\n", grouped);
     refused("t.csv", "a,b\n\"1,234,567\",2\n3,4\n", grouped);
+    refused("t.csv", "a,b\n5 %,2\n10 %,4\n", &["line 2, column 1 `a`", "or a unit", "`5 %`"]);
     refused("t.csv", "a,b\n\"1,234\",2\n\"2,345\",3\n", &["line 2, column 1 `a`", "cannot be thousands", "`1,234`"]);
     refused("t.csv", "a;b\n1,5;2\n2,5;3.5\n", &["line 2, column 1 `a`", "as line 3, column 2 `b` has (`3.5`)", "`1,5`"]);
     refused("t.csv", "a,b\n1,5,2,5\n2,5,3,5\n", &["2 fields on every line, found 4 on line 2", "semicolons"]);

@@ -44,7 +44,7 @@ pub(crate) static TABLE: Kind = Kind {
         refused("a column that is not there", "did you mean"),
         refused("measurements as classes", "a column of classes"),
         refused("lines of unequal length", "values, the first line has"),
-        refused("separators between thousands", "a number without separators between thousands"),
+        refused("separators between thousands, units, signs of money", "a plain number, without separators between thousands"),
         refused("decimal points beside decimal commas", "expected decimal points"),
         refused("decimal commas between commas", "separate fields by semicolons"),
         refused("quotes that do not end where a field does", "double quotes that begin and end a field"),

@@ -10,8 +10,8 @@ pub(super) enum Cell {
     },
     /// A finite number with a comma where the point would be.
     Comma(f64),
-    /// Digits in groups: `1.234,5`, `1,234,567`, `1 234`.
-    Grouped,
+    /// A number that is dressed for people: `1.234,5`, `1,234,567`, `1 234`, `5 %`, `$1,234.50`.
+    Dressed,
     /// Infinite, or too large for f64.
     Infinite,
     /// A missing value.
@@ -40,8 +40,8 @@ impl Cell {
             Cell::Weak
         } else if let Some(value) = with_comma(field) {
             Cell::Comma(value)
-        } else if is_grouped(field) {
-            Cell::Grouped
+        } else if is_grouped(field) || has_sign(field) {
+            Cell::Dressed
         } else {
             Cell::Word
         }
@@ -77,6 +77,13 @@ fn is_grouped(field: &str) -> bool {
     first && groups.all(|group| group.len() == 3 && all_digits(group)) && all_digits(rest)
 }
 
+/// Whether it is a number with a sign of money or of parts around it.
+fn has_sign(field: &str) -> bool {
+    let bare = field.trim_matches(|c: char| "$€£¥%‰ \u{a0}".contains(c));
+    let is_number = || bare.parse::<f64>().is_ok_and(f64::is_finite) || with_comma(bare).is_some() || is_grouped(bare);
+    bare.len() < field.len() && is_number()
+}
+
 /// Whether a number with one comma could as well have it between thousands: `1,234`, not `0,123` or `12,5`.
 pub(super) fn may_be_thousands(field: &str) -> bool {
     let digits = field.strip_prefix(['-', '+']).unwrap_or(field);
@@ -95,18 +102,20 @@ pub(super) fn is_comment(line: &str) -> bool {
     line.starts_with('#') && !SPREADSHEET_ERRORS.iter().any(|error| line.starts_with(error))
 }
 
-/// Whether f64 has other digits than were written: more than about 16 of them, or a whole number above 2^53.
+/// Whether f64 has other digits than were written: more than 17 of them, or a whole number above 2^53.
 pub(super) fn loses_digits(field: &str, value: f64) -> bool {
-    // 15 are always kept. What NumPy writes by default has 19, and they are those of an f64.
-    if field.len() <= 15 {
+    const LARGEST_SURE: f64 = (1_u64 << 53) as f64;
+    if field.len() <= 15 || value == 0.0 {
         return false;
     }
     let mantissa = field.split(['e', 'E']).next().unwrap_or_default();
+    let is_whole = !field.contains(['.', ',', 'e', 'E']);
     let written: String = mantissa.chars().filter(char::is_ascii_digit).collect();
     let written = written.trim_start_matches('0');
-    if written.len() <= 15 || value == 0.0 {
+    if written.len() <= 17 && !(is_whole && value.abs() >= LARGEST_SURE) {
         return false;
     }
+    // What NumPy writes by default has 19 digits, and they are those of an f64.
     let kept: String = format!("{:.*e}", written.len() - 1, value.abs());
     let kept: String = kept.split('e').next().unwrap_or_default().chars().filter(char::is_ascii_digit).collect();
     kept != written
@@ -136,11 +145,16 @@ mod tests {
             ("1,5", Cell::Comma(1.5)),
             ("-1,5e2", Cell::Comma(-150.0)),
             ("1,234", Cell::Comma(1.234)),
-            ("1.234,5", Cell::Grouped),
-            ("1,234.5", Cell::Grouped),
-            ("1.234.567", Cell::Grouped),
-            ("-1 234,5", Cell::Grouped),
-            ("1'234.5", Cell::Grouped),
+            ("1.234,5", Cell::Dressed),
+            ("1,234.5", Cell::Dressed),
+            ("1.234.567", Cell::Dressed),
+            ("-1 234,5", Cell::Dressed),
+            ("1'234.5", Cell::Dressed),
+            ("5%", Cell::Dressed),
+            ("12,5 %", Cell::Dressed),
+            ("$1,234.50", Cell::Dressed),
+            ("100 x", Cell::Word),
+            ("%", Cell::Word),
             ("12.03.2024", Cell::Word),
             ("2024-03-12", Cell::Word),
             ("192.168.1.1", Cell::Word),

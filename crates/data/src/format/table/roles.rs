@@ -46,7 +46,7 @@ impl Assigner<'_> {
             self.leave_out_blanks(&mut columns, &mut notes);
             self.leave_out_names_of_rows(&mut columns, &mut notes);
         }
-        self.check_groups(&columns)?;
+        self.check_plain(&columns)?;
         let is_words = |at: &usize| self.survey.columns[*at].contents() == Contents::Words;
         let words: Vec<usize> = columns.iter().copied().filter(is_words).collect();
         columns.retain(|at| !is_words(at));
@@ -97,18 +97,18 @@ impl Assigner<'_> {
         columns.remove(0);
     }
 
-    /// Errors: digits in groups, such as `1.234,5`, in a column that is no column of words.
-    fn check_groups(&self, columns: &[usize]) -> Result<()> {
-        let grouped = |at: &usize| self.survey.columns[*at].first_grouped.as_ref().map(|seen| (*at, seen));
+    /// Errors: numbers such as `1.234,5` or `5 %` in a column that is no column of words.
+    fn check_plain(&self, columns: &[usize]) -> Result<()> {
+        let dressed = |at: &usize| self.survey.columns[*at].first_dressed.as_ref().map(|seen| (*at, seen));
         let mixed = columns.iter().filter(|at| self.survey.columns[**at].contents() != Contents::Words);
-        match mixed.filter_map(grouped).next() {
+        match mixed.filter_map(dressed).next() {
             None => Ok(()),
             Some((at, seen)) => Err(self.cell(
                 at,
                 seen.line,
-                "a number without separators between thousands",
+                "a plain number, without separators between thousands or a unit",
                 &seen.text,
-                "write it without them, 1234.5 or, between semicolons, 1234,5",
+                "write 1234.5 or, between semicolons, 1234,5",
             )),
         }
     }

@@ -94,7 +94,7 @@ impl Separator {
         let (mut n_numbers, mut n) = (0, 0);
         let mut count = |fields: &[Cow<str>]| {
             n += fields.len();
-            n_numbers += fields.iter().filter(|field| !matches!(Cell::of(field), Cell::Word | Cell::Grouped)).count();
+            n_numbers += fields.iter().filter(|field| !matches!(Cell::of(field), Cell::Word | Cell::Dressed)).count();
         };
         if rest.is_empty() {
             count(&first);

@@ -29,12 +29,12 @@ pub(super) struct Column {
     n_weak: usize,
     /// Of the missing ones, those of which nothing is there.
     n_empty: usize,
-    n_grouped: usize,
+    n_dressed: usize,
     pub(super) first_point: Option<Seen>,
     pub(super) first_comma: Option<Seen>,
     /// A comma that cannot stand between thousands.
     pub(super) decimal_comma: bool,
-    pub(super) first_grouped: Option<Seen>,
+    pub(super) first_dressed: Option<Seen>,
     pub(super) first_word: Option<Seen>,
     /// Numbers with a point or a comma.
     n_parted: usize,
@@ -157,9 +157,9 @@ impl Column {
                 self.first_comma.get_or_insert_with(seen);
                 self.decimal_comma |= !may_be_thousands(field);
             }
-            Cell::Grouped => {
-                self.n_grouped += 1;
-                self.first_grouped.get_or_insert_with(seen);
+            Cell::Dressed => {
+                self.n_dressed += 1;
+                self.first_dressed.get_or_insert_with(seen);
             }
             Cell::Missing => self.n_empty += usize::from(field.is_empty()),
             Cell::Weak => {
@@ -176,10 +176,10 @@ impl Column {
 
     pub(super) fn contents(&self) -> Contents {
         let (numbers, words) = (self.n_whole + self.n_parted, self.n_words);
-        match (numbers, words, self.n_grouped) {
+        match (numbers, words, self.n_dressed) {
             (0, 0, 0) => Contents::Nothing,
             (_, 0, 0) => Contents::Numbers,
-            _ if words > numbers + self.n_grouped => Contents::Words,
+            _ if words > numbers + self.n_dressed => Contents::Words,
             _ => Contents::Mixed,
         }
     }
@@ -196,7 +196,7 @@ impl Column {
 
     /// How many fields of a column of numbers are none.
     pub(super) fn n_not_numbers(&self) -> usize {
-        self.n_words + self.n_grouped
+        self.n_words + self.n_dressed
     }
 
     /// Whether it has no name, and nothing on any of the rows.

@@ -14,6 +14,8 @@ use crate::parts::{Factor, LeftOut};
 
 /// Numbers that are not whole are classes only if they are so few.
 const MOST_FRACTIONS: usize = 20;
+/// On so many lines, digits are compared with those that are kept: it takes longer than all else.
+const DIGIT_LINES: usize = 4096;
 /// A message shows this many cells at most.
 const MOST_SHOWN: usize = 5;
 
@@ -57,16 +59,18 @@ impl Reader<'_> {
         let mut holes = Holes::default();
         let mut words = Words::default();
         let mut lost: Vec<Option<(usize, String)>> = vec![None; n_columns];
+        let mut n_lines = 0;
         let mut row = Vec::with_capacity(n_columns);
         for line in self.table.rows(self.header) {
             let line = line?;
+            n_lines += 1;
             row.clear();
             let mut missing = Vec::new();
             for (&at, lost) in self.roles.data.iter().zip(&mut lost) {
                 let field = &line.fields[at];
                 match Cell::of(field).number() {
                     Some(value) => {
-                        if lost.is_none() && loses_digits(field, value) {
+                        if lost.is_none() && n_lines <= DIGIT_LINES && loses_digits(field, value) {
                             *lost = Some((line.number, shown(field)));
                         }
                         row.push(value);
