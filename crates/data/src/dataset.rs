@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use sha2::{Digest, Sha256};
 
 use crate::error::{DataError, Result};
+use crate::format::{Typed, columns_setting};
 use crate::hex::hex;
 use crate::options::DEFAULT_MAX_BYTES;
 use crate::parts::{Factor, LeftOut, Part, Split, Values};
@@ -42,6 +43,8 @@ pub struct Dataset {
     columns: Vec<String>,
     /// Of each row; none where all of it is training data.
     parts: Option<Vec<Part>>,
+    /// How the columns of a table are chosen by `--set columns=…`; else empty.
+    typed: Vec<Typed>,
     /// Rows of equal group are kept on one side of a hold-out; none where each row is its own.
     groups: Option<Vec<u32>>,
     /// Names of the files that the rows are of, below the folder that was opened.
@@ -89,6 +92,7 @@ impl Dataset {
             captions: None,
             columns: vec![],
             parts: None,
+            typed: vec![],
             groups: None,
             files: None,
             left_out: vec![],
@@ -135,6 +139,19 @@ impl Dataset {
         }
         self.columns = columns;
         Ok(self)
+    }
+
+    /// Says how the columns of a table are typed.
+    pub(crate) fn with_typed_columns(self, typed: Vec<Typed>) -> Self {
+        Dataset { typed, ..self }
+    }
+
+    /// The setting that reads all columns of a table but these, counted from 0: `--set columns=a,b`. None where nothing would be
+    /// left, and for other data.
+    pub fn columns_without(&self, columns: &[usize]) -> Option<String> {
+        let rest = self.typed.iter().enumerate().filter(|(at, _)| !columns.contains(at));
+        let rest: Vec<Typed> = rest.map(|(_, typed)| typed.clone()).collect();
+        (!rest.is_empty()).then(|| columns_setting(&rest))
     }
 
     /// Says which rows are test rows. Errors: another number of flags than rows.
@@ -266,17 +283,6 @@ impl Dataset {
     /// A column of vectors in messages, counted from 1: `column 3 `x``, or `column 3` where it has no name.
     pub fn column(&self, at: usize) -> String {
         column(&self.columns, at)
-    }
-
-    /// Columns, from 0, in which all of `rows` have one value.
-    pub fn constant_columns(&self, rows: &[u32]) -> Vec<usize> {
-        let mut constant: Vec<usize> = (0..self.n_values()).collect();
-        let Some((&first, rest)) = rows.split_first() else { return vec![] };
-        let place = |row: u32, column: usize| row as usize * self.n_values() + column;
-        for &row in rest {
-            constant.retain(|&c| self.values.get(place(row, c)) == self.values.get(place(first, c)));
-        }
-        constant
     }
 
     /// Whether there are test rows apart from training rows.

@@ -52,9 +52,7 @@ pub enum DataError {
     #[error("{origin}: not UTF-8 text (line {line}); save it as UTF-8")]
     NotText { origin: String, line: usize },
 
-    #[error(
-        "{origin}: line {line}, {column}: expected {expected}, found {found}; correct the value, or remove its line or its column"
-    )]
+    #[error("{origin}: line {line}, {column}: expected {expected}, found {found}")]
     Cell { origin: String, line: usize, column: String, expected: String, found: String },
 
     #[error("{origin}: shape mismatch: line {line} has {found} values, the first line has {expected}")]

@@ -31,6 +31,7 @@ pub mod fetch;
 mod format;
 mod geometry;
 mod hex;
+mod natural;
 mod options;
 mod parts;
 pub mod picture;
@@ -42,6 +43,7 @@ mod shapes;
 mod spec;
 mod summary;
 pub mod toy;
+mod trouble;
 
 pub use batches::{Batch, Batches, Evaluation, EvaluationBatch};
 pub use dataset::Dataset;

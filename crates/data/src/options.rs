@@ -31,7 +31,7 @@ pub struct Options {
     /// Tables: the column of classes, by name or number from 1; `none` for no classes. None means a column of words, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// Tables: the columns to read, by name or number from 1; empty for all.
+    /// Tables: the columns to read, by name, number from 1 or range of numbers (`2-5`), in this order; empty for all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
     /// Tables: whether the first line holds the names of the columns; none to see by what is in it.

@@ -192,7 +192,7 @@ fn npy_holds_levels_or_continuous_values() {
 
     let floats: Vec<u8> = [1.5_f32, -2.0, 0.0, 7.0].iter().flat_map(|v| v.to_le_bytes()).collect();
     let data = open_path(&folder.write("f.npy", npy(&header("<f4", "2, 2"), &floats))).unwrap();
-    assert_eq!((continuous(&data), data.shape(), data.levels()), ([1.5, -2.0, 0.0, 7.0].as_slice(), [2].as_slice(), None));
+    assert_eq!((continuous(&data), data.shape(), data.levels()), (vec![1.5, -2.0, 0.0, 7.0], [2].as_slice(), None));
     let data = open_path(&folder.write("g.npy", npy(&header("<f4", "1, 2, 2, 1"), &floats))).unwrap();
     assert_eq!(data.image_shape(), Some([2, 2, 1]));
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use calotype_data::{Broken, DataError, Dataset, DatasetSpec, KINDS, Kind, Options, Range, Split, Values, open, without_cache};
 use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, RgbImage};
 
-use common::{Folder, fails, open_path};
+use common::{Folder, continuous, fails, open_path};
 
 fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
     let mut bytes = std::io::Cursor::new(vec![]);
@@ -222,9 +222,9 @@ fn sixteen_bits_are_kept_and_their_range_can_be_said() {
     save("a.png", 63 * 65);
     save("b.tif", 63 * 65);
     let data = open_path(folder.0.path()).expect("wide");
-    let Values::Continuous(values) = data.values() else { panic!("continuous") };
-    let want = |v: f32| (0..64).map(|n| (n % 8 * 8 + n / 8) as f32 * 65.0 / v).collect::<Vec<f32>>();
-    let close = |a: &[f32], b: &[f32]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6);
+    let values = continuous(&data);
+    let want = |v: f64| (0..64).map(|n| f64::from(n % 8 * 8 + n / 8) * 65.0 / v).collect::<Vec<f64>>();
+    let close = |a: &[f64], b: &[f64]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6);
     assert_eq!(data.shape(), [8, 8, 1]);
     assert!(close(&values[..64], &want(65_535.0)) && close(&values[64..], &want(65_535.0)));
     assert!(
@@ -234,7 +234,7 @@ fn sixteen_bits_are_kept_and_their_range_can_be_said() {
     );
     let white = Options { range: Some(Range::Between(0.0, 4095.0)), ..Options::default() };
     let data = with(folder.0.path(), &white).expect("it holds all");
-    let Values::Continuous(values) = data.values() else { panic!("continuous") };
+    let values = continuous(&data);
     assert!(close(&values[..64], &want(4095.0)));
     let low = Options { range: Some(Range::Between(0.0, 4000.0)), ..Options::default() };
     let error = with(folder.0.path(), &low).unwrap_err().to_string();
@@ -242,7 +242,7 @@ fn sixteen_bits_are_kept_and_their_range_can_be_said() {
     // Beside images of 8 bits all are f32.
     folder.write("c.png", grey(51));
     let mixed = with(folder.0.path(), &Options { size: Some(4), ..Options::default() }).expect("mixed");
-    let Values::Continuous(values) = mixed.values() else { panic!("continuous") };
+    let values = continuous(&mixed);
     assert!(close(&values[32..], &[0.2; 16]));
 }
 

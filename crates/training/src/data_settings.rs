@@ -67,7 +67,12 @@ fn table() -> Vec<DataSetting> {
             |o| of_word(o.label.as_deref()),
         ),
         of(
-            Setting::word("columns", "all", &["all", "<A,B,C>"], "tables: columns to read, by name or number from 1"),
+            Setting::word(
+                "columns",
+                "all",
+                &["all", "<A,B,C>"],
+                "tables: columns to read, by name or number from 1; 2-5: a range",
+            ),
             |o, v| {
                 o.columns = match v {
                     Value::Word(names) if names != "all" => names.split(',').map(|name| name.trim().to_owned()).collect(),

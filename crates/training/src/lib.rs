@@ -43,6 +43,7 @@ mod schedule;
 mod score;
 mod states;
 mod trainer;
+mod troubles;
 mod two_sample;
 mod validation;
 pub mod verify;

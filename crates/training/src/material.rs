@@ -13,6 +13,7 @@ use crate::error::{Result, TrainingError};
 use crate::feeder::{Feeder, known_rows};
 use crate::files::read_given;
 use crate::score::SCORE_BATCH;
+use crate::troubles::troubles;
 
 /// A configured model and the data that it learns from.
 pub struct Material {
@@ -126,14 +127,22 @@ impl Material {
     /// # Errors
     /// Data without a training split.
     pub fn notes(&self) -> Result<Vec<String>> {
-        let standardised = self.data.preparation.encoding == Encoding::Standard;
-        let constant = match standardised {
-            true => self.dataset.constant_columns(&self.dataset.rows(Split::Train)?),
-            false => vec![],
-        };
         let left_out = self.dataset.left_out().iter().map(|left_out| format!("left out: {left_out}"));
-        let notes = left_out.chain(self.dataset.notes().iter().cloned());
-        Ok(notes.chain(constant_columns(&self.dataset, &constant)).collect())
+        Ok(left_out.chain(self.dataset.notes().iter().cloned()).chain(self.warnings()?).collect())
+    }
+
+    /// What makes the likelihood of these data meaningless or loses their digits, for a model of standardised columns: to be said
+    /// before training, and again with its results.
+    ///
+    /// # Errors
+    /// Data without a training split.
+    pub fn warnings(&self) -> Result<Vec<String>> {
+        let is_likelihood = self.model.density().is_some() || self.model.bound().is_some();
+        let standardised = self.data.preparation.encoding == Encoding::Standard && self.dataset.image_shape().is_none();
+        match standardised {
+            true => Ok(troubles(&self.dataset, &training_rows(&self.dataset, self.data.exclude)?, is_likelihood)),
+            false => Ok(vec![]),
+        }
     }
 
     /// The configuration of a new run on this device.
@@ -194,22 +203,8 @@ fn shape_of(dataset: &Dataset, n_train: usize) -> DataShape {
     DataShape { shape: dataset.shape().to_vec(), levels: dataset.levels(), n_train, n_classes }
 }
 
-/// Names this many columns at most.
+/// Names this many classes at most.
 const MOST_NAMED: usize = 8;
-
-/// The message that columns are constant; none if there are none.
-fn constant_columns(dataset: &Dataset, constant: &[usize]) -> Option<String> {
-    let named: Vec<String> = constant.iter().take(MOST_NAMED).map(|&at| dataset.column(at)).collect();
-    let more = match constant.len().saturating_sub(MOST_NAMED) {
-        0 => String::new(),
-        n => format!(" and {n} more"),
-    };
-    match constant {
-        [] => None,
-        [_] => Some(format!("{} is constant, so its density is unbounded; remove this column", named[0])),
-        _ => Some(format!("{}{more} are constant, so their densities are unbounded; remove these columns", named.join(", "))),
-    }
-}
 
 /// The training rows of a run.
 #[derive(Clone, Debug)]

@@ -64,7 +64,7 @@ fn what_was_trained_on_is_usable_by_every_verb() {
 
     let nade: &[&str] = &["nade", "--set", "hidden=4", "--steps", "2"];
     let levels: &[&str] =
-        &["pixelcnn", "--set", "levels=4", "--set", "width=2", "--set", "layers=1", "--set", "head=4", "--steps", "1"];
+        &["pixelcnn", "--set", "levels=4", "--set", "width=2", "--set", "blocks=1", "--set", "head=4", "--steps", "1"];
     let numbers: &[&str] = &["rnade", "--set", "hidden=4", "--steps", "2"];
     let files = ["17.npy", "256.npy", "unit.npy", "bits.npy", "images-idx3-ubyte", "folder"];
     let all = files.iter().flat_map(|file| [(*file, nade), (*file, levels)]).chain([("table.csv", numbers)]);

@@ -27,11 +27,36 @@ pub struct Refused {
 
 pub(crate) static TABLE: Kind = Kind {
     name: "a table of numbers",
-    recognised: "ends in .csv, .tsv or .txt",
-    becomes: "rows [D] of f64, one a line",
+    recognised: "ends in .csv, .tsv, .tab, .txt, .data or .dat, or in one of them and .gz; or is text of lines with equally many fields, \
+                 a number on each of them. Commas, semicolons, tabs, | or blanks separate fields (a first line `sep=;` says which); UTF-8, or UTF-16 \
+                 with a byte order mark",
+    becomes: "rows [D] of f64, one a line. A first line without a number, or the last comment (#) above the rows, names the columns. \
+              The one column of words, or label=, is the class. Left out, and said: pandas' index, R's names of rows, words that differ \
+              on most lines, separators at the ends of lines, comments. Commas are decimal points where no number has a point",
     heeds: &["test_every", "label", "columns", "header", "missing"],
-    refused: &[],
+    refused: &[
+        refused("missing values (empty, ?, NA, N/A, NaN, null, none, -, .) without missing=drop", "--set missing=drop"),
+        refused("a column that is missing on every line", "missing on all"),
+        refused("a word in a column of numbers", "expected a finite number, found `"),
+        refused("an infinite value", "found `inf`"),
+        refused("several columns of words", "--set label="),
+        refused("no column of numbers", "a column of numbers"),
+        refused("a column that is not there", "did you mean"),
+        refused("measurements as classes", "a column of classes"),
+        refused("lines of unequal length", "values, the first line has"),
+        refused("separators between thousands, units, signs of money", "a plain number, without separators between thousands"),
+        refused("decimal points beside decimal commas", "expected decimal points"),
+        refused("decimal commas between commas", "separate fields by semicolons"),
+        refused("quotes that do not end where a field does", "double quotes that begin and end a field"),
+        refused("text that is neither UTF-8 nor marked UTF-16", "save it as UTF-8"),
+        refused("no row", "no rows of numbers"),
+        refused("a web page or a pointer of Git LFS under the name of a table", "expected a table, found"),
+    ],
 };
+
+const fn refused(what: &'static str, words: &'static str) -> Refused {
+    Refused { what, words }
+}
 
 pub(crate) static NPY: Kind = Kind {
     name: "a NumPy array",

@@ -2,7 +2,6 @@
 
 mod celeba;
 mod cifar;
-mod csv;
 mod decode;
 mod folder;
 pub(crate) mod idx;
@@ -27,8 +26,13 @@ pub use folder::{is_picture, without_cache};
 pub use kinds::{KINDS, Kind, Refused};
 pub use records::{Records, read_records};
 pub(crate) use source::{Source, name_of};
+pub(crate) use table::{Typed, columns_setting};
 
-const ACCEPTED: &str = "IDX (plain or .gz), CIFAR-10 binary (.bin), .npy, .csv, or a folder of images";
+const ACCEPTED: &str =
+    "IDX (plain or .gz), CIFAR-10 binary (.bin), .npy, a table (.csv, .tsv, .txt, .data), or a folder of images";
+
+/// What tables of numbers end in, before `.gz` if that is there.
+const TABLES: [&str; 6] = ["csv", "tsv", "tab", "txt", "data", "dat"];
 
 /// What a path was found to be.
 enum Found {
@@ -62,14 +66,19 @@ impl Found {
     fn in_file(path: &Path) -> Result<Self> {
         let mut magic = Vec::new();
         File::open(path).and_then(|f| f.take(6).read_to_end(&mut magic)).map_err(|e| DataError::io(path, e))?;
-        let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+        let extension = extension_of(path);
+        let unpacked =
+            if extension == "gz" { extension_of(Path::new(path.file_stem().unwrap_or_default())) } else { String::new() };
         match (extension.as_str(), magic.as_slice()) {
             (_, b"\x93NUMPY") | ("npy", _) => Ok(Found::Npy),
-            ("csv" | "tsv" | "txt", _) => Ok(Found::Table),
             ("bin", _) => Ok(Found::Cifar(cifar::Files::one(path))),
+            (_, [0, 0, 8, ..]) => Ok(Found::Idx),
             _ if folder::is_archive(path) => Ok(Found::Images),
-            ("gz", _) | (_, [0x1f, 0x8b, ..] | [0, 0, 8, ..]) => Ok(Found::Idx),
+            (name, _) if TABLES.contains(&name) || TABLES.contains(&unpacked.as_str()) => Ok(Found::Table),
+            ("gz", _) | (_, [0x1f, 0x8b, ..]) if table::is_table(path) => Ok(Found::Table),
+            ("gz", _) | (_, [0x1f, 0x8b, ..]) => Ok(Found::Idx),
             (other, _) if folder::EXTENSIONS.contains(&other) => Ok(Found::Image),
+            _ if table::is_table(path) => Ok(Found::Table),
             _ => Err(DataError::format(path.display().to_string(), ACCEPTED, "none of them")),
         }
     }
@@ -89,7 +98,7 @@ impl Found {
 
     fn open(&self, path: &Path, options: &Options) -> Result<Dataset> {
         match self {
-            Found::Table => csv::open(path, options),
+            Found::Table => table::open(path, options),
             Found::Npy => npy::open(path, options),
             Found::Idx => idx::open(path, options),
             Found::IdxFolder(files) => idx::open_family(files, &name_of(path), options),
@@ -99,6 +108,11 @@ impl Found {
             Found::Image => folder::load(&name_of(path), &[path.to_owned()], options),
         }
     }
+}
+
+/// What a name ends in, in lower case.
+fn extension_of(path: &Path) -> String {
+    path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default()
 }
 
 /// What kind of data a file or folder holds, by names and first bytes.

@@ -1,8 +1,9 @@
 //! Tables of words: a header that names the columns, then a record a line, separated by comma, semicolon or tab.
 
+use std::borrow::Cow;
 use std::path::Path;
 
-use super::table::Table;
+use super::table::{Line, Table};
 use crate::error::{DataError, Result};
 
 /// Bytes of a table of words at most: its fields take about twenty times as much.
@@ -21,15 +22,15 @@ pub struct Records {
 /// quotes as `""`.
 ///
 /// # Errors
-/// No such file; one that is too large or no UTF-8; no header, a column without a name or with another's; a row of another
+/// No such file; one that is too large or no text; no header, a column without a name or with another's; a row of another
 /// length; quotes that do not end; no rows.
 pub fn read_records(path: &Path) -> Result<Records> {
-    let table = Table::read(path, MOST_BYTES)?;
+    let table = Table::of_words(path, MOST_BYTES)?;
     let origin = table.origin();
-    let mut lines = table.lines();
-    let owned = |fields: Vec<&str>| fields.into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let mut lines = table.records();
+    let owned = |line: Line| line.fields.into_iter().map(Cow::into_owned).collect::<Vec<_>>();
     let empty = |what: &str| DataError::Empty { origin: origin.to_owned(), what: what.to_owned() };
-    let header = owned(lines.next()?.ok_or_else(|| empty("header"))?.fields);
+    let header = owned(lines.next().ok_or_else(|| empty("header"))??);
     for (n, name) in header.iter().enumerate() {
         if name.is_empty() {
             return Err(DataError::format(origin, "a name for every column", format!("none for column {}", n + 1)));
@@ -39,9 +40,10 @@ pub fn read_records(path: &Path) -> Result<Records> {
         }
     }
     let mut records = Records { header, rows: vec![], lines: vec![] };
-    while let Some(line) = lines.next()? {
-        records.rows.push(owned(line.fields));
+    for line in lines {
+        let line = line?;
         records.lines.push(line.number);
+        records.rows.push(owned(line));
     }
     if records.rows.is_empty() {
         return Err(empty("rows below the header"));

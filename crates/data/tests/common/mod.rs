@@ -35,10 +35,11 @@ pub fn fails(path: &Path) -> DataError {
     }
 }
 
-pub fn continuous(data: &Dataset) -> &[f32] {
+/// Continuous values, f32 or f64.
+pub fn continuous(data: &Dataset) -> Vec<f64> {
     match data.values() {
-        Values::Continuous(data) => data,
+        Values::Continuous(data) => data.iter().map(|&v| v.into()).collect(),
+        Values::Double(data) => data.to_vec(),
         Values::Levels { .. } => panic!("levels"),
-        Values::Double(_) => panic!("f64"),
     }
 }

@@ -1,10 +1,10 @@
 //! Which class and which split each image of a tree belongs to, by the folders that it lies in.
 
-use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use super::tree::Entry;
 use crate::error::{DataError, Result};
+use crate::natural::natural;
 use crate::parts::{LeftOut, Part};
 
 /// Images in the order of their rows: by split, class and name.
@@ -154,29 +154,6 @@ fn part_of(folder: &str) -> Option<Part> {
     }
 }
 
-/// Numbers in names count as numbers: `2` is before `10`.
-pub(in crate::format) fn natural(a: &str, b: &str) -> Ordering {
-    let (mut a_left, mut b_left) = (a, b);
-    while !a_left.is_empty() && !b_left.is_empty() {
-        let digits = |s: &str| s.bytes().take_while(u8::is_ascii_digit).count();
-        let (n, m) = (digits(a_left), digits(b_left));
-        if n > 0 && m > 0 {
-            let [x, y] = [a_left[..n].trim_start_matches('0'), b_left[..m].trim_start_matches('0')];
-            match x.len().cmp(&y.len()).then_with(|| x.cmp(y)) {
-                Ordering::Equal => (a_left, b_left) = (&a_left[n..], &b_left[m..]),
-                other => return other,
-            }
-        } else {
-            let (mut x, mut y) = (a_left.chars(), b_left.chars());
-            match x.next().cmp(&y.next()) {
-                Ordering::Equal => (a_left, b_left) = (x.as_str(), y.as_str()),
-                other => return other,
-            }
-        }
-    }
-    a_left.len().cmp(&b_left.len()).then_with(|| a.cmp(b))
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -258,12 +235,5 @@ mod tests {
         let files = ["a.png", "cats/b.png"].map(|name| Entry::file(Path::new(name), name.to_owned()));
         let message = arrange("d", files.to_vec()).expect_err("no class").to_string();
         assert!(message.contains("1 images beside 1 folders of images (a.png"), "{message}");
-    }
-
-    #[test]
-    fn the_natural_order() {
-        let mut names = ["b", "10", "a10", "2", "a2", "02", "a", "é"];
-        names.sort_by(|a, b| natural(a, b));
-        assert_eq!(names, ["02", "2", "10", "a", "a2", "a10", "b", "é"]);
     }
 }

@@ -1,0 +1,133 @@
+//! Columns by the names and numbers that a person types, and as a person would type them.
+
+use super::survey::Survey;
+use crate::error::{DataError, Result};
+
+/// A message lists this many names at most.
+const MOST_LISTED: usize = 20;
+/// A remedy names this many columns at most; more are ranges of numbers.
+const MOST_NAMED: usize = 8;
+
+/// The columns that `--set columns=…` chooses, in that order: names, numbers from 1, ranges of numbers.
+///
+/// Errors: no such column, a column twice.
+pub(super) fn chosen(origin: &str, survey: &Survey, typed: &[String]) -> Result<Vec<usize>> {
+    let mut columns = Vec::new();
+    for name in typed.iter().map(|name| name.trim()).filter(|name| !name.is_empty()) {
+        let range = match is_name(survey, name) {
+            true => None,
+            false => range(name, survey.columns.len()),
+        };
+        match range {
+            Some(range) => columns.extend(range),
+            None => columns.push(column(origin, survey, "columns", name)?),
+        }
+    }
+    let twice = columns.iter().enumerate().find(|(n, column)| columns[..*n].contains(column));
+    match twice {
+        None => Ok(columns),
+        Some((_, &at)) => Err(DataError::Setting {
+            key: "columns",
+            expected: "every column once".into(),
+            found: format!("{}, {} twice", typed.join(","), survey.named(at)),
+        }),
+    }
+}
+
+/// The column of a name, or else of a number from 1. Errors: none, or several of that name.
+pub(super) fn column(origin: &str, survey: &Survey, key: &'static str, typed: &str) -> Result<usize> {
+    let of_name: Vec<usize> = (0..survey.columns.len()).filter(|&at| survey.columns[at].name == typed).collect();
+    let refused = |expected: String| Err(DataError::Setting { key, expected, found: typed.to_owned() });
+    let number = || typed.parse::<usize>().ok().filter(|n| (1..=survey.columns.len()).contains(n)).map(|n| n - 1);
+    let by_number =
+        || number().or_else(|| range(typed, survey.columns.len()).filter(|range| range.len() == 1).map(|range| range.start));
+    match of_name.as_slice() {
+        [one] => Ok(*one),
+        [] => match by_number() {
+            Some(at) => Ok(at),
+            None => refused(format!("a column of {origin}{}: {}", guess(survey, typed), listed(survey))),
+        },
+        several => {
+            let numbers: Vec<String> = several.iter().map(|at| (at + 1).to_string()).collect();
+            refused(format!("one column, but {} are named so: say its number", numbers.join(" and ")))
+        }
+    }
+}
+
+fn is_name(survey: &Survey, typed: &str) -> bool {
+    survey.columns.iter().any(|column| column.name == typed)
+}
+
+/// `2-5`, of columns from 1.
+fn range(typed: &str, n_columns: usize) -> Option<std::ops::Range<usize>> {
+    let (first, last) = typed.split_once('-')?;
+    let (first, last) = (first.trim().parse::<usize>().ok()?, last.trim().parse::<usize>().ok()?);
+    (1 <= first && first <= last && last <= n_columns).then(|| first - 1..last)
+}
+
+fn listed(survey: &Survey) -> String {
+    let n = survey.columns.len();
+    let names: Vec<&str> = survey.columns.iter().map(|column| column.name.as_str()).filter(|name| !name.is_empty()).collect();
+    match names.len() {
+        0 => format!("a number from 1 to {n}; they have no names"),
+        k if k <= MOST_LISTED => format!("{}, or a number from 1 to {n}", names.join(", ")),
+        _ => format!("{}, … or a number from 1 to {n}", names[..MOST_LISTED].join(", ")),
+    }
+}
+
+/// ` (did you mean `x`?)`, for the name with the fewest edits, if they are few for its length.
+fn guess(survey: &Survey, typed: &str) -> String {
+    let typed = typed.to_lowercase();
+    let names = survey.columns.iter().map(|column| column.name.as_str()).filter(|name| !name.is_empty());
+    let best = names.map(|name| (strsim::osa_distance(&typed, &name.to_lowercase()), name)).min_by_key(|&(n, _)| n);
+    best.filter(|(n, name)| *n <= 1 + name.chars().count() / 3)
+        .map_or(String::new(), |(_, name)| format!(" (did you mean `{name}`?)"))
+}
+
+/// A column as it can be typed in a shell.
+#[derive(Clone, Debug)]
+pub(crate) struct Typed {
+    /// Its place in the file, from 0.
+    at: usize,
+    /// Its name, or else its number.
+    pub(super) name: String,
+    /// Its number from 1; `3-3` where another column is named `3`.
+    number: String,
+}
+
+impl Typed {
+    pub(super) fn of(survey: &Survey, at: usize) -> Self {
+        let name = &survey.columns[at].name;
+        let plain = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-')) && name.chars().count() <= 30;
+        let alone = survey.columns.iter().filter(|column| column.name == *name).count() == 1;
+        let means_itself = !matches!(name.as_str(), "" | "auto" | "none" | "all");
+        let number = (at + 1).to_string();
+        let number = if is_name(survey, &number) { format!("{number}-{number}") } else { number };
+        Typed { at, name: if plain && alone && means_itself { name.clone() } else { number.clone() }, number }
+    }
+}
+
+/// A column as [`Typed`] has it.
+pub(super) fn typed(survey: &Survey, at: usize) -> String {
+    Typed::of(survey, at).name
+}
+
+/// [`columns_setting`] of columns by their places.
+pub(super) fn setting(survey: &Survey, columns: &[usize]) -> String {
+    columns_setting(&columns.iter().map(|&at| Typed::of(survey, at)).collect::<Vec<_>>())
+}
+
+/// `--set columns=a,b,c` of these columns; of many, `--set columns=1-4,6-30`.
+pub(crate) fn columns_setting(columns: &[Typed]) -> String {
+    let runs = columns.chunk_by(|a, b| a.at + 1 == b.at);
+    let run = |run: &[Typed]| match run {
+        [first, .., last] => format!("{}-{}", first.at + 1, last.at + 1),
+        [one] => one.number.clone(),
+        [] => String::new(),
+    };
+    let names: Vec<String> = match columns.len() <= MOST_NAMED {
+        true => columns.iter().map(|column| column.name.clone()).collect(),
+        false => runs.map(run).collect(),
+    };
+    format!("--set columns={}", names.join(","))
+}
