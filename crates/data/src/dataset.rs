@@ -117,6 +117,26 @@ impl Dataset {
         Ok(self)
     }
 
+    /// Numbers the classes as other data do, by their names; those that the others lack come after. Without classes there or here
+    /// nothing changes.
+    #[must_use]
+    pub fn with_class_numbers_of(mut self, names: &[String]) -> Self {
+        let Some(factor) = self.class.filter(|_| !names.is_empty()).map(|class| &mut self.factors[class]) else { return self };
+        let mut all = names.to_vec();
+        for name in &factor.values {
+            if !all.contains(name) {
+                all.push(name.clone());
+            }
+        }
+        let number = |name: &String| all.iter().position(|n| n == name).unwrap_or(0) as u32;
+        let numbers: Vec<u32> = factor.values.iter().map(number).collect();
+        factor.of_row.iter_mut().for_each(|label| *label = numbers[*label as usize]);
+        factor.values = all;
+        // The content hash is over the numbers of the classes.
+        self.hash = OnceLock::new();
+        self
+    }
+
     /// Adds something known about every row. Errors as [`Dataset::with_labels`].
     pub fn with_factor(mut self, factor: Factor) -> Result<Self> {
         self.check_factor(&factor, &self.name)?;

@@ -18,6 +18,8 @@ pub struct Summary {
     pub levels: Option<u32>,
     /// The least and the largest of continuous values.
     pub bounds: Option<[f64; 2]>,
+    /// Of vectors, each column.
+    pub columns: Vec<Column>,
     /// The classes by name, with their rows.
     pub classes: Vec<(String, Count)>,
     /// Names of factors other than the class, and how many values each has.
@@ -29,6 +31,33 @@ pub struct Summary {
     pub notes: Vec<String>,
     pub content_hash: String,
 }
+
+/// What a column of vectors holds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Column {
+    /// `column 2 `height``.
+    pub name: String,
+    pub least: f64,
+    pub mean: f64,
+    pub largest: f64,
+    /// How many of its values are different.
+    pub different: usize,
+}
+
+impl Column {
+    fn of(rows: &Dataset, at: usize) -> Self {
+        let n = rows.n_rows();
+        let mut values: Vec<f64> = (0..n).map(|row| rows.values().get(row * rows.n_values() + at)).collect();
+        let mean = values.iter().sum::<f64>() / n as f64;
+        values.sort_by(f64::total_cmp);
+        let (least, largest) = (values[0], values[n - 1]);
+        values.dedup();
+        Column { name: rows.column(at), least, mean, largest, different: values.len() }
+    }
+}
+
+/// Columns that are described, at most.
+const MOST_COLUMNS: usize = 40;
 
 /// Rows by split.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -95,6 +124,10 @@ impl Summary {
             shape: rows.shape().to_vec(),
             levels: rows.levels(),
             bounds: known.bounds,
+            columns: match rows.image_shape() {
+                None => (0..rows.n_values().min(MOST_COLUMNS)).map(|at| Column::of(rows, at)).collect(),
+                Some(_) => vec![],
+            },
             classes,
             factors: others.map(|f| (f.name.clone(), f.values.len())).collect(),
             captions: rows.captions().is_some(),
@@ -103,6 +136,12 @@ impl Summary {
             content_hash: known.content_hash,
         }
     }
+}
+
+/// Ten digits at most.
+fn significant(v: f64) -> String {
+    let rounded: f64 = format!("{v:.9e}").parse().unwrap_or(v);
+    rounded.to_string()
 }
 
 /// The least and the largest of continuous values.
@@ -127,8 +166,16 @@ impl fmt::Display for Summary {
         }
         match (self.levels, self.bounds) {
             (Some(levels), _) => writeln!(f, "{levels} levels")?,
-            (None, Some([low, high])) => writeln!(f, "continuous, {low} to {high}")?,
+            (None, Some([low, high])) => writeln!(f, "continuous, {} to {}", significant(low), significant(high))?,
             (None, None) => writeln!(f, "continuous")?,
+        }
+        for column in &self.columns {
+            let Column { name, least, mean, largest, different } = column;
+            let number = |v: &f64| significant(*v);
+            writeln!(f, "    {name:<28} {} to {}, mean {}, {different} different", number(least), number(largest), number(mean))?;
+        }
+        if self.shape.len() == 1 && self.shape[0] > self.columns.len() {
+            writeln!(f, "    and {} more", self.shape[0] - self.columns.len())?;
         }
         if !self.classes.is_empty() {
             writeln!(f, "  classes   {}", self.classes.len())?;

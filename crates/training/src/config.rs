@@ -149,6 +149,9 @@ pub struct DataConfig {
     /// Its name; absent in runs from before names were kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exclude_name: Option<String>,
+    /// Names of the classes; absent in runs from before they were kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub class_names: Vec<String>,
     /// What lay in the data and became no rows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<calotype_data::LeftOut>,

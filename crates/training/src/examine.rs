@@ -43,7 +43,12 @@ impl Examined {
         let name = which.data.as_deref().unwrap_or(&config.data.name);
         let spec = DatasetSpec::parse(name)?;
         let options = if own { config.data.opening() } else { alike(config, model, &spec)? };
-        let dataset = spec.open(&options)?;
+        let dataset = match spec.open(&options) {
+            // The other table need not have the column of the classes.
+            Err(DataError::Setting { key: "label", .. }) if !own => spec.open(&Options { label: None, ..options })?,
+            opened => opened?,
+        };
+        let dataset = if own { dataset } else { dataset.with_class_numbers_of(&config.data.class_names) };
         if own && !dataset.is_content(&config.data.sha256) {
             let reason = format!(
                 "SHA-256 mismatch: expected {1} as in run.toml, found {0}: the data have changed; restore them or train a new run",

@@ -20,6 +20,7 @@ mod config;
 mod counting;
 mod data_settings;
 mod diagnose;
+mod documentation;
 mod error;
 pub mod evidence;
 mod examine;
@@ -54,6 +55,7 @@ pub use categories::{error_rate, most_probable, named_clusters};
 pub use checkpoint::{Checkpoint, Identity};
 pub use config::{DataConfig, DeviceConfig, Period, RunConfig, Scalar, Wanted, all_settings, common_settings};
 pub use data_settings::{data_settings, options_of};
+pub use documentation::data_documentation;
 
 pub use error::{Result, TrainingError};
 pub use examine::{Examined, Which, rows_in_words};

@@ -81,6 +81,7 @@ impl Material {
             n_classes,
             exclude,
             exclude_name: exclude.and_then(|class| dataset.class_names().get(class as usize).cloned()),
+            class_names: dataset.class_names().to_vec(),
             left_out: dataset.left_out().to_vec(),
             options,
             preparation,

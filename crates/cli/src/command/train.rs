@@ -223,6 +223,7 @@ impl Ready {
                 let lines = metrics::read(&self.folder.metrics())?;
                 let wall_s = lines.last().map_or(0.0, |l| l.wall_s);
                 held_out(&lines).iter().for_each(|text| note(text));
+                self.material.warnings()?.iter().for_each(|text| note(text));
                 note(&format!(
                     "done: {} in {}; report: {}",
                     counted(step, "step"),

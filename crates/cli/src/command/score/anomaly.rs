@@ -23,7 +23,7 @@ pub(super) struct Novel {
 /// None unless a class was excluded from training and the run's own data are scored.
 pub(super) fn novel(used: &Used, examined: &Examined, rows: &Evaluation) -> Option<Novel> {
     let class = used.config.data.exclude?;
-    let labels = examined.dataset.labels().filter(|_| examined.dataset.content_hash() == used.config.data.sha256)?;
+    let labels = examined.dataset.labels().filter(|_| examined.dataset.is_content(&used.config.data.sha256))?;
     let name = used.config.data.excluded();
     Some(Novel { class: name, of_row: rows.rows().iter().map(|&row| labels[row as usize] == class).collect() })
 }

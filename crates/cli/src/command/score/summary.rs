@@ -27,7 +27,7 @@ pub fn text(used: &Used, examined: &Examined, scores: &Scores, exactness: Exactn
         examined.split,
         used.restored.path.display()
     );
-    if examined.dataset.content_hash() == used.config.data.sha256 && examined.split != Split::Test {
+    if examined.dataset.is_content(&used.config.data.sha256) && examined.split != Split::Test {
         let _ = writeln!(text, "some of these rows are training rows: their log-likelihood is too high");
     }
     let one = format!("\n-log p      {mean:.3} nats, {exactness}");
