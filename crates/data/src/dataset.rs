@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{DataError, Result};
 use crate::hex::hex;
-use crate::options::DEFAULT_MAX_BYTES;
+use crate::options::{DEFAULT_MAX_BYTES, Range};
 use crate::parts::{Factor, LeftOut, Split, Values};
 use crate::summary::Summary;
 
@@ -37,6 +37,8 @@ pub struct Dataset {
     files: Option<Vec<String>>,
     left_out: Vec<LeftOut>,
     notes: Vec<String>,
+    /// What of an array's numbers became 0 and 1.
+    range: Option<Range>,
     max_bytes: u64,
     hash: OnceLock<String>,
 }
@@ -82,6 +84,7 @@ impl Dataset {
             files: None,
             left_out: vec![],
             notes: vec![],
+            range: None,
             max_bytes: DEFAULT_MAX_BYTES,
             hash: OnceLock::new(),
         })
@@ -145,6 +148,17 @@ impl Dataset {
         self.check_length(files.len(), &self.name)?;
         self.files = Some(files);
         Ok(self)
+    }
+
+    /// Says what of an array's numbers became 0 and 1.
+    pub(crate) fn with_range(self, range: Option<Range>) -> Self {
+        Dataset { range, ..self }
+    }
+
+    /// What of an array's continuous numbers became 0 and 1, or that they are as they were; other files that are read with
+    /// [`Options::range`](crate::Options) of it are mapped as this one was. None where numbers are levels by their type, and of data that is no array.
+    pub fn range(&self) -> Option<Range> {
+        self.range
     }
 
     /// Adds things that lay in the data and became no rows.

@@ -36,8 +36,18 @@ pub(crate) static TABLE: Kind = Kind {
 pub(crate) static NPY: Kind = Kind {
     name: "a NumPy array",
     recognised: "begins with \\x93NUMPY, or ends in .npy",
-    becomes: "images [H, W, C] or rows [D]",
-    heeds: &["test_every", "levels", "layout", "range"],
+    becomes: "images [H, W, C] of [N, H, W], [N, H, W, C] or [N, C, H, W], rows [D] of [N, D] or [N]: levels of whole numbers of 0 to 255, \
+              else continuous; label=FILE.npy for classes",
+    heeds: &["test_every", "levels", "layout", "range", "label"],
+    refused: &[],
+};
+
+pub(crate) static NPZ: Kind = Kind {
+    name: "a file of NumPy arrays",
+    recognised: "ends in .npz; FILE.npz:NAME is one array of it",
+    becomes: "as a NumPy array. Of several, those named x_train, y_train, x_test, y_test (train_images, …) or x and y (X, data, images; \
+              labels, target); validation rows are left out",
+    heeds: &["test_every", "levels", "layout", "range", "label"],
     refused: &[],
 };
 
@@ -96,4 +106,4 @@ const BUNDLED_KIND: Kind = Kind {
 };
 
 /// All kinds of files and folders.
-pub static KINDS: [&Kind; 7] = [&IMAGES, &CELEBA, &TABLE, &NPY, &IDX, &IDX_FOLDER, &CIFAR];
+pub static KINDS: [&Kind; 8] = [&IMAGES, &CELEBA, &TABLE, &NPY, &NPZ, &IDX, &IDX_FOLDER, &CIFAR];

@@ -1,5 +1,6 @@
 //! File formats, each bounded before memory is taken, and the choice between them.
 
+mod array;
 mod celeba;
 mod cifar;
 mod csv;
@@ -8,6 +9,7 @@ mod folder;
 pub(crate) mod idx;
 pub(crate) mod kinds;
 pub(crate) mod npy;
+pub(crate) mod npz;
 mod records;
 mod source;
 mod table;
@@ -32,6 +34,8 @@ const ACCEPTED: &str = "IDX (plain or .gz), CIFAR-10 binary (.bin), .npy, .csv, 
 enum Found {
     Table,
     Npy,
+    /// The file, and the array that is named.
+    Npz(PathBuf, Option<String>),
     Idx,
     IdxFolder(idx::Family),
     Cifar(cifar::Files),
@@ -42,12 +46,15 @@ enum Found {
 impl Found {
     /// Looks at names and first bytes. Errors: none of the kinds; what the system says.
     fn at(path: &Path) -> Result<Self> {
+        if let Some((file, array)) = npz::member(path) {
+            return Ok(Found::Npz(file, Some(array)));
+        }
         let meta = fs::metadata(path).map_err(|e| DataError::io(path, e))?;
         if meta.is_dir() { Self::in_folder(path) } else { Self::in_file(path) }
     }
 
     fn in_folder(path: &Path) -> Result<Self> {
-        if let Some(files) = idx::family_in(path) {
+        if let Some(files) = idx::family_near(path)? {
             return Ok(Found::IdxFolder(files));
         }
         if path.join("list_attr_celeba.txt").is_file() {
@@ -62,9 +69,12 @@ impl Found {
         let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
         match (extension.as_str(), magic.as_slice()) {
             (_, b"\x93NUMPY") | ("npy", _) => Ok(Found::Npy),
+            ("npz", _) => Ok(Found::Npz(path.to_owned(), None)),
             ("csv" | "tsv" | "txt", _) => Ok(Found::Table),
             ("bin", _) => Ok(Found::Cifar(cifar::Files::one(path))),
-            ("gz", _) | (_, [0x1f, 0x8b, ..] | [0, 0, 8, ..]) => Ok(Found::Idx),
+            ("gz", _) if npy::is_npy(&path.with_extension("")) => Ok(Found::Npy),
+            ("gz", _) | (_, [0x1f, 0x8b, ..]) => Ok(Found::Idx),
+            (_, magic) if idx::is_magic(magic) => Ok(Found::Idx),
             (other, _) if folder::EXTENSIONS.contains(&other) => {
                 Err(DataError::format(path.display().to_string(), "a folder of images", "one image"))
             }
@@ -76,6 +86,7 @@ impl Found {
         match self {
             Found::Table => &kinds::TABLE,
             Found::Npy => &kinds::NPY,
+            Found::Npz(..) => &kinds::NPZ,
             Found::Idx => &kinds::IDX,
             Found::IdxFolder(_) => &kinds::IDX_FOLDER,
             Found::Cifar(_) => &kinds::CIFAR,
@@ -88,6 +99,7 @@ impl Found {
         match self {
             Found::Table => csv::open(path, options),
             Found::Npy => npy::open(path, options),
+            Found::Npz(file, array) => npz::open(file, array.as_deref(), options),
             Found::Idx => idx::open(path, options),
             Found::IdxFolder(files) => idx::open_family(files, &name_of(path), options),
             Found::Cifar(files) => cifar::open(files, &name_of(path), options),
