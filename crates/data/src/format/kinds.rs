@@ -54,32 +54,41 @@ pub(crate) static NPZ: Kind = Kind {
 pub(crate) static IDX: Kind = Kind {
     name: "an IDX file",
     recognised: "begins with the magic number 00 00 type dimensions, plain or gzipped",
-    becomes: "images [H, W, C] or rows [D] of 256 levels, with the labels file beside it",
-    heeds: &["test_every"],
+    becomes: "as a NumPy array, with the labels file beside it; u8 has 256 levels",
+    heeds: &["test_every", "levels", "layout", "range"],
     refused: &[],
 };
 
 pub(crate) static IDX_FOLDER: Kind = Kind {
     name: "a folder of IDX files",
-    recognised: "holds train-images… or t10k-images… and their labels",
-    becomes: "images [H, W, 1] of 256 levels with classes; t10k is the test split",
-    heeds: &["test_every"],
+    recognised: "holds train-images… or t10k-images… and their labels, also after one common beginning (emnist-letters-), or in raw or X/raw below",
+    becomes: "as an IDX file, with classes; t10k is the test split, and by itself the training rows",
+    heeds: &["test_every", "levels", "layout", "range"],
     refused: &[],
 };
 
 pub(crate) static CIFAR: Kind = Kind {
     name: "CIFAR's binary version",
-    recognised: "ends in .bin, or a folder of data_batch_*.bin",
-    becomes: "images [32, 32, 3] of 256 levels with classes; test_batch.bin is the test split",
+    recognised: "ends in .bin, or a folder of data_batch_*.bin (CIFAR-10) or train.bin (CIFAR-100), or the folder that holds it",
+    becomes: "images [32, 32, 3] of 256 levels with classes, of CIFAR-100 also the factor coarse; test_batch.bin or test.bin is the test split",
     heeds: &["test_every"],
     refused: &[],
 };
 
 pub(crate) static CELEBA: Kind = Kind {
     name: "CelebA",
-    recognised: "a folder with list_attr_celeba.txt",
-    becomes: "images [S, S, 3] of 256 levels; each attribute is a factor",
-    heeds: &["test_every", "broken", "channels"],
+    recognised: "a folder with list_attr_celeba.txt or .csv, in it or in Anno; images are found by name",
+    becomes: "images [S, S, 3] of 256 levels; each attribute is a factor. By list_eval_partition, if it is there, part 2 is the test \
+              split and part 1 is left out",
+    heeds: &["test_every", "broken", "channels", "label"],
+    refused: &[],
+};
+
+pub(crate) static ATTRIBUTES: Kind = Kind {
+    name: "images with a list of attributes",
+    recognised: "a folder with one .csv whose first column names images below it, and no two folders of images",
+    becomes: "images as a folder of images has them; each column of at most 256 values is a factor, an only one the class",
+    heeds: &["test_every", "broken", "channels", "label"],
     refused: &[],
 };
 
@@ -106,4 +115,4 @@ const BUNDLED_KIND: Kind = Kind {
 };
 
 /// All kinds of files and folders.
-pub static KINDS: [&Kind; 8] = [&IMAGES, &CELEBA, &TABLE, &NPY, &NPZ, &IDX, &IDX_FOLDER, &CIFAR];
+pub static KINDS: [&Kind; 9] = [&IMAGES, &CELEBA, &ATTRIBUTES, &TABLE, &NPY, &NPZ, &IDX, &IDX_FOLDER, &CIFAR];

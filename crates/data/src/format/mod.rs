@@ -1,7 +1,7 @@
 //! File formats, each bounded before memory is taken, and the choice between them.
 
 mod array;
-mod celeba;
+mod attributes;
 mod cifar;
 mod csv;
 mod decode;
@@ -10,6 +10,7 @@ pub(crate) mod idx;
 pub(crate) mod kinds;
 pub(crate) mod npy;
 pub(crate) mod npz;
+mod pickle;
 mod records;
 mod source;
 mod table;
@@ -28,7 +29,7 @@ pub use kinds::{KINDS, Kind, Refused};
 pub use records::{Records, read_records};
 pub(crate) use source::{Source, name_of};
 
-const ACCEPTED: &str = "IDX (plain or .gz), CIFAR-10 binary (.bin), .npy, .csv, or a folder of images";
+const ACCEPTED: &str = "IDX (plain or .gz), CIFAR binary (.bin), .npy, .npz, .csv, or a folder of images";
 
 /// What a path was found to be.
 enum Found {
@@ -39,7 +40,7 @@ enum Found {
     Idx,
     IdxFolder(idx::Family),
     Cifar(cifar::Files),
-    CelebA,
+    Attributes(attributes::Found),
     Images,
 }
 
@@ -57,13 +58,19 @@ impl Found {
         if let Some(files) = idx::family_near(path)? {
             return Ok(Found::IdxFolder(files));
         }
-        if path.join("list_attr_celeba.txt").is_file() {
-            return Ok(Found::CelebA);
+        if let Some(files) = cifar::files_near(path)? {
+            return Ok(Found::Cifar(files));
         }
-        Ok(cifar::files_in(path)?.map_or(Found::Images, Found::Cifar))
+        if let Some(error) = pickle::refused_folder(path) {
+            return Err(error);
+        }
+        Ok(attributes::list_in(path)?.map_or(Found::Images, Found::Attributes))
     }
 
     fn in_file(path: &Path) -> Result<Self> {
+        if let Some(error) = pickle::refused_file(path) {
+            return Err(error);
+        }
         let mut magic = Vec::new();
         File::open(path).and_then(|f| f.take(6).read_to_end(&mut magic)).map_err(|e| DataError::io(path, e))?;
         let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
@@ -90,7 +97,8 @@ impl Found {
             Found::Idx => &kinds::IDX,
             Found::IdxFolder(_) => &kinds::IDX_FOLDER,
             Found::Cifar(_) => &kinds::CIFAR,
-            Found::CelebA => &kinds::CELEBA,
+            Found::Attributes(found) if found.celeba => &kinds::CELEBA,
+            Found::Attributes(_) => &kinds::ATTRIBUTES,
             Found::Images => &kinds::IMAGES,
         }
     }
@@ -103,7 +111,7 @@ impl Found {
             Found::Idx => idx::open(path, options),
             Found::IdxFolder(files) => idx::open_family(files, &name_of(path), options),
             Found::Cifar(files) => cifar::open(files, &name_of(path), options),
-            Found::CelebA => celeba::open(path, options),
+            Found::Attributes(found) => attributes::open(path, found, options),
             Found::Images => folder::open(path, options),
         }
     }
