@@ -161,6 +161,14 @@ impl Dataset {
         self.range
     }
 
+    /// How values that are outside 0..1 are brought there: by a setting for arrays, whose range is known; in the file for others.
+    pub(crate) fn to_unit(&self) -> String {
+        match self.range {
+            Some(_) => self.values.to_unit(),
+            None => "divide its columns so that they lie in 0..1, or train a model of continuous rows, such as rnade".into(),
+        }
+    }
+
     /// Adds things that lay in the data and became no rows.
     pub(crate) fn with_left_out(mut self, left_out: impl IntoIterator<Item = LeftOut>) -> Self {
         self.left_out.extend(left_out.into_iter().filter(|l| l.n > 0));

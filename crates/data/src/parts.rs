@@ -42,6 +42,23 @@ impl Values {
         }
     }
 
+    /// The least and the largest.
+    pub(crate) fn extent(&self) -> (f64, f64) {
+        (0..self.len()).map(|at| self.get(at)).fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)))
+    }
+
+    /// The setting by which the continuous values of an array come to lie in 0..1.
+    pub(crate) fn to_unit(&self) -> String {
+        let (low, high) = self.extent();
+        // A range is more than one value.
+        let (low, high) = if low == high { (low.min(0.0), high.max(0.0)) } else { (low, high) };
+        match self {
+            // The shortest form.
+            Values::Continuous(_) => format!("use --set range={}..{}", low as f32, high as f32),
+            _ => format!("use --set range={low}..{high}"),
+        }
+    }
+
     /// Errors: levels other than 2 to 256; a value that is out of range or not finite, by its place in rows of `per_row`.
     pub(crate) fn check(&self, origin: &str, per_row: usize) -> Result<()> {
         if let Values::Levels { levels, .. } = self

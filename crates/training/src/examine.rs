@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use calotype_data::{
-    DataError, Dataset, DatasetSpec, Encoding, Evaluation, Options, Preparation, Prepared, Split, is_picture, open_images,
+    DataError, Dataset, DatasetSpec, Encoding, Evaluation, Options, Preparation, Prepared, Range, Split, is_picture, open_images,
 };
 use calotype_models::{Model, Values};
 
@@ -47,7 +47,7 @@ impl Examined {
         let numbers = matches!(&spec, DatasetSpec::Path(p) if is_npy(p)) && matches!(model.values(), Values::Levels(_)) && !own;
         let options = match own {
             true => config.data.opening(),
-            false => Options { levels: None, ..config.data.options.clone() },
+            false => options_of_others(&config.data.options, &spec, numbers),
         };
         let dataset = match &spec {
             DatasetSpec::Path(path) if is_picture(path) => {
@@ -88,6 +88,23 @@ impl Examined {
 
 fn is_npy(path: &Path) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"))
+}
+
+/// How data are opened that are not the run's own: as the run's were, with the same range. What a model of levels is given as numbers
+/// stays as it is. The classes of an array are in another file, which is of the run's own rows.
+fn options_of_others(options: &Options, spec: &DatasetSpec, numbers: bool) -> Options {
+    let of_arrays = |label: &String| matches!(spec, DatasetSpec::Path(path) if is_array(path)) && label != "none";
+    Options {
+        levels: None,
+        range: if numbers { Some(Range::Raw) } else { options.range },
+        label: options.label.clone().filter(|label| !of_arrays(label)),
+        ..options.clone()
+    }
+}
+
+/// A `.npy`, a `.npz` or one array of it.
+fn is_array(path: &Path) -> bool {
+    is_npy(path) || path.to_string_lossy().to_ascii_lowercase().contains(".npz")
 }
 
 /// Numbers that are levels already.

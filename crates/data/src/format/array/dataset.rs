@@ -7,7 +7,7 @@ use super::scale::{Scaled, scale};
 use super::{Array, Number};
 use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
-use crate::options::{Options, Range};
+use crate::options::Options;
 use crate::parts::Values;
 
 /// What a file says of an array beside its numbers.
@@ -50,10 +50,9 @@ fn on_white(origin: &str, values: Values, shape: &[usize]) -> Result<(Values, Ve
         }
         Values::Levels { levels, .. } => refused(format!("{levels} levels; save its first 3 channels, `a[..., :3]`")),
         values => {
-            let all = (0..values.len()).map(|at| values.get(at));
-            let (low, high) = all.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+            let (low, high) = values.extent();
             if low < 0.0 || high > 1.0 {
-                return refused(format!("values from {low} to {high}; use --set range={}", Range::Between(low, high)));
+                return refused(format!("values from {low} to {high}; {}", values.to_unit()));
             }
             match values {
                 Values::Continuous(data) => Ok((Values::Continuous(unit_on_white(Arc::unwrap_or_clone(data)).into()), shape)),

@@ -95,7 +95,8 @@ fn whole(array: Array, options: &Options) -> Result<Scaled> {
 /// Images whose range is seen by their values.
 fn by_extent(numbers: Numbers) -> Scaled {
     let extent = Extent::of(&numbers);
-    let (low, high) = (extent.low, extent.high);
+    // As f32 they are shortest.
+    let (low, high) = (extent.low as f32, extent.high as f32);
     let reach = format!("values reach from {low} to {high}");
     if extent.within(0.0, 1.0) {
         return Scaled { range: Some(Range::Between(0.0, 1.0)), ..as_it_is(numbers) };
@@ -141,6 +142,8 @@ fn between(array: Array, range: Range, options: &Options) -> Result<Scaled> {
     if let Some(first) = outside.next() {
         let Extent { low: least, high: most, .. } = Extent::of(&array.numbers);
         let (n, all) = (1 + outside.count(), array.numbers.len());
+        let shown = |v: f64| if wide == Wide::Single { (v as f32).to_string() } else { v.to_string() };
+        let (least, most) = (shown(least), shown(most));
         let expected = format!(
             "a value in {range}, as range says ({n} of {all} are outside: they reach from {least} to {most}; `--set range={least}..{most}` \
              as the model is trained takes them all)"

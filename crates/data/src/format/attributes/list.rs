@@ -140,7 +140,8 @@ fn separator(text: &str) -> u8 {
 /// Gives the fields of every line, without blanks around them; the first line has no number. Errors: no table.
 fn for_each_record(origin: &str, text: &str, mut each: impl FnMut(Option<usize>, &[&str]) -> Result<()>) -> Result<()> {
     let corrupt = |e: ::csv::Error| DataError::Corrupt { origin: origin.to_owned(), reason: e.to_string() };
-    let mut reader = ReaderBuilder::new().delimiter(separator(text)).has_headers(false).flexible(true).from_reader(text.as_bytes());
+    let mut reader =
+        ReaderBuilder::new().delimiter(separator(text)).has_headers(false).flexible(true).from_reader(text.as_bytes());
     let mut record = ::csv::StringRecord::new();
     let mut n = 0_usize;
     while reader.read_record(&mut record).map_err(corrupt)? {

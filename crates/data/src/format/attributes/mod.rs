@@ -81,7 +81,7 @@ pub(super) fn open(root: &Path, found: &Found, options: &Options) -> Result<Data
     }
     if !missing.is_empty() && options.broken == Broken::Error {
         let expected = format!("the {} images that {} names", list.files.len(), found.list.display());
-        let found = format!("{}; use --set broken=skip to leave them out", LeftOut::new("are missing", &missing));
+        let found = format!("{}; use --set broken=skip to leave them out", LeftOut::new("missing", &missing));
         return Err(DataError::format(root.display().to_string(), expected, found));
     }
     if files.is_empty() {
