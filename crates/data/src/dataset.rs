@@ -165,7 +165,8 @@ impl Dataset {
     pub(crate) fn to_unit(&self) -> String {
         match self.range {
             Some(_) => self.values.to_unit(),
-            None => "divide its columns so that they lie in 0..1, or train a model of continuous rows, such as rnade".into(),
+            None if self.image_shape().is_some() => "scale them to 0..1".into(),
+            None => "scale its columns to 0..1, or train a model of continuous rows, such as rnade".into(),
         }
     }
 

@@ -140,6 +140,16 @@ impl fmt::Display for Range {
     }
 }
 
+impl Range {
+    /// Of f32, which are shorter than the same numbers as f64.
+    pub(crate) fn single(&self) -> String {
+        match self {
+            Range::Raw => self.to_string(),
+            Range::Between(low, high) => format!("{}..{}", *low as f32, *high as f32),
+        }
+    }
+}
+
 impl FromStr for Range {
     type Err = DataError;
     fn from_str(s: &str) -> Result<Self> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{DataError, Result};
+use crate::options::Range;
 
 /// The values of all rows, row-major. Cloning shares them.
 #[derive(Clone, Debug)]
@@ -51,11 +52,10 @@ impl Values {
     pub(crate) fn to_unit(&self) -> String {
         let (low, high) = self.extent();
         // A range is more than one value.
-        let (low, high) = if low == high { (low.min(0.0), high.max(0.0)) } else { (low, high) };
+        let range = if low == high { Range::Between(low.min(0.0), high.max(0.0)) } else { Range::Between(low, high) };
         match self {
-            // The shortest form.
-            Values::Continuous(_) => format!("use --set range={}..{}", low as f32, high as f32),
-            _ => format!("use --set range={low}..{high}"),
+            Values::Continuous(_) => format!("use --set range={}", range.single()),
+            _ => format!("use --set range={range}"),
         }
     }
 

@@ -69,6 +69,7 @@ fn an_array_is_opened_by_its_name() {
     let spec = DatasetSpec::parse(&format!("{}:second", folder.path("a.npz").display())).unwrap();
     let real = folder.path("a.npz").canonicalize().unwrap();
     assert_eq!(spec.resolved().unwrap(), format!("{}:second", real.display()));
+    assert_eq!(values(&open(&spec.resolved().unwrap(), &Options::default()).unwrap()), values(&data));
     assert_eq!((spec.short_name().as_str(), spec.kind().unwrap().name), ("a", "a file of NumPy arrays"));
     assert_eq!(spec.open(&Options { test_every: Some(2), ..Options::default() }).unwrap().rows(Split::Test).unwrap(), [1]);
 }

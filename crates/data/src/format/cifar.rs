@@ -174,7 +174,7 @@ fn version_of(path: &Path, bytes: &[u8]) -> (Version, Option<String>) {
 impl Records {
     fn add(&mut self, origin: &str, version: Version, bytes: &[u8]) -> Result<()> {
         let record_bytes = version.record_bytes();
-        if bytes.is_empty() || bytes.len() % record_bytes != 0 {
+        if bytes.is_empty() || !bytes.len().is_multiple_of(record_bytes) {
             let whole = (bytes.len() / record_bytes + 1) * record_bytes;
             return Err(DataError::Truncated {
                 origin: origin.to_owned(),

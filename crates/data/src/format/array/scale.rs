@@ -131,25 +131,11 @@ fn mapped(numbers: Numbers, low: f64, high: f64) -> Scaled {
 
 /// Numbers whose range is given. Whole numbers of 0..N are levels of N + 1: the same values, but that they are known to be few.
 ///
-/// Errors: numbers outside it, with how many there are.
+/// Errors: numbers outside it; another number of levels beside it.
 fn between(array: Array, range: Range, options: &Options) -> Result<Scaled> {
     let wide = wide_of(array.element, &array.shape);
     let Range::Between(low, high) = range else { return Ok(as_it_is(array.numbers.widened(wide))) };
-    // f32 are compared as such: their own least value, as it is printed, is not outside.
-    let bound = |v: f64| if wide == Wide::Single { f64::from(v as f32) } else { v };
-    let inside = bound(low)..=bound(high);
-    let mut outside = (0..array.numbers.len()).filter(|&at| !inside.contains(&array.numbers.get(at)));
-    if let Some(first) = outside.next() {
-        let Extent { low: least, high: most, .. } = Extent::of(&array.numbers);
-        let (n, all) = (1 + outside.count(), array.numbers.len());
-        let shown = |v: f64| if wide == Wide::Single { (v as f32).to_string() } else { v.to_string() };
-        let (least, most) = (shown(least), shown(most));
-        let expected = format!(
-            "a value in {range}, as range says ({n} of {all} are outside: they reach from {least} to {most}; `--set range={least}..{most}` \
-             as the model is trained takes them all)"
-        );
-        return Err(array.value(first, &expected));
-    }
+    check_inside(&array, low, high, wide)?;
     let n_levels = high + 1.0;
     let few = low == 0.0 && high.fract() == 0.0 && n_levels <= 256.0;
     let few = few && (high > 1.0 || options.levels == Some(2)) && Extent::of(&array.numbers).whole;
@@ -165,4 +151,27 @@ fn between(array: Array, range: Range, options: &Options) -> Result<Scaled> {
         },
         false => mapped(array.numbers.widened(wide), low, high),
     })
+}
+
+/// Errors: numbers outside the range, with how many there are, and the range that takes them.
+fn check_inside(array: &Array, low: f64, high: f64, wide: Wide) -> Result<()> {
+    // f32 are compared as such: their own least value, as it is printed, is not outside.
+    let bound = |v: f64| if wide == Wide::Single { f64::from(v as f32) } else { v };
+    let inside = bound(low)..=bound(high);
+    let mut outside = (0..array.numbers.len()).filter(|&at| !inside.contains(&array.numbers.get(at)));
+    let Some(first) = outside.next() else { return Ok(()) };
+    let (n, all, extent) = (1 + outside.count(), array.numbers.len(), Extent::of(&array.numbers));
+    let shown = |a: f64, b: f64| match wide {
+        // The shortest form.
+        Wide::Single => Range::Between(a, b).single(),
+        Wide::Double => Range::Between(a, b).to_string(),
+    };
+    let expected = format!(
+        "a value in {low}..{high}, as range says ({n} of {all} are outside: they reach over {}; `--set range={}` as the model is trained \
+         takes them all)",
+        shown(extent.low, extent.high),
+        // With the range that was set, so that what it took is not outside.
+        shown(extent.low.min(low), extent.high.max(high))
+    );
+    Err(array.value(first, &expected))
 }
