@@ -214,7 +214,9 @@ fn the_range_of_images_is_seen_by_their_values() {
     let whole = image([0.0, 17.0, 255.0, 3.0]);
     assert_eq!((levels(&whole), whole.range()), (([0, 17, 255, 3].as_slice(), 256), between(0.0, 255.0)));
     said(&whole, "taken for levels of 256");
-    said(&image([0.0, 16.0, 2.0, 3.0]), "use --set levels=17");
+    said(&image([0.0, 16.0, 2.0, 3.0]), "use --set range=0..16");
+    let fewer = ranged(npy_f32(&[1, 2, 2], &[0.0, 16.0, 2.0, 3.0]), Range::Between(0.0, 16.0)).unwrap();
+    assert_eq!(levels(&fewer), ([0, 16, 2, 3].as_slice(), 17));
     let parts = image([0.0, 51.0, 127.5, 3.0]);
     assert_eq!((parts.range(), &continuous(&parts)[..3]), (between(0.0, 255.0), [0.0, 0.2, 0.5].as_slice()));
     said(&parts, "divided by 255");

@@ -102,7 +102,7 @@ fn by_extent(numbers: Numbers) -> Scaled {
         return Scaled { range: Some(Range::Between(0.0, 1.0)), ..as_it_is(numbers) };
     }
     if extent.within(0.0, 255.0) && extent.whole {
-        let fewer = if high < 255.0 { format!("; if {high} is white, use --set levels={}", high + 1.0) } else { String::new() };
+        let fewer = if high < 255.0 { format!("; if {high} is white, use --set range=0..{high}") } else { String::new() };
         let note = Some(format!("{reach}, all of them whole: taken for levels of 256{fewer}"));
         let values = Values::Levels { data: as_bytes(&numbers), levels: 256 };
         return Scaled { values, range: Some(Range::Between(0.0, 255.0)), note };
