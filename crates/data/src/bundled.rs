@@ -24,15 +24,15 @@ static DIGIT_LABELS: &[u8] = asset!("digits-labels-idx1-ubyte.gz");
 pub(crate) const GARMENTS: [&str; 10] =
     ["t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"];
 
-/// The official test file as one data set [28, 28, 1].
-pub(crate) fn fashion_mnist_test_file(name: &str, options: &Options) -> Result<Dataset> {
-    let images = Source::bundled(name, FASHION_IMAGES, options.max_bytes);
-    idx::pair(name, images, Source::bundled(name, FASHION_LABELS, options.max_bytes), Some(&GARMENTS))
+/// The official test file, images [28, 28, 1] and labels.
+pub(crate) fn fashion_mnist_test_file<'a>(name: &str, options: &Options) -> [Source<'a>; 2] {
+    [FASHION_IMAGES, FASHION_LABELS].map(|bytes| Source::bundled(name, bytes, options.max_bytes))
 }
 
 /// The official test file, rows 0 to 8,999 train and 9,000 to 9,999 test.
 pub(crate) fn fashion_mnist(options: &Options) -> Result<Dataset> {
-    let dataset = fashion_mnist_test_file("fashion-mnist", options)?;
+    let name = "fashion-mnist";
+    let dataset = idx::pairs(name, fashion_mnist_test_file(name, options), None, Some(&GARMENTS), &Options::default())?;
     let test = (0..dataset.n_rows()).map(|row| row >= 9_000).collect();
     dataset.with_test_rows(test)
 }
@@ -40,7 +40,7 @@ pub(crate) fn fashion_mnist(options: &Options) -> Result<Dataset> {
 /// UCI digits [8, 8, 1], values 0 to 16; rows with index % 5 == 4 are the test split.
 pub(crate) fn digits(options: &Options) -> Result<Dataset> {
     let source = |bytes| Source::bundled("digits", bytes, options.max_bytes);
-    let raw = idx::pair("digits", source(DIGIT_IMAGES), source(DIGIT_LABELS), None)?;
+    let raw = idx::pairs("digits", [DIGIT_IMAGES, DIGIT_LABELS].map(source), None, None, &Options::default())?;
     let values = match raw.values() {
         Values::Levels { data, .. } => Values::Levels { data: Arc::clone(data), levels: 17 },
         continuous => continuous.clone(),

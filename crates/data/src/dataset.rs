@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{DataError, Result};
 use crate::format::{Typed, columns_setting};
 use crate::hex::hex;
-use crate::options::DEFAULT_MAX_BYTES;
+use crate::options::{DEFAULT_MAX_BYTES, Range};
 use crate::parts::{Factor, LeftOut, Part, Split, Values};
 use crate::summary::{Known, Summary, bounds};
 
@@ -51,6 +51,8 @@ pub struct Dataset {
     files: Option<Vec<String>>,
     left_out: Vec<LeftOut>,
     notes: Vec<String>,
+    /// What of an array's numbers became 0 and 1.
+    range: Option<Range>,
     max_bytes: u64,
     hash: OnceLock<String>,
 }
@@ -97,6 +99,7 @@ impl Dataset {
             files: None,
             left_out: vec![],
             notes: vec![],
+            range: None,
             max_bytes: DEFAULT_MAX_BYTES,
             hash: OnceLock::new(),
         })
@@ -198,6 +201,26 @@ impl Dataset {
         self.check_length(files.len(), &self.name)?;
         self.files = Some(files);
         Ok(self)
+    }
+
+    /// Says what of an array's numbers became 0 and 1.
+    pub(crate) fn with_range(self, range: Option<Range>) -> Self {
+        Dataset { range, ..self }
+    }
+
+    /// What of an array's continuous numbers became 0 and 1, or that they are as they were; other files that are read with
+    /// [`Options::range`](crate::Options) of it are mapped as this one was. None where numbers are levels by their type, and of data that is no array.
+    pub fn range(&self) -> Option<Range> {
+        self.range
+    }
+
+    /// How values that are outside 0..1 are brought there: by a setting for arrays, whose range is known; in the file for others.
+    pub(crate) fn to_unit(&self) -> String {
+        match self.range {
+            Some(_) => self.values.to_unit(),
+            None if self.image_shape().is_some() => "scale them to 0..1".into(),
+            None => "scale its columns to 0..1, or train a model of continuous rows, such as rnade".into(),
+        }
     }
 
     /// Adds things that lay in the data and became no rows.

@@ -27,7 +27,7 @@ pub enum DataError {
     Trailing { origin: String, expected_bytes: u64 },
 
     #[error(
-        "{origin}: {what} would take {claimed_bytes} bytes, the limit is {limit_bytes}; use a smaller --set size=…, smaller images or fewer rows"
+        "{origin}: {what} would take {claimed_bytes} bytes, the limit is {limit_bytes}; use fewer or smaller rows, or for images that are resized a smaller --set size=…"
     )]
     TooLarge { origin: String, what: String, claimed_bytes: u64, limit_bytes: u64 },
 
@@ -85,7 +85,9 @@ pub enum DataError {
     #[error("{url}: {reason}")]
     Fetch { url: String, reason: String },
 
-    #[error("{origin}: SHA-256 is {found}, expected {expected}: the file is not the official one; fetch it again")]
+    #[error(
+        "{origin}: SHA-256 is {found}, expected {expected}: the file is not the official one; remove it if it is still there, and fetch it again"
+    )]
     Hash { origin: String, expected: String, found: String },
 
     #[error("the thread that prepares batches stopped before step {step}")]

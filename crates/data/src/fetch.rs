@@ -75,8 +75,8 @@ pub(crate) fn fashion_mnist_60k(options: &Options) -> Result<Dataset> {
         return Err(DataError::NotFetched { name: FASHION_60K.into(), cache });
     }
     let file = |path: &Path| Source::file(path, options.max_bytes);
-    let train = idx::pair(FASHION_60K, file(&images)?, file(&labels)?, Some(&crate::bundled::GARMENTS))?;
-    idx::join(train, fashion_mnist_test_file(FASHION_60K, options)?)
+    let (train, test) = ([file(&images)?, file(&labels)?], fashion_mnist_test_file(FASHION_60K, options));
+    idx::pairs(FASHION_60K, train, Some(test), Some(&crate::bundled::GARMENTS), &Options::default())
 }
 
 /// Brings one file into `folder`, by way of `FILE.part`.

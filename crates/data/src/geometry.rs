@@ -60,7 +60,7 @@ pub(crate) fn arrange(
                     dataset,
                     "images of another size or other channels",
                     &format!("its values reach from {low} to {high}, outside 0..1"),
-                    "scale them to 0..1",
+                    &dataset.to_unit(),
                 ));
             }
         }

@@ -48,7 +48,7 @@ mod trouble;
 pub use batches::{Batch, Batches, Evaluation, EvaluationBatch};
 pub use dataset::Dataset;
 pub use error::{DataError, Result};
-pub use format::npy::{Npy, NpyWriter, read_npy, write_npy};
+pub use format::npy::{Npy, NpyElement, NpyWriter, read_npy, write_npy, write_npy_f64};
 pub use format::{KINDS, Kind, Records, Refused, is_picture, open_images, read_records, without_cache};
 pub use hex::hex;
 pub use options::{Broken, Layout, Missing, Options, Range};

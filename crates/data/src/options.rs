@@ -24,11 +24,13 @@ pub struct Options {
     pub rows: Option<usize>,
     /// Data that is made: its seed. Apart from the run's seed, so that two runs can differ on equal data.
     pub seed: u64,
-    /// Arrays of whole numbers: number of levels, 2 to 256; none means the maximum + 1. A value at or above it is an error.
+    /// Arrays of whole numbers: number of levels, 2 to 256; none means the maximum + 1, and 256 for images of floating point and IDX
+    /// files of u8. A value at or above it is an error.
     pub levels: Option<u32>,
     /// Paths: rows with index % test_every == test_every - 1 are the test split; none leaves the format's own split.
     pub test_every: Option<u32>,
     /// Tables: the column of classes, by name or number from 1; `none` for no classes. None means a column of words, if there is one.
+    /// Arrays: the `.npy` file of the classes, or the name of an array of a `.npz`. Lists of attributes: the column of the classes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// Tables: the columns to read, by name, number from 1 or range of numbers (`2-5`), in this order; empty for all.
@@ -49,7 +51,7 @@ pub struct Options {
     /// Arrays of images: where the channels are; none to see by the sizes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layout: Option<Layout>,
-    /// Images of continuous values: what becomes 0 and 1; none to see by the values.
+    /// Arrays of continuous values: what becomes 0 and 1; none leaves rows as they are, and sees by the values of images.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range: Option<Range>,
     /// No data set takes more memory than this, whatever its files claim; nor do its rows when they are prepared.
@@ -130,6 +132,16 @@ impl fmt::Display for Range {
         match self {
             Range::Raw => f.write_str("raw"),
             Range::Between(low, high) => write!(f, "{low}..{high}"),
+        }
+    }
+}
+
+impl Range {
+    /// Of f32, which are shorter than the same numbers as f64.
+    pub(crate) fn single(&self) -> String {
+        match self {
+            Range::Raw => self.to_string(),
+            Range::Between(low, high) => format!("{}..{}", *low as f32, *high as f32),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{DataError, Result};
+use crate::options::Range;
 
 /// The values of all rows, row-major. Cloning shares them.
 #[derive(Clone, Debug)]
@@ -39,6 +40,22 @@ impl Values {
             Values::Levels { data, .. } => data[at].into(),
             Values::Continuous(data) => data[at].into(),
             Values::Double(data) => data[at],
+        }
+    }
+
+    /// The least and the largest.
+    pub(crate) fn extent(&self) -> (f64, f64) {
+        (0..self.len()).map(|at| self.get(at)).fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)))
+    }
+
+    /// The setting by which the continuous values of an array come to lie in 0..1.
+    pub(crate) fn to_unit(&self) -> String {
+        let (low, high) = self.extent();
+        // A range is more than one value.
+        let range = if low == high { Range::Between(low.min(0.0), high.max(0.0)) } else { Range::Between(low, high) };
+        match self {
+            Values::Continuous(_) => format!("use --set range={}", range.single()),
+            _ => format!("use --set range={range}"),
         }
     }
 

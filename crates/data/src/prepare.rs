@@ -208,7 +208,7 @@ impl Prepared {
         {
             let (row, column) = (at / dataset.n_values(), at % dataset.n_values());
             let reason = format!("row {row}, column {column} is {}, outside 0..1", values.get(at));
-            return Err(refusal(reason, "scale them to 0..1"));
+            return Err(refusal(reason, &dataset.to_unit()));
         }
         let of_level = match &values {
             Values::Levels { levels, .. } => (0..*levels).map(|v| encode_level(v, *levels, encoding)).collect(),

@@ -54,7 +54,7 @@ const fn made(name: &'static str, about: &'static str, open: fn(&Options) -> Res
 pub enum DatasetSpec {
     /// One of [`CATALOGUE`].
     Named(&'static Entry),
-    /// A file or folder, present when it was parsed.
+    /// A file or folder, present when it was parsed; or `FILE.npz:NAME`, one array of a file.
     Path(PathBuf),
 }
 
@@ -67,7 +67,7 @@ impl DatasetSpec {
             return Ok(DatasetSpec::Named(entry));
         }
         let path = Path::new(name_or_path);
-        if path.exists() {
+        if path.exists() || format::npz::member(path).is_some() {
             return Ok(DatasetSpec::Path(path.to_owned()));
         }
         if path.components().count() > 1 || path.extension().is_some() {
@@ -89,6 +89,19 @@ impl DatasetSpec {
                 let name = format::name_of(path);
                 name.split_once('.').map_or(name.as_str(), |(stem, _)| stem).to_owned()
             }
+        }
+    }
+
+    /// What opens the same data from any folder: the data set's name, or a path from the root, which for an array of a file is
+    /// `/…/FILE.npz:NAME`. Errors: what the system says.
+    pub fn resolved(&self) -> Result<String> {
+        let absolute = |path: &Path| std::fs::canonicalize(path).map_err(|e| DataError::io(path, e));
+        match self {
+            DatasetSpec::Named(entry) => Ok(entry.name.to_owned()),
+            DatasetSpec::Path(path) => match format::npz::member(path) {
+                Some((file, array)) => Ok(format!("{}:{array}", absolute(&file)?.display())),
+                None => Ok(absolute(path)?.display().to_string()),
+            },
         }
     }
 

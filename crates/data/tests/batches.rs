@@ -149,7 +149,10 @@ fn preparations_that_make_no_sense_are_errors_with_a_remedy() {
     let image = bytes(&[4, 4, 2], 256, vec![0; 32]);
     let error = |data: &Dataset, preparation: Preparation| Prepared::new(data, &preparation).unwrap_err();
     let refused = error(&points, encoded(Encoding::Signed));
-    assert!(matches!(refused, DataError::Preparation { .. }) && refused.to_string().contains("scale them to 0..1"), "{refused}");
+    assert!(
+        matches!(refused, DataError::Preparation { .. }) && refused.to_string().contains("scale its columns to 0..1"),
+        "{refused}"
+    );
     let none = Preparation::default();
     let raw = encoded(Encoding::Raw);
     assert!(matches!(error(&points, Preparation { size: Some(8), ..raw.clone() }), DataError::Preparation { .. }));

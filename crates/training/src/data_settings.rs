@@ -37,7 +37,12 @@ fn table() -> Vec<DataSetting> {
     let of = |setting, put, get| DataSetting { setting, put, get };
     vec![
         of(
-            Setting::integer("levels", 0, (0, 256), "arrays of whole numbers: their levels; 0: the maximum + 1"),
+            Setting::integer(
+                "levels",
+                0,
+                (0, 256),
+                "arrays of whole numbers: their levels; 0: the maximum + 1, 256 for floating point and IDX files of u8",
+            ),
             |o, v| o.levels = integer(v).map(|n| n as u32),
             |o| Value::Integer(o.levels.map_or(0, u64::from)),
         ),
@@ -61,7 +66,8 @@ fn table() -> Vec<DataSetting> {
                 "label",
                 "auto",
                 &["auto", "none", "<COLUMN>"],
-                "tables: column of the classes, by name or number from 1; auto: the column of words, if there is one",
+                "tables: column of the classes, by name or number from 1; auto: the column of words, if there is one; arrays: FILE.npy of the \
+                 classes, or the name of an array of a .npz; lists of attributes: the column of the classes",
             ),
             |o, v| o.label = word(v).map(str::to_owned),
             |o| of_word(o.label.as_deref()),
@@ -137,7 +143,7 @@ fn table() -> Vec<DataSetting> {
                 "range",
                 "auto",
                 &["auto", "raw", "<LOW>..<HIGH>"],
-                "images of continuous values: what becomes 0 and 1; raw leaves them as they are",
+                "arrays of continuous values: what becomes 0 and 1; raw leaves them as they are; auto: images by their values, rows as they are",
             ),
             |o, v| o.range = word(v).and_then(|v| v.parse().ok()),
             |o| Value::Word(o.range.map_or_else(|| "auto".to_owned(), |range| range.to_string())),

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use calotype_data::{DataError, Dataset, DatasetSpec, Encoding, Evaluation, Options, Preparation, Prepared, Split, is_picture};
+use calotype_data::{
+    DataError, Dataset, DatasetSpec, Encoding, Evaluation, Options, Preparation, Prepared, Range, Split, is_picture,
+};
 use calotype_models::{Model, Values};
 
 use crate::config::{RunConfig, square_side};
@@ -42,13 +44,10 @@ impl Examined {
         let own = which.data.is_none();
         let name = which.data.as_deref().unwrap_or(&config.data.name);
         let spec = DatasetSpec::parse(name)?;
-        let options = if own { config.data.opening() } else { alike(config, model, &spec)? };
-        let dataset = match spec.open(&options) {
-            // The other table need not have the column of the classes.
-            Err(DataError::Setting { key: "label", .. }) if !own => spec.open(&Options { label: None, ..options })?,
-            opened => opened?,
+        let (dataset, holds_levels) = match own {
+            true => (spec.open(&config.data.opening())?, false),
+            false => other_data(config, model, &spec)?,
         };
-        let dataset = if own { dataset } else { dataset.with_class_numbers_of(&config.data.class_names) };
         if own && !dataset.is_content(&config.data.sha256) {
             let reason = format!(
                 "SHA-256 mismatch: expected {1} as in run.toml, found {0}: the data have changed; restore them or train a new run",
@@ -59,7 +58,7 @@ impl Examined {
         }
         let mut notes = if own { vec![] } else { dataset.notes().to_vec() };
         let is_array = !own && is_array(&spec);
-        let prepared = if is_array && holds_levels(config, model, &dataset) {
+        let prepared = if holds_levels {
             notes.push(format!("{}: its numbers are taken as the model's levels", dataset.name()));
             levels(model, &dataset)?
         } else {
@@ -99,21 +98,45 @@ impl Examined {
     }
 }
 
-/// How other data than the run's own are opened: by what was asked for of these, one image at the model's size.
+/// Opens data that are not the run's own, and says whether they hold the model's levels already. The classes have the run's numbers.
+fn other_data(config: &RunConfig, model: &dyn Model, spec: &DatasetSpec) -> Result<(Dataset, bool)> {
+    let options = alike(config, model, spec)?;
+    if is_array(spec) && matches!(model.values(), Values::Levels(_)) {
+        let as_it_is = spec.open(&Options { levels: None, range: Some(Range::Raw), ..options.clone() })?;
+        if holds_levels(config, model, &as_it_is) {
+            return Ok((as_it_is.with_class_numbers_of(&config.data.class_names), true));
+        }
+    }
+    let dataset = match spec.open(&options) {
+        // The other table need not have the column of the classes.
+        Err(DataError::Setting { key: "label", .. }) => spec.open(&Options { label: None, ..options })?,
+        opened => opened?,
+    };
+    Ok((dataset.with_class_numbers_of(&config.data.class_names), false))
+}
+
+/// How other data than the run's own are opened: by what was asked for of these, one image at the model's size. The classes of an
+/// array are in a file that is of the run's own rows.
 fn alike(config: &RunConfig, model: &dyn Model, spec: &DatasetSpec) -> Result<Options> {
     let kind = spec.kind()?;
     let one_image = matches!(spec, DatasetSpec::Path(path) if is_picture(path));
+    let own = &config.data.options;
     Ok(Options {
         // Arrays are held to as many levels as the run's data have; other data have their own.
         levels: config.data.levels.filter(|_| is_array(spec)),
-        size: if one_image { square_side(model.shape()) } else { config.data.options.size },
-        test_every: config.data.options.test_every.filter(|_| kind.heeds.contains(&"test_every")),
-        ..config.data.options.clone()
+        size: if one_image { square_side(model.shape()) } else { own.size },
+        test_every: own.test_every.filter(|_| kind.heeds.contains(&"test_every")),
+        label: own.label.clone().filter(|label| !is_array(spec) || label == "none"),
+        ..own.clone()
     })
 }
 
+/// A `.npy`, a `.npz` or one array of it.
 fn is_array(spec: &DatasetSpec) -> bool {
-    matches!(spec, DatasetSpec::Path(path) if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy")))
+    matches!(spec, DatasetSpec::Path(path) if {
+        let name = path.to_string_lossy().to_ascii_lowercase();
+        name.ends_with(".npy") || name.ends_with(".npy.gz") || name.contains(".npz")
+    })
 }
 
 /// Whether an array holds a model's levels rather than what its training data held: whole numbers that are levels, where the training

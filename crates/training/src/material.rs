@@ -1,7 +1,6 @@
 //! The model and the data of a run, opened and checked against each other before any work.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use calotype_data::{Dataset, DatasetSpec, Encoding, Evaluation, Options, Preparation, Prepared, Split};
@@ -56,8 +55,9 @@ impl Material {
         };
         let dataset = spec.open(&options)?;
         if let DatasetSpec::Path(_) = spec {
-            // Other files of the same kind are held to as many levels.
+            // Other files of the same kind are held to as many levels, and to the same range.
             options.levels = dataset.levels();
+            options.range = dataset.range();
         }
         let exclude = excluded(&dataset, all.word("exclude"))?;
         let shape = shape_of(&dataset, training_rows(&dataset, exclude)?.len());
@@ -278,17 +278,7 @@ pub fn prepare(dataset: &Dataset, data: &DataConfig) -> Result<Prepared> {
 
 /// A name as it is, a path from the root, so that a run can be continued from any folder.
 fn resolved_name(spec: &DatasetSpec) -> Result<String> {
-    match spec {
-        DatasetSpec::Named(entry) => Ok(entry.name.to_owned()),
-        DatasetSpec::Path(path) => {
-            let absolute = std::fs::canonicalize(path).map_err(TrainingError::io(path))?;
-            Ok(display(&absolute))
-        }
-    }
-}
-
-fn display(path: &Path) -> String {
-    path.display().to_string()
+    Ok(spec.resolved()?)
 }
 
 /// Rows of the model's size and kind of values.

@@ -1,12 +1,15 @@
 //! File formats, each bounded before memory is taken, and the choice between them.
 
-mod celeba;
+mod array;
+mod attributes;
 mod cifar;
 mod decode;
 mod folder;
 pub(crate) mod idx;
 pub(crate) mod kinds;
 pub(crate) mod npy;
+pub(crate) mod npz;
+mod pickle;
 mod records;
 mod sniff;
 mod source;
@@ -28,8 +31,7 @@ pub use records::{Records, read_records};
 pub(crate) use source::{Source, name_of};
 pub(crate) use table::{Typed, columns_setting};
 
-const ACCEPTED: &str =
-    "IDX (plain or .gz), CIFAR-10 binary (.bin), .npy, a table (.csv, .tsv, .txt, .data), or a folder of images";
+const ACCEPTED: &str = "IDX (plain or .gz), CIFAR binary (.bin), .npy, .npz, a table (.csv, .tsv, .txt, .data), an image, or a folder or archive of images";
 
 /// What tables of numbers end in, before `.gz` if that is there.
 const TABLES: [&str; 6] = ["csv", "tsv", "tab", "txt", "data", "dat"];
@@ -38,10 +40,12 @@ const TABLES: [&str; 6] = ["csv", "tsv", "tab", "txt", "data", "dat"];
 enum Found {
     Table,
     Npy,
+    /// The file, and the array that is named.
+    Npz(PathBuf, Option<String>),
     Idx,
     IdxFolder(idx::Family),
     Cifar(cifar::Files),
-    CelebA,
+    Attributes(attributes::Found),
     Images,
     Image,
 }
@@ -49,21 +53,30 @@ enum Found {
 impl Found {
     /// Looks at names and first bytes. Errors: none of the kinds; what the system says.
     fn at(path: &Path) -> Result<Self> {
+        if let Some((file, array)) = npz::member(path) {
+            return Ok(Found::Npz(file, Some(array)));
+        }
         let meta = fs::metadata(path).map_err(|e| DataError::io(path, e))?;
         if meta.is_dir() { Self::in_folder(path) } else { Self::in_file(path) }
     }
 
     fn in_folder(path: &Path) -> Result<Self> {
-        if let Some(files) = idx::family_in(path) {
+        if let Some(files) = idx::family_near(path)? {
             return Ok(Found::IdxFolder(files));
         }
-        if path.join("list_attr_celeba.txt").is_file() {
-            return Ok(Found::CelebA);
+        if let Some(files) = cifar::files_near(path)? {
+            return Ok(Found::Cifar(files));
         }
-        Ok(cifar::files_in(path)?.map_or(Found::Images, Found::Cifar))
+        if let Some(error) = pickle::refused_folder(path) {
+            return Err(error);
+        }
+        Ok(attributes::list_in(path)?.map_or(Found::Images, Found::Attributes))
     }
 
     fn in_file(path: &Path) -> Result<Self> {
+        if let Some(error) = pickle::refused_file(path) {
+            return Err(error);
+        }
         let mut magic = Vec::new();
         File::open(path).and_then(|f| f.take(6).read_to_end(&mut magic)).map_err(|e| DataError::io(path, e))?;
         let extension = extension_of(path);
@@ -71,8 +84,10 @@ impl Found {
             if extension == "gz" { extension_of(Path::new(path.file_stem().unwrap_or_default())) } else { String::new() };
         match (extension.as_str(), magic.as_slice()) {
             (_, b"\x93NUMPY") | ("npy", _) => Ok(Found::Npy),
+            ("npz", _) => Ok(Found::Npz(path.to_owned(), None)),
             ("bin", _) => Ok(Found::Cifar(cifar::Files::one(path))),
-            (_, [0, 0, 8, ..]) => Ok(Found::Idx),
+            ("gz", _) if npy::is_npy(&path.with_extension("")) => Ok(Found::Npy),
+            (_, magic) if idx::is_magic(magic) => Ok(Found::Idx),
             _ if folder::is_archive(path) => Ok(Found::Images),
             (name, _) if TABLES.contains(&name) || TABLES.contains(&unpacked.as_str()) => Ok(Found::Table),
             ("gz", _) | (_, [0x1f, 0x8b, ..]) if table::is_table(path) => Ok(Found::Table),
@@ -87,10 +102,12 @@ impl Found {
         match self {
             Found::Table => &kinds::TABLE,
             Found::Npy => &kinds::NPY,
+            Found::Npz(..) => &kinds::NPZ,
             Found::Idx => &kinds::IDX,
             Found::IdxFolder(_) => &kinds::IDX_FOLDER,
             Found::Cifar(_) => &kinds::CIFAR,
-            Found::CelebA => &kinds::CELEBA,
+            Found::Attributes(found) if found.celeba => &kinds::CELEBA,
+            Found::Attributes(_) => &kinds::ATTRIBUTES,
             Found::Images => &kinds::IMAGES,
             Found::Image => &kinds::IMAGE,
         }
@@ -100,10 +117,11 @@ impl Found {
         match self {
             Found::Table => table::open(path, options),
             Found::Npy => npy::open(path, options),
+            Found::Npz(file, array) => npz::open(file, array.as_deref(), options),
             Found::Idx => idx::open(path, options),
             Found::IdxFolder(files) => idx::open_family(files, &name_of(path), options),
             Found::Cifar(files) => cifar::open(files, &name_of(path), options),
-            Found::CelebA => celeba::open(path, options),
+            Found::Attributes(found) => attributes::open(path, found, options),
             Found::Images => folder::open(path, options),
             Found::Image => folder::load(&name_of(path), &[path.to_owned()], options),
         }

@@ -12,15 +12,18 @@ use crate::error::{DataError, Result};
 const MOST_BYTES_PER_DEFLATED_BYTE: u64 = 1032;
 
 /// A bounded stream of bytes that knows its name, and how many bytes it can give at most.
-pub(crate) struct Source {
+pub(crate) struct Source<'a> {
     name: String,
-    reader: Box<dyn Read>,
+    reader: Box<dyn Read + 'a>,
     taken_bytes: u64,
     most_bytes: u64,
     limit_bytes: u64,
 }
 
-impl Source {
+/// How many bytes are read at once where they are worked on as they come. A multiple of every element's size.
+const PART_BYTES: usize = 1 << 16;
+
+impl<'a> Source<'a> {
     /// Opens a file, plain or gzipped; no more than `limit_bytes` are ever held.
     pub(crate) fn file(path: &Path, limit_bytes: u64) -> Result<Self> {
         let wrap = |e| DataError::io(path, e);
@@ -39,8 +42,14 @@ impl Source {
         Self::new(name.to_owned(), bytes, bytes.len() as u64, bytes.starts_with(&[0x1f, 0x8b]), limit_bytes)
     }
 
-    fn new(name: String, raw: impl Read + 'static, stored_bytes: u64, is_gzip: bool, limit_bytes: u64) -> Self {
-        let (reader, most_bytes): (Box<dyn Read>, _) = match is_gzip {
+    /// A file in an archive, unpacked by `raw`: of `stored_bytes` there it becomes `claimed_bytes`, as the archive says.
+    pub(crate) fn member(name: String, raw: impl Read + 'a, stored_bytes: u64, claimed_bytes: u64, limit_bytes: u64) -> Self {
+        let most_bytes = stored_bytes.saturating_mul(MOST_BYTES_PER_DEFLATED_BYTE).min(claimed_bytes);
+        Source { name, reader: Box::new(raw), taken_bytes: 0, most_bytes, limit_bytes }
+    }
+
+    fn new(name: String, raw: impl Read + 'a, stored_bytes: u64, is_gzip: bool, limit_bytes: u64) -> Self {
+        let (reader, most_bytes): (Box<dyn Read + 'a>, _) = match is_gzip {
             true => (Box::new(MultiGzDecoder::new(raw)), stored_bytes.saturating_mul(MOST_BYTES_PER_DEFLATED_BYTE)),
             false => (Box::new(raw), stored_bytes),
         };
@@ -54,6 +63,42 @@ impl Source {
     /// How many bytes are left at most: exact for a plain file, a bound for a gzipped one.
     pub(crate) fn most_left(&self) -> u64 {
         self.most_bytes.saturating_sub(self.taken_bytes)
+    }
+
+    /// How many bytes of it may be held.
+    pub(crate) fn limit(&self) -> u64 {
+        self.limit_bytes
+    }
+
+    /// Refuses a claim that the source cannot hold, before memory is taken.
+    pub(crate) fn holds(&self, n_bytes: u64, what: &str) -> Result<()> {
+        let (found_bytes, origin) = (self.most_left(), self.name.clone());
+        match n_bytes <= found_bytes {
+            true => Ok(()),
+            false => Err(DataError::Truncated { origin, what: what.to_owned(), expected_bytes: n_bytes, found_bytes }),
+        }
+    }
+
+    /// Reads exactly `n_bytes` and gives them away part by part: each is of 64 KiB but for the last. Nothing else is held, so the
+    /// limit is the caller's to keep.
+    pub(crate) fn parts(&mut self, n_bytes: u64, what: &str, mut each: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        self.holds(n_bytes, what)?;
+        let (mut part, mut left) = (Vec::with_capacity(PART_BYTES.min(n_bytes as usize)), n_bytes);
+        while left > 0 {
+            let wanted = left.min(PART_BYTES as u64);
+            part.clear();
+            match self.reader.by_ref().take(wanted).read_to_end(&mut part) {
+                Err(e) if e.kind() != io::ErrorKind::UnexpectedEof => return Err(self.corrupt(&e)),
+                _ if (part.len() as u64) < wanted => {
+                    let (origin, found_bytes) = (self.name.clone(), n_bytes - left + part.len() as u64);
+                    return Err(DataError::Truncated { origin, what: what.to_owned(), expected_bytes: n_bytes, found_bytes });
+                }
+                _ => each(&part)?,
+            }
+            left -= wanted;
+            self.taken_bytes += wanted;
+        }
+        Ok(())
     }
 
     /// Reads exactly `n_bytes`. What the source cannot hold, or what passes the limit, is refused before memory is taken; after

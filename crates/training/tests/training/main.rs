@@ -2,4 +2,5 @@
 
 mod common;
 mod non_finite;
+mod ranges;
 mod run;

@@ -49,7 +49,7 @@ struct Header {
 
 impl Place {
     /// None for few files, or without a cache. Reads all files: what they hold is what counts.
-    pub(super) fn of(tree: &Tree, files: &[Entry], options: &Options, may_keep_size: bool) -> Option<Self> {
+    pub(super) fn of(tree: &Tree, files: &[Entry], options: &Options) -> Option<Self> {
         if OFF.load(Ordering::Relaxed) || files.len() < LEAST_FILES {
             return None;
         }
@@ -67,7 +67,7 @@ impl Place {
         let digests: Vec<_> = digests.collect::<Option<_>>()?;
         let mut sha = Sha256::new();
         let Options { size, channels, range, max_bytes, .. } = options;
-        sha.update(format!("{VERSION} {size:?} {channels:?} {range:?} {max_bytes} {may_keep_size}\n"));
+        sha.update(format!("{VERSION} {size:?} {channels:?} {range:?} {max_bytes}\n"));
         digests.iter().for_each(|digest| sha.update(digest));
         Some(Place { file: folder.join(format!("{}.rows", hex(&sha.finalize()))) })
     }

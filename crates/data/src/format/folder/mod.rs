@@ -36,7 +36,7 @@ const OTHER_DATA: [&str; 7] = ["npy", "npz", "csv", "tsv", "txt", "bin", "gz"];
 /// more bytes in all than `options.max_bytes`.
 pub(super) fn open(path: &Path, options: &Options) -> Result<Dataset> {
     let (tree, arranged) = look(path, options)?;
-    let read = read::all(&name_of(path), &tree, &arranged.files, options, true)?;
+    let read = read::all(&name_of(path), &tree, &arranged.files, options)?;
     finish(path, arranged, read)
 }
 
@@ -87,24 +87,14 @@ fn nothing(path: &Path, tree: &Tree) -> DataError {
 
 /// Decodes `files`, in order, as [`open`] does.
 pub(super) fn load(name: &str, files: &[PathBuf], options: &Options) -> Result<Dataset> {
-    of_files(name, files, options, true)
-}
-
-/// Decodes `files`, in order, to squares of `options.size`; without one to squares of 64, with a note.
-pub(super) fn squares(name: &str, files: &[PathBuf], options: &Options) -> Result<Dataset> {
-    of_files(name, files, options, false)
-}
-
-fn of_files(name: &str, files: &[PathBuf], options: &Options, may_keep_size: bool) -> Result<Dataset> {
     let entries: Vec<Entry> = files.iter().map(|path| Entry::file(path, path.display().to_string())).collect();
-    let tree = Tree::of_files(vec![]);
-    let read = read::all(name, &tree, &entries, options, may_keep_size)?;
+    let read = read::all(name, &Tree::of_files(vec![]), &entries, options)?;
     finish(Path::new(name), Arranged { files: entries, ..Arranged::default() }, read)
 }
 
 /// Rows with what is known of each.
 fn finish(path: &Path, arranged: Arranged, (facts, rows): (Facts, Rows)) -> Result<Dataset> {
-    let kept = |n: &u32| *n as usize;
+    let (kept, range) = (|n: &u32| *n as usize, facts.range());
     let files = facts.kept.iter().map(|n| arranged.files[kept(n)].name.clone()).collect();
     let mut dataset = Dataset::new(name_of(path), &facts.shape, rows.into_values())?.with_files(files)?;
     if let Some((of_row, names)) = arranged.classes {
@@ -115,6 +105,7 @@ fn finish(path: &Path, arranged: Arranged, (facts, rows): (Facts, Rows)) -> Resu
         dataset = dataset.with_parts(facts.kept.iter().map(|n| parts[kept(n)]).collect())?;
     }
     let notes = arranged.notes.into_iter().chain(facts.notes());
+    let dataset = dataset.with_range(range);
     Ok(notes.fold(dataset, Dataset::with_note).with_left_out(arranged.left_out).with_left_out(facts.broken()))
 }
 

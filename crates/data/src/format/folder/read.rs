@@ -111,17 +111,17 @@ fn resized(sizes: &BTreeSet<(u32, u32)>, side: usize) -> String {
 /// Reads all images as rows, from the cache if they were read before.
 ///
 /// Errors: an image that cannot be decoded, unless `options.broken` says otherwise; no image that can; more bytes than `options.max_bytes`.
-pub(super) fn all(name: &str, tree: &Tree, files: &[Entry], options: &Options, may_keep_size: bool) -> Result<(Facts, Rows)> {
-    let kept = cache::Place::of(tree, files, options, may_keep_size);
+pub(super) fn all(name: &str, tree: &Tree, files: &[Entry], options: &Options) -> Result<(Facts, Rows)> {
+    let kept = cache::Place::of(tree, files, options);
     if let Some((facts, rows)) = kept.as_ref().and_then(|place| place.read(options)) {
         return checked(name, files.len(), facts, options).map(|facts| (facts, rows));
     }
     let reading = Reading { name, tree, files, options };
     let reserve = |form: &Form| files.len() * form.shape().iter().product::<usize>();
-    let (facts, rows) = match reading.read(may_keep_size, |form| Vec::<u8>::with_capacity(reserve(form)))? {
+    let (facts, rows) = match reading.read(|form| Vec::<u8>::with_capacity(reserve(form)))? {
         Some((facts, levels)) => (facts, Rows::Levels(levels)),
         None => {
-            let read = reading.read(may_keep_size, |form| Vec::<f32>::with_capacity(reserve(form)))?;
+            let read = reading.read(|form| Vec::<f32>::with_capacity(reserve(form)))?;
             let (facts, values) = read.ok_or_else(|| reading.nothing())?;
             (facts, Rows::Continuous(values))
         }
@@ -214,15 +214,11 @@ enum Stop {
 
 impl Reading<'_> {
     /// Reads all images into what `sink` makes for a form. None if there are images of more than 256 levels, and `T` has no more.
-    pub(super) fn read<T: Sample, S: Sink<T>>(
-        &self,
-        may_keep_size: bool,
-        sink: impl Fn(&Form) -> S,
-    ) -> Result<Option<(Facts, S)>> {
+    pub(super) fn read<T: Sample, S: Sink<T>>(&self, sink: impl Fn(&Form) -> S) -> Result<Option<(Facts, S)>> {
         let grey = self.options.channels == Some(1);
-        let own = match may_keep_size && self.options.size.is_none() {
-            true => self.first_size()?.map(|size| Form { size: Size::Own(size), grey }),
-            false => None,
+        let own = match self.options.size {
+            None => self.first_size()?.map(|size| Form { size: Size::Own(size), grey }),
+            Some(_) => None,
         };
         if let Some(form) = own.filter(|form| self.fits::<T>(form).is_ok()) {
             match self.rows(&form, sink(&form)) {

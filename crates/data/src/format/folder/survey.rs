@@ -21,11 +21,11 @@ pub(in crate::format) fn survey(path: &Path, options: &Options, n_shown: usize) 
     let reading = Reading { name: &name, tree: &tree, files: &arranged.files, options };
     let every = arranged.files.len().div_ceil(n_shown.max(1)).max(1);
     let auto = options.channels.is_none();
-    let levels = reading.read(true, |form| Shown::<u8>::new(form, LEVELS_OF_IMAGES, every, auto))?;
+    let levels = reading.read(|form| Shown::<u8>::new(form, LEVELS_OF_IMAGES, every, auto))?;
     let (facts, hash, rows, grey) = match levels {
         Some((facts, shown)) => (facts, shown.hash, Rows::Levels(shown.rows), shown.grey),
         None => {
-            let read = reading.read(true, |form| Shown::<f32>::new(form, SINGLE, every, auto))?;
+            let read = reading.read(|form| Shown::<f32>::new(form, SINGLE, every, auto))?;
             let (facts, shown) = read.ok_or_else(|| reading.nothing())?;
             (facts, shown.hash, Rows::Continuous(shown.rows), shown.grey)
         }
