@@ -64,11 +64,9 @@ impl Examined {
         } else {
             if is_array {
                 in_range(model, &dataset)?;
-                notes.push(format!(
-                    "{}: prepared as the training data were: {}",
-                    dataset.name(),
-                    config.data.preparation.encoding
-                ));
+                let levels = dataset.levels().map_or("real numbers".to_owned(), |levels| format!("{levels} levels"));
+                let encoding = config.data.preparation.encoding;
+                notes.push(format!("{}: {levels}, prepared as the training data were: {encoding}", dataset.name()));
             }
             Arc::new(prepared(config, model, &dataset, which.inner)?)
         };

@@ -7,7 +7,7 @@ use calotype_data::{Dataset, DatasetSpec, Encoding, Evaluation, Options, Prepara
 use calotype_models::{DataShape, Known, Learning, Model, SettingError, Settings, Tables, Values, find};
 
 use crate::config::{DataConfig, DeviceConfig, Period, RunConfig, Wanted, all_settings, square_side};
-use crate::data_settings::{heeded, options};
+use crate::data_settings::{data_settings, heeded, options};
 use crate::error::{Result, TrainingError};
 use crate::feeder::{Feeder, known_rows};
 use crate::files::read_given;
@@ -130,6 +130,14 @@ impl Material {
     pub fn notes(&self) -> Result<Vec<String>> {
         let left_out = self.dataset.left_out().iter().map(|left_out| format!("left out: {left_out}"));
         Ok(left_out.chain(self.dataset.notes().iter().cloned()).chain(self.warnings()?).collect())
+    }
+
+    /// What was asked for of the data, by key.
+    pub fn data_settings(&self) -> Vec<(String, String)> {
+        let keys = data_settings();
+        let of_data =
+            |key: &String| keys.iter().any(|setting| setting.key == key) && !self.model.settings().iter().any(|(k, _)| k == key);
+        self.wanted.set.iter().filter(|(key, _)| of_data(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
     /// What makes the likelihood of these data meaningless or loses their digits, for a model of standardised columns: to be said

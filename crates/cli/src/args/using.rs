@@ -84,7 +84,7 @@ pub struct SampleArgs {
     pub batch: u32,
 
     /// Output file [default: a .png in the run folder]. By its ending: an image grid (.png), an array (.npy, f32 [N, H, W, C],
-    /// images in 0..1, levels unscaled), or an animation (.gif) of --interpolate or of images developing pixel by pixel
+    /// images in 0..1, levels unscaled; tables [N, D] in their own units, f64 where f32 would lose digits), or an animation (.gif) of --interpolate or of images developing pixel by pixel
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
 

@@ -133,10 +133,7 @@ fn agree(args: &TrainArgs, run: &Path, config: &RunConfig) -> Result<()> {
         }
     }
     if let Some(data) = &args.with.data {
-        let given = match DatasetSpec::parse(data).map_err(TrainingError::from)? {
-            DatasetSpec::Named(entry) => entry.name.to_owned(),
-            DatasetSpec::Path(path) => path.canonicalize().unwrap_or(path).display().to_string(),
-        };
+        let given = DatasetSpec::parse(data).and_then(|spec| spec.resolved()).map_err(TrainingError::from)?;
         differ("data", &config.data.name, &given)?;
     }
     for (key, value) in settings(&args.with, args.steps)? {
@@ -255,6 +252,8 @@ impl Ready {
                         true => String::new(),
                         false => format!(" --data {}", typed(Path::new(name))),
                     };
+                    let set = |(key, value): &(String, String)| format!(" --set {}", typed(Path::new(&format!("{key}={value}"))));
+                    let data = data + &self.material.data_settings().iter().map(set).collect::<String>();
                     note(&format!("for the paper's sizes, on a GPU: calotype train {model}{data} --preset paper"));
                 }
                 Ok(Ending::Done)

@@ -177,3 +177,36 @@ fn data_says_what_training_will_see() {
     place.run(&[&["score", "run"], &CPU[..]].concat()).ok();
     assert!(Path::new(text(&place.path("run"))).is_dir());
 }
+
+/// Columns far from 0 keep their digits on the way in and on the way out, and where they lie changes no likelihood.
+#[test]
+fn numbers_keep_their_digits() {
+    let place = Place::new();
+    let noise = |n: u32| f64::from(n.wrapping_mul(2_654_435_761) >> 8) / f64::from(1 << 24);
+    let table = |shift: [f64; 3]| -> String {
+        let row = |n: u32| {
+            let [t, north, x] = [f64::from(n), 0.4 * noise(n) - 0.2, noise(n + 5_000) + noise(n + 9_000)];
+            format!("{:.3},{:.6},{:.6}\n", shift[0] + t, shift[1] + north, shift[2] + x)
+        };
+        "time,northing,x\n".to_owned() + &(0..1000).map(row).collect::<String>()
+    };
+    let nats = |name: &str, shift: [f64; 3]| {
+        write(&place, &format!("{name}.csv"), table(shift).as_bytes());
+        let data = format!("{name}.csv");
+        let train = ["train", "rnade", "--data", &data, "--out", name, "--steps", "60", "--set", "test_every=5"];
+        place.run(&[&train[..], &CPU].concat()).ok();
+        let said = place.run(&[&["score", name], &CPU[..]].concat()).ok().stdout;
+        let own = said.lines().find_map(|l| l.split_once("own units it is ")).expect("own units").1;
+        own.split_whitespace().next().and_then(|v| v.parse::<f64>().ok()).expect("nats")
+    };
+    let (far, near) = (nats("far", [1.7e9, 5_123_456.0, 0.0]), nats("near", [0.0; 3]));
+    assert!((far - near).abs() < 0.02, "{far} and {near}");
+    place.run(&[&["sample", "far", "--count", "200", "--out", "far.npy"], &CPU[..]].concat()).ok();
+    assert!(fs::read(place.path("far.npy")).expect("samples").windows(3).any(|w| w == b"<f8"));
+    let drawn = calotype_data::open(text(&place.path("far.npy")), &calotype_data::Options::default()).expect("rows");
+    let mut times: Vec<u64> = (0..200).map(|row| drawn.values().get(3 * row).to_bits()).collect();
+    times.sort_unstable();
+    times.dedup();
+    assert!(times.len() > 190, "{} different times of 200", times.len());
+    place.run(&[&["score", "far", "--data", "far.npy"], &CPU[..]].concat()).ok();
+}

@@ -138,14 +138,9 @@ pub fn of_data(s: &Settings, data: &DataShape) -> Result<(Vec<usize>, Values, Li
     let floor = s.number("floor") as f32;
     let word = s.word("likelihood");
     let unfit = |reason: String| Err(SettingError::Unfit(reason));
-    if data.levels.is_none() {
-        return match (word, data.shape.as_slice()) {
-            ("auto" | "gaussian", [_]) => {
-                Ok((data.shape.clone(), Values::Standardised, Likelihood::Gaussian { floor, levels: None }))
-            }
-            ("auto" | "gaussian", other) => {
-                unfit(format!("shape mismatch: its rows of real numbers are {other:?}, expected vectors [D]"))
-            }
+    if let (None, [_]) = (data.levels, data.shape.as_slice()) {
+        return match word {
+            "auto" | "gaussian" => Ok((data.shape.clone(), Values::Standardised, Likelihood::Gaussian { floor, levels: None })),
             _ => unfit(format!("likelihood={word} is of levels, and its values are real numbers; use likelihood=gaussian")),
         };
     }
@@ -173,12 +168,15 @@ pub fn of_data(s: &Settings, data: &DataShape) -> Result<(Vec<usize>, Values, Li
     Ok((shape.to_vec(), Values::Levels(levels), likelihood))
 }
 
+/// Levels of images of real numbers in 0..1, such as those of 16 bits, where a likelihood is of levels.
+const LEVELS: u32 = 256;
+
 /// [H, W, C] and levels of pictures: those asked for; else bits, or for a likelihood of levels those of the data.
 fn levels_of(s: &Settings, data: &DataShape) -> Result<([usize; 3], u32), SettingError> {
     let (shape, bits) = crate::density::pixels(s, data)?;
     let levels = match (s.integer("levels"), s.word("likelihood"), data.levels) {
         (0, "bernoulli", _) => 2,
-        (0, "gaussian" | "discretised-logistic" | "cross-entropy", Some(own)) => own,
+        (0, "gaussian" | "discretised-logistic" | "cross-entropy", own) => own.unwrap_or(LEVELS),
         _ => bits,
     };
     Ok((shape, levels))

@@ -7,7 +7,7 @@ use calotype_data::{is_picture, picture};
 use calotype_models::init;
 use calotype_training::{Examined, Known, TrainingError, Which, brightness};
 
-use super::{ABOUT_PIXELS, COUNT, Form, done, in_own_range, save_gif, save_npy, save_png, target, test_row};
+use super::{ABOUT_PIXELS, COUNT, Form, done, save_gif, save_npy, save_png, target, test_row};
 use crate::args::{Half, SampleArgs};
 use crate::command::Ending;
 use crate::fault::WrongUse;
@@ -56,7 +56,7 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
 
     let values = session.used.model.values();
     match (form, &*shape) {
-        (Form::Npy, _) => save_npy(&out, &[&[count], &*shape].concat(), &in_own_range(&session.used, rows))?,
+        (Form::Npy, _) => save_npy(&out, &[&[count], &*shape].concat(), &session.used, &rows)?,
         (Form::Png, &[h, w, c]) => {
             let mut images = brightness(values, &rows);
             let mut n = count;

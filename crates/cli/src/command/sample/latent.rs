@@ -8,7 +8,7 @@ use calotype_models::{Latent, LatentPart};
 use calotype_training::{SAMPLE_BATCH, TrainingError};
 
 use super::lattice::{MOST_ROWS, SIDE, STEPS, manifold, middle, traversal};
-use super::{ABOUT_PIXELS, COUNT, Form, done, in_own_range, save_gif, save_npy, save_png, target, test_row};
+use super::{ABOUT_PIXELS, COUNT, Form, done, save_gif, save_npy, save_png, target, test_row};
 use crate::args::SampleArgs;
 use crate::command::Ending;
 use crate::fault::WrongUse;
@@ -106,7 +106,7 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
             let frames = rows.chunks_exact(per_row).map(|image| picture::grid(image, [1, h, w, c], None, 0));
             save_gif(&out, frames.collect(), FRAME_MS)?;
         }
-        _ => save_npy(&out, &[&[n], &*shape].concat(), &in_own_range(&session.used, rows))?,
+        _ => save_npy(&out, &[&[n], &*shape].concat(), &session.used, &rows)?,
     }
     done(n, if picture { "images" } else { "rows" }, &session.used.restored.path, &out)
 }

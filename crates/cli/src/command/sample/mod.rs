@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
 use calotype_data::picture::RgbImage;
-use calotype_data::{DataError, picture, write_npy};
+use calotype_data::{DataError, Standard, picture, write_npy, write_npy_f64};
 use calotype_models::Values;
 use calotype_training::{Choice, Examined, Which, grouped};
 
@@ -24,6 +24,9 @@ const COUNT: u64 = 64;
 
 /// Pictures of small images are enlarged to about this many pixels on the screen.
 const ABOUT_PIXELS: usize = 320;
+
+/// Numbers further from 0 than so many deviations lose digits as f32, which keeps 24 bits.
+const MOST_DEVIATIONS: f64 = 1024.0;
 
 /// What is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,26 +79,22 @@ fn save_png(out: &Path, images: &[f32], shape: [usize; 4], columns: Option<usize
     replace(out, |file| picture::sheet(images, shape, columns, ABOUT_PIXELS).and_then(|p| picture::write_png(file, &p)))
 }
 
-fn save_npy(out: &Path, shape: &[usize], data: &[f32]) -> Result<()> {
-    replace(out, |file| write_npy(file, shape, data))
+/// Rows [shape]: levels as they are; what was standardised, in the units of the data, as f64 where f32 would lose their digits.
+fn save_npy(out: &Path, shape: &[usize], used: &Used, rows: &[f32]) -> Result<()> {
+    let standard = used.config.data.standard.as_ref().filter(|_| used.model.values() == Values::Standardised);
+    let Some(Standard { mean, deviation }) = standard else { return replace(out, |file| write_npy(file, shape, rows)) };
+    let columns = mean.iter().zip(deviation).cycle();
+    let rows: Vec<f64> = rows.iter().zip(columns).map(|(v, (mean, deviation))| f64::from(*v) * deviation + mean).collect();
+    let is_far = mean.iter().zip(deviation).any(|(mean, deviation)| mean.abs() > MOST_DEVIATIONS * deviation);
+    match is_far {
+        true => replace(out, |file| write_npy_f64(file, shape, &rows)),
+        false => replace(out, |file| write_npy(file, shape, &rows.iter().map(|&v| v as f32).collect::<Vec<f32>>())),
+    }
 }
 
 fn save_gif(out: &Path, frames: Result<Vec<RgbImage>, DataError>, frame_ms: u32) -> Result<()> {
     let frames = frames.map_err(|e| anyhow!(e))?;
     replace(out, |file| picture::write_gif(file, &frames, frame_ms))
-}
-
-/// Levels as they are; what was standardised, in the units of the data.
-fn in_own_range(used: &Used, mut rows: Vec<f32>) -> Vec<f32> {
-    if let (Values::Standardised, Some(s)) = (used.model.values(), &used.config.data.standard) {
-        for row in rows.chunks_exact_mut(s.mean.len().max(1)) {
-            row.iter_mut()
-                .zip(&s.mean)
-                .zip(&s.deviation)
-                .for_each(|((v, mean), deviation)| *v = (f64::from(*v) * deviation + mean) as f32);
-        }
-    }
-    rows
 }
 
 /// Says what was made, and where it is.

@@ -4,7 +4,7 @@ use anyhow::Result;
 use calotype_data::picture;
 use calotype_training::{Examined, SAMPLE_BATCH, Which, brightness};
 
-use super::{Form, done, in_own_range, save_npy, save_png, target};
+use super::{Form, done, save_npy, save_png, target};
 use crate::args::SampleArgs;
 use crate::command::Ending;
 use crate::fault::WrongUse;
@@ -55,9 +55,8 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
         }
         _ => {
             let images = is_picture.then(|| brightness(session.used.model.values(), &rows));
-            let of_model = picture::pairs(&images.unwrap_or(rows), &made, n_values);
-            let pairs = if is_picture { of_model } else { in_own_range(&session.used, of_model) };
-            save_npy(&out, &[&[n, 2], &*shape].concat(), &pairs)?;
+            let pairs = picture::pairs(&images.unwrap_or(rows), &made, n_values);
+            save_npy(&out, &[&[n, 2], &*shape].concat(), &session.used, &pairs)?;
         }
     }
     done(n, "reconstructions", &session.used.restored.path, &out)
