@@ -262,7 +262,7 @@ fn wrong_use_is_refused_with_what_would_be_right() {
     let said = place.run(&["score", run, "--data", text(&three)]).ok().stderr;
     assert!(said.contains("three.npy: 17 levels, prepared as the training data were: bits:threshold"), "{said}");
     calotype_data::write_npy(&three, &[1, 8, 8, 1], &[30.0; 64]).expect("it is written");
-    place.run(&["score", run, "--data", text(&three)]).refused(1, &["expected a level below 17, found 30"]);
+    place.run(&["score", run, "--data", text(&three)]).refused(1, &["expected a whole number from 0 to 16", "found 30"]);
     calotype_data::write_npy(&three, &[1, 8, 8, 1], &[-3.5; 64]).expect("it is written");
     place.run(&["score", run, "--data", text(&three)]).refused(1, &["it holds the value -3.5", "levels from 0 to 1"]);
     place.run(&["score", run, "--checkpoint", "best"]).refused(2, &["no held-out set"]);
