@@ -170,6 +170,6 @@ fn cache_path(select: &Select) -> Option<PathBuf> {
         Select::Index(n) => n.to_string(),
         Select::Name(name) => name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect(),
     };
-    let folder = calotype_data::fetch::cache_folder(&calotype_data::Options::default()).ok()?;
+    let folder = calotype_data::cache_folder(&calotype_data::Options::default()).ok()?;
     Some(folder.join(format!("pipelines-{which}.bin")))
 }

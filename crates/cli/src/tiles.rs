@@ -13,7 +13,7 @@ use crate::output::note;
 fn path(adapter: &AdapterDescription) -> Result<PathBuf> {
     let name = format!("{}-{}", adapter.backend, adapter.name);
     let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    Ok(calotype_data::fetch::cache_folder(&calotype_data::Options::default())?.join(format!("tiles-{name}.txt")))
+    Ok(calotype_data::cache_folder(&calotype_data::Options::default())?.join(format!("tiles-{name}.txt")))
 }
 
 /// Ahead of the table: what it was measured with. A file of anything else is not used.

@@ -5,11 +5,10 @@ use std::sync::{Arc, OnceLock};
 use sha2::{Digest, Sha256};
 
 use crate::error::{DataError, Result};
-use crate::format::{Typed, columns_setting};
 use crate::hex::hex;
 use crate::options::{DEFAULT_MAX_BYTES, Range};
 use crate::parts::{Factor, LeftOut, Part, Split, Values};
-use crate::summary::{Known, Summary, bounds};
+use crate::typed::{Typed, columns_setting};
 
 /// What stands for f32 and for f64 in a content hash, where levels have their number, 2 to 256.
 pub(crate) const SINGLE: u32 = 0;
@@ -328,6 +327,11 @@ impl Dataset {
         column(&self.columns, at)
     }
 
+    /// Which split every row belongs to; none where all of them are training data.
+    pub fn parts(&self) -> Option<&[Part]> {
+        self.parts.as_deref()
+    }
+
     /// Whether there are test rows apart from training rows.
     pub fn has_splits(&self) -> bool {
         self.parts.as_ref().is_some_and(|parts| parts.contains(&Part::Test))
@@ -403,21 +407,6 @@ impl Dataset {
         values(&mut sha);
         self.labels().unwrap_or_default().iter().for_each(|l| sha.update(l.to_le_bytes()));
         hex(&sha.finalize())
-    }
-
-    /// What `calotype data` prints.
-    pub fn summary(&self) -> Summary {
-        Summary::new(
-            self,
-            Known {
-                n_rows: self.n_rows,
-                parts: self.parts.as_deref(),
-                labels: self.labels().unwrap_or_default(),
-                classes: self.class_names(),
-                content_hash: self.content_hash().to_owned(),
-                bounds: bounds(&self.values),
-            },
-        )
     }
 
     /// Some rows by themselves: their values alone, under the same name. Errors: no rows; a row out of range.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::bundled::fashion_mnist_test_file;
+use crate::cache::cache_folder;
 use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
 use crate::format::{Source, idx};
@@ -37,19 +38,6 @@ const FASHION_TRAIN: [Official; 2] = [
         sha256: "0ae29f65d86684f32d1b9c85147786c547b9c6aebcaf235f0400a0cce308b056",
     },
 ];
-
-/// Where fetched data lie: `options.cache`, else CALOTYPE_DATA, else `calotype` in the platform's cache folder.
-pub fn cache_folder(options: &Options) -> Result<PathBuf> {
-    let variable = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let home = |below: &str| variable("HOME").map(|h| h.join(below));
-    let platform = || match std::env::consts::OS {
-        "windows" => variable("LOCALAPPDATA"),
-        "macos" => home("Library/Caches"),
-        _ => variable("XDG_CACHE_HOME").or_else(|| home(".cache")),
-    };
-    let chosen = options.cache.clone().or_else(|| variable("CALOTYPE_DATA"));
-    chosen.or_else(|| platform().map(|p| p.join("calotype"))).ok_or(DataError::NoCache)
-}
 
 /// Downloads what `name` needs and is not there yet; returns its folder. `progress` gets a file's name, the bytes present and the bytes
 /// of all of it. An interrupted download is continued by the next call.

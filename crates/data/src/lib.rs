@@ -23,6 +23,7 @@
 
 mod batches;
 mod bundled;
+mod cache;
 pub mod canvas;
 mod dataset;
 mod emoji;
@@ -44,8 +45,10 @@ mod spec;
 mod summary;
 pub mod toy;
 mod trouble;
+mod typed;
 
 pub use batches::{Batch, Batches, Evaluation, EvaluationBatch};
+pub use cache::cache_folder;
 pub use dataset::Dataset;
 pub use error::{DataError, Result};
 pub use format::npy::{Npy, NpyElement, NpyWriter, read_npy, write_npy, write_npy_f64};

@@ -105,6 +105,23 @@ pub(crate) struct Known<'a> {
     pub(crate) bounds: Option<[f64; 2]>,
 }
 
+impl Dataset {
+    /// What `calotype data` prints.
+    pub fn summary(&self) -> Summary {
+        Summary::new(
+            self,
+            Known {
+                n_rows: self.n_rows(),
+                parts: self.parts(),
+                labels: self.labels().unwrap_or_default(),
+                classes: self.class_names(),
+                content_hash: self.content_hash().to_owned(),
+                bounds: bounds(self.values()),
+            },
+        )
+    }
+}
+
 impl Summary {
     /// Of `rows`, all of the data set or some of it, and what is known of all.
     pub(crate) fn new(rows: &Dataset, known: Known) -> Self {

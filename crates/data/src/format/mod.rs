@@ -29,7 +29,6 @@ pub use folder::{is_picture, without_cache};
 pub use kinds::{KINDS, Kind, Refused};
 pub use records::{Records, read_records};
 pub(crate) use source::{Source, name_of};
-pub(crate) use table::{Typed, columns_setting};
 
 const ACCEPTED: &str = "IDX (plain or .gz), CIFAR binary (.bin), .npy, .npz, a table (.csv, .tsv, .txt, .data), an image, or a folder or archive of images";
 

@@ -24,7 +24,7 @@ pub(super) struct Arranged {
 ///
 /// Errors: images beside folders of images.
 pub(super) fn arrange(root: &str, images: Vec<Entry>) -> Result<Arranged> {
-    let images = images.into_iter().map(|file| Placed::new(file)).collect();
+    let images = images.into_iter().map(Placed::new).collect();
     let images = without_wrapping(root, images);
     let mut arranged = Arranged::default();
     let splits = by_split(images, &mut arranged);

@@ -12,9 +12,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::read::{Facts, Rows};
+use super::facts::{Facts, Rows};
 use super::tree::{Entry, Tree};
-use crate::fetch::cache_folder;
+use crate::cache::cache_folder;
 use crate::format::decode::MOST_FILE_BYTES;
 use crate::hex::hex;
 use crate::options::Options;
@@ -94,7 +94,7 @@ impl Place {
         };
         // The last used is the last to go.
         let _ = File::options().append(true).open(&self.file).and_then(|file| file.set_modified(SystemTime::now()));
-        Some((facts.from_cache(), rows))
+        Some((facts.taken_from_cache(), rows))
     }
 
     /// Keeps rows. That they cannot be kept is no reason to stop, and is logged.

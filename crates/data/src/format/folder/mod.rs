@@ -2,6 +2,7 @@
 
 mod arrange;
 mod cache;
+mod facts;
 mod read;
 mod rows;
 mod survey;
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use arrange::{Arranged, arrange};
 pub use cache::without_cache;
-use read::{Facts, Rows};
+use facts::{Facts, Rows};
 pub(super) use survey::survey;
 use tree::{Entry, Tree};
 

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::read::{Reading, Rows, Sink, checked};
+use super::facts::Rows;
+use super::read::{Reading, Sink, checked};
 use super::rows::{Form, Sample, first_channel, is_grey};
 use super::{finish, look};
 use crate::dataset::{LEVELS_OF_IMAGES, SINGLE, hasher};

@@ -25,8 +25,6 @@ use roles::Assigner;
 use survey::Survey;
 use values::Reader;
 
-pub(crate) use names::{Typed, columns_setting};
-
 pub(super) use lines::{Line, Table};
 pub(super) use sniff::is_table;
 
@@ -48,7 +46,7 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Dataset> {
     if has_header {
         dataset = dataset.with_columns(roles.data.iter().map(|&at| survey.columns[at].name.clone()).collect())?;
     }
-    dataset = dataset.with_typed_columns(roles.data.iter().map(|&at| Typed::of(&survey, at)).collect());
+    dataset = dataset.with_typed_columns(roles.data.iter().map(|&at| names::typed(&survey, at)).collect());
     if let Some(class) = rows.class {
         dataset = dataset.with_class_factor(class, table.origin())?;
     }

@@ -2,11 +2,10 @@
 
 use super::survey::Survey;
 use crate::error::{DataError, Result};
+use crate::typed::{Typed, columns_setting};
 
 /// A message lists this many names at most.
 const MOST_LISTED: usize = 20;
-/// A remedy names this many columns at most; more are ranges of numbers.
-const MOST_NAMED: usize = 8;
 
 /// The columns that `--set columns=…` chooses, in that order: names, numbers from 1, ranges of numbers.
 ///
@@ -85,49 +84,17 @@ fn guess(survey: &Survey, typed: &str) -> String {
 }
 
 /// A column as it can be typed in a shell.
-#[derive(Clone, Debug)]
-pub(crate) struct Typed {
-    /// Its place in the file, from 0.
-    at: usize,
-    /// Its name, or else its number.
-    pub(super) name: String,
-    /// Its number from 1; `3-3` where another column is named `3`.
-    number: String,
-}
-
-impl Typed {
-    pub(super) fn of(survey: &Survey, at: usize) -> Self {
-        let name = &survey.columns[at].name;
-        let plain = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-')) && name.chars().count() <= 30;
-        let alone = survey.columns.iter().filter(|column| column.name == *name).count() == 1;
-        let means_itself = !matches!(name.as_str(), "" | "auto" | "none" | "all");
-        let number = (at + 1).to_string();
-        let number = if is_name(survey, &number) { format!("{number}-{number}") } else { number };
-        Typed { at, name: if plain && alone && means_itself { name.clone() } else { number.clone() }, number }
-    }
-}
-
-/// A column as [`Typed`] has it.
-pub(super) fn typed(survey: &Survey, at: usize) -> String {
-    Typed::of(survey, at).name
+pub(super) fn typed(survey: &Survey, at: usize) -> Typed {
+    let name = &survey.columns[at].name;
+    let plain = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-')) && name.chars().count() <= 30;
+    let alone = survey.columns.iter().filter(|column| column.name == *name).count() == 1;
+    let means_itself = !matches!(name.as_str(), "" | "auto" | "none" | "all");
+    let number = (at + 1).to_string();
+    let number = if is_name(survey, &number) { format!("{number}-{number}") } else { number };
+    Typed { at, name: if plain && alone && means_itself { name.clone() } else { number.clone() }, number }
 }
 
 /// [`columns_setting`] of columns by their places.
 pub(super) fn setting(survey: &Survey, columns: &[usize]) -> String {
-    columns_setting(&columns.iter().map(|&at| Typed::of(survey, at)).collect::<Vec<_>>())
-}
-
-/// `--set columns=a,b,c` of these columns; of many, `--set columns=1-4,6-30`.
-pub(crate) fn columns_setting(columns: &[Typed]) -> String {
-    let runs = columns.chunk_by(|a, b| a.at + 1 == b.at);
-    let run = |run: &[Typed]| match run {
-        [first, .., last] => format!("{}-{}", first.at + 1, last.at + 1),
-        [one] => one.number.clone(),
-        [] => String::new(),
-    };
-    let names: Vec<String> = match columns.len() <= MOST_NAMED {
-        true => columns.iter().map(|column| column.name.clone()).collect(),
-        false => runs.map(run).collect(),
-    };
-    format!("--set columns={}", names.join(","))
+    columns_setting(&columns.iter().map(|&at| typed(survey, at)).collect::<Vec<_>>())
 }

@@ -127,7 +127,7 @@ impl Assigner<'_> {
     fn class_among(&self, words: &[usize], numbers: &[usize], notes: &mut Vec<String>) -> Result<Option<usize>> {
         let (names, words): (Vec<usize>, Vec<usize>) = words.iter().partition(|at| self.is_names_of_rows(**at));
         notes.extend(names.iter().map(|&at| {
-            let (column, as_class) = (&self.survey.columns[at], typed(self.survey, at));
+            let (column, as_class) = (&self.survey.columns[at], typed(self.survey, at).name);
             format!(
                 "{} holds {} different words on {} lines: it is taken for names of the rows and left out; to make them classes: --set label={as_class}",
                 self.survey.named(at),
@@ -163,7 +163,7 @@ impl Assigner<'_> {
         let found = format!(
             "words in {}; choose the classes with --set label={}; or leave all of them out with --set label=none or {}",
             self.list(words),
-            typed(self.survey, words[0]),
+            typed(self.survey, words[0]).name,
             setting(self.survey, numbers)
         );
         DataError::format(self.origin, "numbers, and at most one column of words for the classes", found)
