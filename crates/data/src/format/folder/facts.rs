@@ -34,7 +34,7 @@ pub(super) struct Facts {
     pub(super) bounds: Option<[f32; 2]>,
     /// Whether the rows were read before.
     #[serde(skip)]
-    cached: bool,
+    pub(super) cached: bool,
 }
 
 /// The values of all rows.
