@@ -110,7 +110,7 @@ pub fn note(text: &str) {
 /// A path as it is typed in a shell: quoted where it must be.
 pub fn typed(path: &Path) -> String {
     let text = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+:,@%".contains(c) || (cfg!(windows) && c == '\\');
+    let plain = |c: char| c.is_alphanumeric() || "/._-+:,@%=".contains(c) || (cfg!(windows) && c == '\\');
     match !text.is_empty() && text.chars().all(plain) {
         true => text,
         false if cfg!(windows) => format!("\"{text}\""),

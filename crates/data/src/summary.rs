@@ -224,6 +224,12 @@ pub struct Survey {
     pub shown: Dataset,
 }
 
+/// Whether a row is one of `n_shown` that are evenly spaced among `n`.
+pub(crate) fn is_shown(row: usize, (n, n_shown): (usize, usize)) -> bool {
+    let before = |row: usize| row as u64 * n_shown as u64 / n.max(1) as u64;
+    n_shown >= n || before(row) != before(row + 1)
+}
+
 impl Survey {
     /// Of a data set that is in memory.
     ///
@@ -231,8 +237,8 @@ impl Survey {
     /// None but those of [`Dataset::new`], which passed before.
     pub fn of(dataset: &Dataset, n_shown: usize) -> crate::Result<Self> {
         let all = dataset.rows(Split::All)?;
-        let every = all.len().div_ceil(n_shown.max(1)).max(1);
-        let rows: Vec<u32> = all.into_iter().step_by(every).collect();
+        let n = all.len();
+        let rows: Vec<u32> = all.into_iter().filter(|&row| is_shown(row as usize, (n, n_shown))).collect();
         Ok(Survey { summary: dataset.summary(), shown: dataset.only(&rows)? })
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use calotype_data::{Dataset, DatasetSpec, Encoding, Evaluation, Options, Preparation, Prepared, Split};
+use calotype_data::{Dataset, DatasetSpec, Encoding, Evaluation, Options, Part, Preparation, Prepared, Split};
 use calotype_models::{DataShape, Known, Learning, Model, SettingError, Settings, Tables, Values, find};
 
 use crate::config::{DataConfig, DeviceConfig, Period, RunConfig, Wanted, all_settings, square_side};
@@ -129,7 +129,19 @@ impl Material {
     /// Data without a training split.
     pub fn notes(&self) -> Result<Vec<String>> {
         let left_out = self.dataset.left_out().iter().map(|left_out| format!("left out: {left_out}"));
-        Ok(left_out.chain(self.dataset.notes().iter().cloned()).chain(self.warnings()?).collect())
+        Ok(left_out.chain(self.dataset.notes().iter().cloned()).chain(self.not_learned()).chain(self.warnings()?).collect())
+    }
+
+    /// Which rows of the data are not learned from though they are no test rows.
+    fn not_learned(&self) -> Vec<String> {
+        let excluded = self.data.exclude.map(|class| {
+            let n = self.dataset.labels().unwrap_or_default().iter().filter(|&&label| label == class).count();
+            format!("excluded from training: class {}, {n} rows", self.data.excluded())
+        });
+        let parts = self.dataset.parts().unwrap_or_default();
+        let validation = parts.iter().filter(|part| **part == Part::Validation).count();
+        let held_out = (validation > 0).then(|| format!("held out: the {validation} rows of the validation split"));
+        excluded.into_iter().chain(held_out).collect()
     }
 
     /// What was asked for of the data, by key.

@@ -13,20 +13,20 @@ use crate::error::Result;
 use crate::format::source::name_of;
 use crate::hex::hex;
 use crate::options::Options;
-use crate::summary::{Known, Summary, Survey};
+use crate::summary::{Known, Summary, Survey, is_shown};
 
 /// Reads all images of a folder or an archive, row by row, and keeps `n_shown` of them, evenly spaced. Errors: as [`super::open`].
 pub(in crate::format) fn survey(path: &Path, options: &Options, n_shown: usize) -> Result<Survey> {
     let (tree, arranged) = look(path, options)?;
     let name = name_of(path);
     let reading = Reading { name: &name, tree: &tree, files: &arranged.files, options };
-    let every = arranged.files.len().div_ceil(n_shown.max(1)).max(1);
+    let of = (arranged.files.len(), n_shown);
     let auto = options.channels.is_none();
-    let levels = reading.read(|form| Shown::<u8>::new(form, LEVELS_OF_IMAGES, every, auto))?;
+    let levels = reading.read(|form| Shown::<u8>::new(form, LEVELS_OF_IMAGES, of, auto))?;
     let (facts, hash, rows, grey) = match levels {
         Some((facts, shown)) => (facts, shown.hash, Rows::Levels(shown.rows), shown.grey),
         None => {
-            let read = reading.read(|form| Shown::<f32>::new(form, SINGLE, every, auto))?;
+            let read = reading.read(|form| Shown::<f32>::new(form, SINGLE, of, auto))?;
             let (facts, shown) = read.ok_or_else(|| reading.nothing())?;
             (facts, shown.hash, Rows::Continuous(shown.rows), shown.grey)
         }
@@ -50,7 +50,8 @@ pub(in crate::format) fn survey(path: &Path, options: &Options, n_shown: usize) 
     labels.iter().for_each(|label| hash.update(label.to_le_bytes()));
     let all = std::mem::take(&mut facts.kept);
     // Of every row all is known but its values: those of the rows that are shown stand for all.
-    facts.kept = all.iter().copied().step_by(every).collect();
+    let places = all.iter().enumerate().filter(|(row, _)| is_shown(*row, of));
+    facts.kept = places.map(|(_, &file)| file).collect();
     let parts = arranged.parts.clone().map(|parts| all.iter().map(|&n| parts[n as usize]).collect::<Vec<_>>());
     let classes = arranged.classes.as_ref().map_or(vec![], |(_, names)| names.clone());
     let bounds = facts.bounds;
@@ -61,21 +62,22 @@ pub(in crate::format) fn survey(path: &Path, options: &Options, n_shown: usize) 
     Ok(Survey { summary: Summary::new(&shown, known), shown })
 }
 
-/// Hashes rows as a data set of them is hashed, and keeps every n-th.
+/// Hashes rows as a data set of them is hashed, and keeps some.
 struct Shown<T> {
     hash: Sha256,
     /// Of the rows as one channel, as long as all of them are grey and nobody asked for a number of channels.
     grey: Option<Sha256>,
-    every: usize,
+    /// Rows, and how many of them are kept.
+    of: (usize, usize),
     n: usize,
     rows: Vec<T>,
 }
 
 impl<T: Sample> Shown<T> {
-    fn new(form: &Form, kind: u32, every: usize, auto: bool) -> Self {
+    fn new(form: &Form, kind: u32, of: (usize, usize), auto: bool) -> Self {
         let shape = form.shape();
         let grey = (auto && shape[2] == 3).then(|| hasher(&[shape[0], shape[1], 1], kind));
-        Shown { hash: hasher(&shape, kind), grey, every, n: 0, rows: vec![] }
+        Shown { hash: hasher(&shape, kind), grey, of, n: 0, rows: vec![] }
     }
 }
 
@@ -89,7 +91,7 @@ impl<T: Sample + Bytes> Sink<T> for Shown<T> {
                 self.grey = None;
             }
         }
-        if self.n.is_multiple_of(self.every) {
+        if is_shown(self.n, self.of) {
             self.rows.extend_from_slice(row);
         }
         self.n += 1;
