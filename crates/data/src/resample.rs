@@ -39,12 +39,33 @@ impl Resampler {
         if self.from == self.to {
             return image.to_vec();
         }
+        self.apply_lines(image.chunks_exact(self.from * n_channels), n_channels, |line, out| out.extend_from_slice(line))
+    }
+
+    /// The same of the lines of an image, from the top, each made [from, C] of f32 by `load` when its turn comes: so that no image is
+    /// ever held as f32.
+    pub(crate) fn apply_lines<'a, T: 'a>(
+        &self,
+        lines: impl Iterator<Item = &'a [T]>,
+        n_channels: usize,
+        load: impl Fn(&'a [T], &mut Vec<f32>),
+    ) -> Vec<f32> {
         // Down the columns first: [to, from, C], then along the rows: [to, to, C].
         let line = self.from * n_channels;
         let mut tall = vec![0.0; self.to * line];
-        for (out, (start, weights)) in tall.chunks_exact_mut(line).zip(&self.taps) {
-            for (row, weight) in image.chunks_exact(line).skip(*start).zip(weights) {
-                out.iter_mut().zip(row).for_each(|(o, v)| *o += weight * v);
+        let mut row = Vec::with_capacity(line);
+        // Lines that are made of none above this one, and of none below.
+        let mut first = 0;
+        for (y, from) in lines.enumerate() {
+            row.clear();
+            load(from, &mut row);
+            let is_past = |(start, weights): &(usize, Vec<f32>)| start + weights.len() <= y;
+            first += self.taps[first..].iter().take_while(|tap| is_past(tap)).count();
+            let reached = tall[first * line..].chunks_exact_mut(line).zip(&self.taps[first..]);
+            for (out, (start, weights)) in reached.take_while(|(_, (start, _))| *start <= y) {
+                if let Some(weight) = weights.get(y - start) {
+                    out.iter_mut().zip(&row).for_each(|(o, v)| *o += weight * v);
+                }
             }
         }
         // Columns become lines, so that the second pass runs along memory as the first does.
@@ -92,12 +113,15 @@ fn lanczos3(x: f64) -> f64 {
 }
 
 /// The middle square of [H, W, C].
-pub(crate) fn middle_square<T: Copy>(image: &[T], [h, w, c]: [usize; 3]) -> Vec<T> {
+pub(crate) fn middle_square<T: Copy>(image: &[T], size: [usize; 3]) -> Vec<T> {
+    middle_lines(image, size).collect::<Vec<_>>().concat()
+}
+
+/// The lines of the middle square of [H, W, C].
+pub(crate) fn middle_lines<T>(image: &[T], [h, w, c]: [usize; 3]) -> impl Iterator<Item = &[T]> {
     let side = h.min(w);
     let (top, left) = ((h - side) / 2, (w - side) / 2);
-    let mut square = Vec::with_capacity(side * side * c);
-    image.chunks_exact(w * c).skip(top).take(side).for_each(|line| square.extend_from_slice(&line[left * c..(left + side) * c]));
-    square
+    image.chunks_exact(w * c).skip(top).take(side).map(move |line| &line[left * c..(left + side) * c])
 }
 
 #[cfg(test)]

@@ -13,8 +13,9 @@ use crate::parts::LeftOut;
 
 /// Where no size is asked for, images of one size keep it if no side is longer.
 const MOST_KEPT_SIDE: u32 = 256;
-/// Images that are decoded before their rows are handed over.
+/// Images that are decoded before their rows are handed over: so many, or what takes so much memory.
 const CHUNK: usize = 512;
+const CHUNK_BYTES: usize = 256 << 20;
 
 /// Reads all images as rows, from the cache if they were read before.
 ///
@@ -177,14 +178,16 @@ impl Reading<'_> {
         let mut facts = Facts { shape: form.shape(), ..Facts::default() };
         let none = [f32::INFINITY, f32::NEG_INFINITY];
         let (mut before, mut after) = (none, none);
-        for (nth, chunk) in self.files.chunks(CHUNK).enumerate() {
+        let row_bytes = form.shape().iter().product::<usize>() * size_of::<T>();
+        let n_chunk = (CHUNK_BYTES / row_bytes.max(1)).clamp(1, CHUNK);
+        for (nth, chunk) in self.files.chunks(n_chunk).enumerate() {
             let work = |resizer: &mut Resizer, file: &Entry| self.outcome::<T>(file, form, resizer);
             let outcomes: Vec<Outcome<T>> = chunk.par_iter().map_init(Resizer::default, work).collect();
             for (at, outcome) in outcomes.into_iter().enumerate() {
-                let file = nth * CHUNK + at;
+                let file = nth * n_chunk + at;
                 match outcome {
                     Outcome::Row { row, size, no_end, bounds } => {
-                        let row = self.ranged(file, row).map_err(Stop::Error)?;
+                        let row = self.ranged(file, row, bounds).map_err(Stop::Error)?;
                         before = wider(before, bounds);
                         after = wider(after, bounds_of(&row));
                         sink.push(&row);
@@ -218,33 +221,34 @@ impl Reading<'_> {
             return Outcome::Wide;
         }
         let (size, no_end) = ((decoded.picture.width(), decoded.picture.height()), decoded.no_end);
-        let Some(row) = row::<T>(decoded.picture, form, resizer) else { return Outcome::OtherSize };
-        let bounds = bounds_of(&row);
+        let (h, w) = (size.1 as usize, size.0 as usize);
+        let rgb = T::rgb(decoded.picture);
+        // Of the picture itself: what is resized swings over a little.
+        let bounds = bounds_of(&rgb);
+        let Some(row) = row(rgb, [h, w], form, resizer) else { return Outcome::OtherSize };
         Outcome::Row { row, size, no_end, bounds }
     }
 
     fn between(&self) -> Option<[f64; 2]> {
         match self.options.range {
-            Some(Range::Between(low, high)) => Some([low, high]),
+            // What 16 bits are without being asked.
+            Some(Range::Between(low, high)) if (low, high) != (0.0, f64::from(MOST_16)) => Some([low, high]),
             _ => None,
         }
     }
 
-    /// A row of f32 with what was asked for as 0 and 1. Errors: a value outside.
-    fn ranged<T: Sample>(&self, file: usize, row: Vec<T>) -> Result<Vec<T>> {
+    /// A row of f32 with what was asked for as 0 and 1. Errors: its picture, with these bounds, has a value outside.
+    fn ranged<T: Sample>(&self, file: usize, row: Vec<T>, bounds: [f32; 2]) -> Result<Vec<T>> {
         let Some([low, high]) = self.between().filter(|_| T::WHITE == 1.0) else { return Ok(row) };
-        let scaled = |v: &T| (f64::from(v.get() * MOST_16) - low) / (high - low);
-        // Rounding of a resized image is no reason to refuse it.
-        let slack = 1e-3;
-        match row.iter().find(|v| !(-slack..=1.0 + slack).contains(&scaled(v))) {
-            None => Ok(row.iter().map(|v| T::of(scaled(v) as f32)).collect()),
+        let bounds = bounds.map(|v| (v * MOST_16).round());
+        match bounds.iter().find(|v| !(low..=high).contains(&f64::from(**v))) {
+            None => {
+                let scaled = |v: &T| (f64::from(v.get() * MOST_16) - low) / (high - low);
+                Ok(row.iter().map(|v| T::of(scaled(v) as f32)).collect())
+            }
             Some(v) => Err(DataError::Setting {
                 key: "range",
-                expected: format!(
-                    "a range that holds all values of all images; {} has {}",
-                    self.files[file].name,
-                    v.get() * MOST_16
-                ),
+                expected: format!("a range that holds all values of all images; {} has {v}", self.files[file].name),
                 found: format!("{low}..{high}"),
             }),
         }

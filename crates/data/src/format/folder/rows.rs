@@ -3,7 +3,7 @@
 use image::DynamicImage;
 
 use crate::format::decode::on_white;
-use crate::resample::{Resampler, middle_square};
+use crate::resample::{Resampler, middle_lines, middle_square};
 
 /// What every picture becomes.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,31 +95,32 @@ impl Resizer {
     }
 }
 
-/// A picture as a row of this form; none if it is to keep its size and has another.
-pub(super) fn row<T: Sample>(picture: DynamicImage, form: &Form, resizer: &mut Resizer) -> Option<Vec<T>> {
-    let (w, h) = (picture.width() as usize, picture.height() as usize);
-    let rgb = T::rgb(picture);
+/// The pixels [H, W, 3] of a picture of this height and width as a row of this form; none if it is to keep its size and has another.
+pub(super) fn row<T: Sample>(rgb: Vec<T>, [h, w]: [usize; 2], form: &Form, resizer: &mut Resizer) -> Option<Vec<T>> {
     match form.size {
         Size::Own(size) if size != [h, w] => None,
         Size::Own(_) if form.grey => Some(rgb.chunks_exact(3).map(|p| T::of(luma(p))).collect()),
         Size::Own(_) => Some(rgb),
         Size::Square(side) => {
-            let square = if h == w { rgb } else { middle_square(&rgb, [h, w, 3]) };
             if h.min(w) == side && !form.grey {
-                return Some(square);
+                return Some(if h == w { rgb } else { middle_square(&rgb, [h, w, 3]) });
             }
-            let (image, n_channels): (Vec<f32>, usize) = match form.grey {
-                true => (square.chunks_exact(3).map(luma).collect(), 1),
-                false => (square.into_iter().map(T::get).collect(), 3),
+            let resampler = resizer.to(h.min(w), side);
+            let lines = middle_lines(&rgb, [h, w, 3]);
+            let resized = match form.grey {
+                true => resampler.apply_lines(lines, 1, |line, out| out.extend(line.chunks_exact(3).map(luma))),
+                false => resampler.apply_lines(lines, 3, |line, out| out.extend(line.iter().map(|v| v.get()))),
             };
-            let resized = resizer.to(h.min(w), side).apply(&image, n_channels);
             Some(resized.into_iter().map(T::of).collect())
         }
     }
 }
 
-/// Grey of an RGB pixel, BT.601.
+/// Grey of an RGB pixel, BT.601; one that is grey stays as it is, which the sum of its rounded parts is not always.
 fn luma<T: Sample>(p: &[T]) -> f32 {
+    if p[0] == p[1] && p[1] == p[2] {
+        return p[0].get();
+    }
     0.299 * p[0].get() + 0.587 * p[1].get() + 0.114 * p[2].get()
 }
 
@@ -154,8 +155,8 @@ mod tests {
         for size in [Size::Own([6, 9]), Size::Square(6), Size::Square(4), Size::Square(11)] {
             for grey_wanted in [false, true] {
                 let form = Form { size: size.clone(), grey: grey_wanted };
-                let eight = row::<u8>(DynamicImage::from(grey.clone()), &form, &mut Resizer::default()).expect("it fits");
-                let more = row::<f32>(DynamicImage::from(wide.clone()), &form, &mut Resizer::default()).expect("it fits");
+                let eight = row::<u8>(u8::rgb(grey.clone().into()), [6, 9], &form, &mut Resizer::default()).expect("it fits");
+                let more = row::<f32>(f32::rgb(wide.clone().into()), [6, 9], &form, &mut Resizer::default()).expect("it fits");
                 assert_eq!(eight.len(), form.shape().iter().product::<usize>());
                 assert!(eight.iter().zip(&more).all(|(&a, &b)| (f32::from(a) - 255.0 * b).abs() < 0.51), "{form:?}");
                 assert!(grey_wanted || (is_grey(&eight) && is_grey(&more)));
@@ -168,8 +169,8 @@ mod tests {
     fn transparent_pixels_are_white_in_both() {
         let picture = RgbaImage::from_fn(2, 1, |x, _| image::Rgba([0, 100, 0, [0, 51][x as usize]]));
         let form = Form { size: Size::Own([1, 2]), grey: false };
-        let eight: Vec<u8> = row(picture.clone().into(), &form, &mut Resizer::default()).expect("it fits");
-        let more: Vec<f32> = row(picture.into(), &form, &mut Resizer::default()).expect("it fits");
+        let eight = row(u8::rgb(picture.clone().into()), [1, 2], &form, &mut Resizer::default()).expect("it fits");
+        let more = row(f32::rgb(picture.into()), [1, 2], &form, &mut Resizer::default()).expect("it fits");
         assert_eq!(eight, [255, 255, 255, 204, 224, 204]);
         assert!(eight.iter().zip(&more).all(|(&a, &b)| (f32::from(a) - 255.0 * b).abs() < 0.51), "{more:?}");
         assert_eq!(over_white(100, 51), 224);
