@@ -233,6 +233,49 @@ fn separators_at_the_ends_of_lines_are_left_out_and_said() {
 // ---- UCI
 
 #[test]
+fn lines_of_separators_are_counted_whatever_separates() {
+    for separator in [',', ';', '\t', '|'] {
+        let data = table("t.tsv", "1,2\n,\n3,4\n , \n\n \n".replace(',', &separator.to_string()));
+        assert_eq!(continuous(&data), [1.0, 2.0, 3.0, 4.0], "{separator:?}");
+        assert_eq!(data.left_out()[0].to_string(), "2 lines without a value: line 2, line 4", "{separator:?}");
+    }
+    let folder = Folder::new();
+    let words = read_records(&folder.write("t.tsv", "a\tb\n\t\nx\ty\n")).unwrap();
+    assert_eq!((words.rows.len(), words.lines), (2, vec![2, 3]));
+}
+
+#[test]
+fn fields_of_any_number_of_digits_are_read() {
+    let data = table("t.csv", format!("x,y\n0.{},2\n3,4\n", "1234567".repeat(10_000)));
+    assert_eq!(data.n_rows(), 2);
+    notes(&data, &["more digits", "column 1 `x`"]);
+}
+
+/// More columns than a table may have are refused before anything is kept of each; many are named in no time.
+#[test]
+fn columns_are_bounded_and_counted_once() {
+    let folder = Folder::new();
+    for line in [",".repeat(1_000_000), "1 ".repeat(1_000_001)] {
+        let path = folder.write("t.csv.gz", gz(format!("{line}\n{line}\n{line}\n").as_bytes()));
+        let message = fails(&path).to_string();
+        assert!(message.contains("expected at most 1000000 columns, found more on line 1"), "{message}");
+        let message = read_records(&path).err().map(|e| e.to_string());
+        assert!(line.starts_with('1') || message.is_some_and(|m| m.contains("at most 1000000 columns")));
+    }
+    let n = 60_000;
+    let line = |word: &str| (0..n).map(|at| format!("{word}{at}")).collect::<Vec<_>>().join(",");
+    let path = folder.write("wide.csv", format!("{}\n{}\n{}\n", line("c"), line("1"), line("2")));
+    let start = std::time::Instant::now();
+    let data = open_path(&path).unwrap();
+    assert_eq!((data.n_values(), data.column(n - 1).as_str()), (n, "column 60000 `c59999`"));
+    let columns = vec![format!("1-{n}")];
+    let chosen = open(path.to_str().unwrap(), &Options { columns, ..Options::default() }).unwrap();
+    assert_eq!(chosen.n_values(), n);
+    // With a search among all names for each it takes a minute.
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+}
+
+#[test]
 fn files_of_the_uci_archive_are_read() {
     let iris = table("iris.data", "5.1,3.5,Iris-setosa\n4.9,3.0,Iris-setosa\n7.0,3.2,Iris-versicolor\n\n");
     assert_eq!(continuous(&iris), [5.1, 3.5, 4.9, 3.0, 7.0, 3.2]);

@@ -1,6 +1,7 @@
 //! Tables of words: a header that names the columns, then a record a line, separated by comma, semicolon or tab.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::path::Path;
 
 use super::table::{Line, Table};
@@ -31,11 +32,12 @@ pub fn read_records(path: &Path) -> Result<Records> {
     let owned = |line: Line| line.fields.into_iter().map(Cow::into_owned).collect::<Vec<_>>();
     let empty = |what: &str| DataError::Empty { origin: origin.to_owned(), what: what.to_owned() };
     let header = owned(lines.next().ok_or_else(|| empty("header"))??);
+    let mut names = HashSet::new();
     for (n, name) in header.iter().enumerate() {
         if name.is_empty() {
             return Err(DataError::format(origin, "a name for every column", format!("none for column {}", n + 1)));
         }
-        if header[..n].contains(name) {
+        if !names.insert(name) {
             return Err(DataError::format(origin, "another name for every column", format!("`{name}` twice")));
         }
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use super::cell::is_comment;
-use super::separator::Separator;
+use super::separator::{MOST_FIELDS, Separator};
 use super::text;
 use crate::error::{DataError, Result};
 
@@ -80,10 +80,11 @@ impl Table {
         self.separator
     }
 
-    /// All lines that are not blank.
+    /// All lines that are not blank; those of tabs are not where tabs separate fields.
     pub(super) fn content(&self) -> impl Iterator<Item = Raw<'_>> {
         let lines = RawLines { rest: &self.text[self.start..], number: self.first_number };
-        lines.filter(|raw| !raw.text.trim().is_empty())
+        let has_fields = |text: &str| self.separator == Separator::Char('\t') && text.contains('\t');
+        lines.filter(move |raw| !raw.text.trim().is_empty() || has_fields(raw.text))
     }
 
     /// The rows of a table of numbers: no comments, no lines without a value, and not the line `header`.
@@ -108,9 +109,16 @@ impl Table {
         })
     }
 
-    /// Parts a line. Errors: quotes that do not end where a field does.
+    /// Parts a line. Errors: more than [`MOST_FIELDS`]; quotes that do not end where a field does.
     pub(super) fn line<'a>(&self, raw: Raw<'a>) -> Result<Line<'a>> {
         let fields = self.separator.split(raw.text).ok_or_else(|| {
+            if self.separator.count(raw.text) >= MOST_FIELDS {
+                return DataError::format(
+                    &self.origin,
+                    format!("at most {MOST_FIELDS} columns"),
+                    format!("more on line {}", raw.number),
+                );
+            }
             let found = format!("line {}: `{}`", raw.number, shown(raw.text.trim_start()));
             DataError::format(&self.origin, "double quotes that begin and end a field, on one line", found)
         })?;

@@ -1,5 +1,7 @@
 //! Columns by the names and numbers that a person types, and as a person would type them.
 
+use std::collections::HashSet;
+
 use super::survey::Survey;
 use crate::error::{DataError, Result};
 use crate::typed::{Typed, columns_setting};
@@ -13,19 +15,20 @@ const MOST_LISTED: usize = 20;
 pub(super) fn chosen(origin: &str, survey: &Survey, typed: &[String]) -> Result<Vec<usize>> {
     let mut columns = Vec::new();
     for name in typed.iter().map(|name| name.trim()).filter(|name| !name.is_empty()) {
-        let range = match is_name(survey, name) {
-            true => None,
-            false => range(name, survey.columns.len()),
+        let range = match survey.n_named(name) {
+            1.. => None,
+            0 => range(name, survey.columns.len()),
         };
         match range {
             Some(range) => columns.extend(range),
             None => columns.push(column(origin, survey, "columns", name)?),
         }
     }
-    let twice = columns.iter().enumerate().find(|(n, column)| columns[..*n].contains(column));
+    let mut seen = HashSet::new();
+    let twice = columns.iter().find(|column| !seen.insert(**column));
     match twice {
         None => Ok(columns),
-        Some((_, &at)) => Err(DataError::Setting {
+        Some(&at) => Err(DataError::Setting {
             key: "columns",
             expected: "every column once".into(),
             found: format!("{}, {} twice", typed.join(","), survey.named(at)),
@@ -51,10 +54,6 @@ pub(super) fn column(origin: &str, survey: &Survey, key: &'static str, typed: &s
             refused(format!("one column, but {} are named so: say its number", numbers.join(" and ")))
         }
     }
-}
-
-fn is_name(survey: &Survey, typed: &str) -> bool {
-    survey.columns.iter().any(|column| column.name == typed)
 }
 
 /// `2-5`, of columns from 1.
@@ -87,10 +86,10 @@ fn guess(survey: &Survey, typed: &str) -> String {
 pub(super) fn typed(survey: &Survey, at: usize) -> Typed {
     let name = &survey.columns[at].name;
     let plain = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-')) && name.chars().count() <= 30;
-    let alone = survey.columns.iter().filter(|column| column.name == *name).count() == 1;
+    let alone = survey.n_named(name) == 1;
     let means_itself = !matches!(name.as_str(), "" | "auto" | "none" | "all");
     let number = (at + 1).to_string();
-    let number = if is_name(survey, &number) { format!("{number}-{number}") } else { number };
+    let number = if survey.n_named(&number) > 0 { format!("{number}-{number}") } else { number };
     Typed { at, name: if plain && alone && means_itself { name.clone() } else { number.clone() }, number }
 }
 

@@ -77,7 +77,7 @@ impl Assigner<'_> {
             [one] if *one == last => notes.push("every line ends with a separator: the empty last column is left out".into()),
             several => notes.push(format!("left out, for nothing is in them: {}", self.list(several))),
         }
-        columns.retain(|at| !blanks.contains(at));
+        columns.retain(|at| !blank(at));
     }
 
     /// A first column without a name under a header (pandas, R), or without a place in it (R).

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use super::cell::Cell;
 
+/// Fields of a line at most: of a column, a survey takes some hundred bytes.
+pub(super) const MOST_FIELDS: usize = 1_000_000;
 /// Blanks and tabs, as [`Separator::Blanks`] has them.
 const BLANKS: [char; 2] = [' ', '\t'];
 
@@ -19,7 +21,7 @@ const CHARACTERS: [Separator; 4] = [Separator::Char(';'), Separator::Char('\t'),
 
 impl Separator {
     /// The fields of a line, without the blanks and the double quotes around them; `""` in quotes is a quote. `None` where
-    /// quotes that begin a field do not end it.
+    /// quotes that begin a field do not end it, or where there are more than [`MOST_FIELDS`].
     pub(super) fn split<'a>(self, line: &'a str) -> Option<Vec<Cow<'a, str>>> {
         let mut fields = Vec::new();
         let mut rest = Some(line);
@@ -29,10 +31,21 @@ impl Separator {
                 Some(inside) => self.quoted(inside)?,
                 None => self.plain(begin),
             };
+            if fields.len() == MOST_FIELDS {
+                return None;
+            }
             fields.push(field);
             rest = after;
         }
         Some(fields)
+    }
+
+    /// How often it stands in a text, in quotes too.
+    pub(super) fn count(self, text: &str) -> usize {
+        match self {
+            Separator::Char(c) => text.matches(c).count(),
+            Separator::Blanks => text.split(BLANKS).filter(|word| !word.is_empty()).count(),
+        }
     }
 
     fn plain(self, text: &str) -> (Cow<'_, str>, Option<&str>) {

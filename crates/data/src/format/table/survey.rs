@@ -1,6 +1,6 @@
 //! What the columns of a table hold, seen over all of its rows.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::cell::{Cell, may_be_thousands};
@@ -62,6 +62,8 @@ pub(super) struct Survey {
     pub(super) left_out: Vec<LeftOut>,
     /// Whether no two rows have the same in the first column; only known where the header is one name short.
     pub(super) first_differs: bool,
+    /// How many columns have each name.
+    n_named: HashMap<String, usize>,
 }
 
 impl Survey {
@@ -94,7 +96,8 @@ impl Survey {
         }
         let left_out = [("comment lines", comments), ("lines without a value", empty)];
         let left_out = left_out.map(|(what, names)| LeftOut::new(what, &names)).into();
-        Ok(Survey { columns, n_rows, left_out, first_differs: names_of_rows && firsts.len() == n_rows })
+        let first_differs = names_of_rows && firsts.len() == n_rows;
+        Ok(Survey { columns, n_rows, left_out, first_differs, n_named: HashMap::new() })
     }
 
     /// Gives the columns their names. Where the header is one name short, its last column is empty everywhere or its first names
@@ -121,7 +124,13 @@ impl Survey {
             }
         };
         self.columns[from..].iter_mut().zip(names).for_each(|(column, name)| column.name.clone_from(name));
+        names.iter().for_each(|name| *self.n_named.entry(name.clone()).or_default() += 1);
         Ok(from == 1)
+    }
+
+    /// How many columns have this name.
+    pub(super) fn n_named(&self, name: &str) -> usize {
+        self.n_named.get(name).copied().unwrap_or(0)
     }
 
     /// A column in messages, counted from 1.
