@@ -96,6 +96,9 @@ fn names_that_look_like_numbers_are_said_and_can_be_set() {
     refused("a,b\n1,2\n3,4\n", &[("header", "no")], &["line 1, column 1", "`a`"]);
     assert_eq!(table("# a,b\n1,2\n", &[("header", "no")]).column(0), "column 1");
     assert_eq!(table("# a,b\n1,2\n", &[("header", "yes")]).column(0), "column 1 `a`");
+    let below = table("# made by A,B\n1990,1991\n1,2\n", &[("header", "yes")]);
+    assert_eq!((continuous(&below), below.column(0).as_str()), (vec![1.0, 2.0], "column 1 `1990`"));
+    notes(&below, &["line 2", "header=yes", "made by A, B"]);
 }
 
 // ---- Classes
@@ -247,6 +250,12 @@ fn missing_values_are_counted_and_dropped_when_asked() {
     let message = refused("x,y,k\n1,?,a\n2,3,b\n", &[], &[]);
     let data = table("x,y,k\n1,?,a\n2,3,b\n", &[("columns", &offered(&message, "columns"))]);
     assert_eq!((continuous(&data), data.class_names().len()), (vec![1.0, 2.0], 2));
+    // The class among them stays the class beside chosen columns: both settings together.
+    let text = "height,weight,age,city\n1,,3,a\n4,5,6,\n7,?,9,b\n1,,2,a\n";
+    let message = refused(text, &[], &["--set columns=height,age --set label=none leaves these columns out"]);
+    let set = [("columns", offered(&message, "columns")), ("label", offered(&message, "label"))];
+    let set: Vec<(&str, &str)> = set.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    assert_eq!(continuous(&table(text, &set)), [1.0, 3.0, 4.0, 6.0, 7.0, 9.0, 1.0, 2.0]);
     // None and - are words among words.
     assert_eq!(table("x,k\n1,None\n2,b\n3,-\n4,b\n5,c\n", &[]).class_names(), ["-", "None", "b", "c"]);
 }

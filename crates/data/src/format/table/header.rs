@@ -21,7 +21,8 @@ pub(super) struct Header {
 
 impl Header {
     /// Looks at the first lines. A header is a line of which no field is a number and at least one is a name, or what `said` says;
-    /// else the last comment above the rows, if it has as many fields as they have (`numpy.savetxt(header=…)`).
+    /// else the last comment above the rows, if it has as many fields as they have (`numpy.savetxt(header=…)`). Where `said` says that
+    /// there is a header, that is the first line, or the comment above a single row.
     ///
     /// Errors: no row.
     pub(super) fn find(table: &Table, said: Option<bool>) -> Result<Self> {
@@ -31,9 +32,10 @@ impl Header {
         let second = rows.next().transpose()?;
         let is_header = said != Some(false) && (is_names(table, &first)? || is_counted(table, &first)?);
         let comment = comment_names(table, first.number, first.fields.len()).filter(|_| said != Some(false) && !is_header);
-        if is_header || (said == Some(true) && comment.is_none()) {
+        if is_header || (said == Some(true) && (comment.is_none() || second.is_some())) {
             let second = second.ok_or_else(no_rows)?;
-            let notes = doubtful_names(&first).into_iter().filter(|_| said.is_none()).collect();
+            let said_by = comment.map(|names| not_the_comment(&first, &names));
+            let notes = doubtful_names(&first).filter(|_| said.is_none()).into_iter().chain(said_by).collect();
             let names = first.fields.iter().map(|name| name.clone().into_owned()).collect();
             let (n_columns, first_row) = (second.fields.len(), second.number);
             return Ok(Header { names, line: Some(first.number), n_columns, first_row, notes });
@@ -96,6 +98,15 @@ fn comment_names(table: &Table, first_row: usize, n_fields: usize) -> Option<Vec
     let names = cells.contains(&Cell::Word) && !cells.iter().any(|cell| cell.number().is_some());
     let fits = fields.len() == n_fields && one_word && names;
     fits.then(|| fields.into_iter().map(Cow::into_owned).collect())
+}
+
+/// Says that `header=yes` is about the first line and not about the comment above it.
+fn not_the_comment(first: &Line, names: &[String]) -> String {
+    format!(
+        "line {} holds the names of the columns, as header=yes says; without it, the comment above does: {}",
+        first.number,
+        names.join(", ")
+    )
 }
 
 /// Says that a header with holes may be a row.

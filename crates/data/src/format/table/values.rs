@@ -141,7 +141,10 @@ impl Reader<'_> {
         let whole: Vec<usize> = self.roles.data.iter().copied().filter(|at| !holes.of_column.contains_key(at)).collect();
         let by_columns = (!whole.is_empty()).then(|| setting(self.survey, &whole));
         let by_lines = (n_rows > 0).then(|| format!("--set missing=drop leaves these lines out and keeps {n_rows}"));
-        let by_columns = by_columns.map(|columns| format!("{columns} leaves these columns out"));
+        // Beside chosen columns the class stays the class.
+        let class_too = self.roles.class.is_some_and(|class| holes.of_column.contains_key(&class));
+        let without_class = if class_too { " --set label=none" } else { "" };
+        let by_columns = by_columns.map(|columns| format!("{columns}{without_class} leaves these columns out"));
         let remedies: Vec<String> = by_lines.into_iter().chain(by_columns).collect();
         let remedy = match remedies.is_empty() {
             true => "every line and every column has some; choose columns with --set columns=A,B,C and --set missing=drop".into(),
