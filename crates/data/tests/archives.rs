@@ -6,7 +6,7 @@ mod made;
 #[path = "common/zips.rs"]
 mod zips;
 
-use calotype_data::{DataError, Dataset, DatasetSpec, Options, Result, Split, open};
+use calotype_data::{DataError, Dataset, DatasetSpec, Options, Part, Result, Split, open};
 
 use common::{Folder, continuous, fails, open_path};
 use made::{npy, npy_f32, npy_f64, npy_i64};
@@ -93,15 +93,43 @@ fn the_arrays_of_keras_and_medmnist_are_joined() {
         ("val_images", npy("|u1", &[2, 1, 1, 3], &[9; 6])),
         ("test_images", npy("|u1", &[1, 1, 1, 3], &[4, 5, 6])),
         ("train_labels", npy("|u1", &[1, 1], &[1])),
-        ("val_labels", npy("|u1", &[2, 1], &[0, 0])),
+        ("val_labels", npy("|u1", &[2, 1], &[0, 1])),
         ("test_labels", npy("|u1", &[1, 1], &[0])),
         ("about", npy("<U1", &[1], &[0; 4])),
     ]);
     let data = open_path(&folder.write("med.npz", medmnist)).unwrap();
-    assert_eq!((values(&data), data.labels()), ((1..7).map(f64::from).collect(), Some([1, 0].as_slice())));
+    let expected = [1, 2, 3, 9, 9, 9, 9, 9, 9, 4, 5, 6].map(f64::from).to_vec();
+    assert_eq!((values(&data), data.labels()), (expected, Some([1, 0, 1, 0].as_slice())));
+    assert_eq!(data.parts(), Some([Part::Train, Part::Validation, Part::Validation, Part::Test].as_slice()));
     let left_out: Vec<String> = data.left_out().iter().map(ToString::to_string).collect();
-    assert!(left_out[0].starts_with("2 validation rows (`val_images`; med.npz:val_images opens them)"), "{left_out:?}");
-    assert_eq!(left_out[1..], ["1 other arrays of the file: about"]);
+    assert_eq!(left_out, ["1 other arrays of the file: about"]);
+    // Validation rows of another size, or without classes where the others have them, are left out.
+    for (size, label) in [(2, "y_val"), (1, "y_other")] {
+        let file = npz(&[
+            ("x_train", npy("|u1", &[1, 1], &[1])),
+            ("y_train", npy("|u1", &[1], &[1])),
+            ("x_val", npy("|u1", &[1, size], &vec![1; size])),
+            (label, npy("|u1", &[1], &[0])),
+        ]);
+        let data = open_path(&folder.write("unlike.npz", file)).unwrap();
+        assert_eq!((data.n_rows(), data.parts(), data.labels()), (1, None, Some([1].as_slice())));
+        let left_out: Vec<String> = data.left_out().iter().map(ToString::to_string).collect();
+        assert!(left_out[0].starts_with("1 validation rows (`x_val`; unlike.npz:x_val opens them)"), "{left_out:?}");
+    }
+}
+
+/// Numbers of classes are joined whatever their type is, and in a column or not.
+#[test]
+fn classes_of_several_types_are_joined() {
+    let folder = Folder::new();
+    let file = npz(&[
+        ("x_train", npy("|u1", &[2, 1], &[1, 2])),
+        ("y_train", npy("|u1", &[2], &[3, 0])),
+        ("x_test", npy("|u1", &[1, 1], &[1])),
+        ("y_test", npy_i64(&[1, 1], &[2])),
+    ]);
+    let data = open_path(&folder.write("a.npz", file)).unwrap();
+    assert_eq!((data.labels(), data.notes().len()), (Some([3, 0, 2].as_slice()), 0));
 }
 
 /// The range and the levels are those of both splits together.

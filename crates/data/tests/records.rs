@@ -87,6 +87,19 @@ fn folders_of_idx_are_found_by_their_names() {
     assert_eq!((values(&data), data.labels(), data.has_splits()), (vec![9.0], Some([1].as_slice()), false));
     said(&data, "only the test files are there");
     assert_eq!(DatasetSpec::parse(folder.0.path().to_str().unwrap()).unwrap().kind().unwrap().name, "a folder of IDX files");
+    // Images without labels are not read, and that is said.
+    let folder = Folder::new();
+    pair(&folder, "train", 3, 0);
+    folder.write("t10k-images-idx3-ubyte.gz", [0]);
+    let data = open_path(folder.0.path()).unwrap();
+    assert_eq!((values(&data), data.has_splits()), (vec![3.0], false));
+    said(&data, "t10k-images-idx3-ubyte.gz is left out, for there is no t10k-labels-idx1-ubyte.gz beside it");
+    // Labels of another type than those of the training files.
+    folder.write("t10k-images-idx3-ubyte", idx(&[1, 1, 1], &[4]));
+    fs::remove_file(folder.path("t10k-images-idx3-ubyte.gz")).unwrap();
+    folder.write("t10k-labels-idx1-ubyte", idx_of(0x0c, &[1], &[0, 0, 0, 1]));
+    let data = open_path(folder.0.path()).unwrap();
+    assert_eq!((data.labels(), data.notes().len()), (Some([0, 1].as_slice()), 0));
     // Where torchvision puts them.
     for raw in ["raw", "MNIST/raw"] {
         let folder = Folder::new();
@@ -172,6 +185,7 @@ fn cifar_100_has_two_labels() {
     let data = open_path(folder.0.path()).unwrap();
     assert_eq!((data.labels(), data.has_splits()), (Some([2].as_slice()), false));
     said(&data, "read from cifar-100-binary");
+    said(&data, "only the test file is there");
     folder.write("cifar-10-batches-bin/data_batch_1.bin", record(&[1], 5));
     assert!(fails(folder.0.path()).to_string().contains("cifar-10-batches-bin and cifar-100-binary"));
     fs::remove_dir_all(folder.path("cifar-100-binary")).unwrap();

@@ -53,12 +53,12 @@ pub(super) struct Files {
     n_test: usize,
     /// None to see by the length.
     version: Option<Version>,
-    note: Option<String>,
+    notes: Vec<String>,
 }
 
 impl Files {
     pub(super) fn one(path: &Path) -> Self {
-        Files { paths: vec![path.to_owned()], n_test: 0, version: None, note: None }
+        Files { paths: vec![path.to_owned()], n_test: 0, version: None, notes: vec![] }
     }
 }
 
@@ -77,7 +77,10 @@ pub(super) fn files_near(folder: &Path) -> Result<Option<Files>> {
         let found = format!("{}; open one of these folders", FOLDERS.join(" and "));
         return Err(DataError::format(folder.display().to_string(), "one version of CIFAR", found));
     }
-    Ok(found.pop().map(|(name, files)| Files { note: Some(format!("read from {name}")), ..files }))
+    Ok(found.pop().map(|(name, mut files)| {
+        files.notes.push(format!("read from {name}"));
+        files
+    }))
 }
 
 /// `data_batch_*.bin` in order, then `test_batch.bin`; or `train.bin`, then `test.bin`.
@@ -100,10 +103,10 @@ fn files_in(folder: &Path) -> Result<Option<Files>> {
     paths.extend((version == Version::Hundred && train.is_file()).then_some(train));
     let n_test = usize::from(test.is_file());
     paths.extend((n_test == 1).then_some(test));
-    let note = (paths.len() == n_test).then(|| {
+    let alone = (paths.len() == n_test).then(|| {
         "only the test file is there: all of its rows are training rows, unless --set test_every=N says which are not".to_owned()
     });
-    Ok((!paths.is_empty()).then_some(Files { paths, n_test, version: Some(version), note }))
+    Ok((!paths.is_empty()).then_some(Files { paths, n_test, version: Some(version), notes: alone.into_iter().collect() }))
 }
 
 /// Rows as they are read.
@@ -120,7 +123,7 @@ struct Records {
 /// Errors: a part of a record; a label of no class.
 pub(super) fn open(files: &Files, name: &str, options: &Options) -> Result<Dataset> {
     let mut records = Records::default();
-    let (mut known, mut note) = (files.version, files.note.clone());
+    let (mut known, mut notes) = (files.version, files.notes.clone());
     for (nth, path) in files.paths.iter().enumerate() {
         let left = options.max_bytes.saturating_sub(records.data.len() as u64);
         let source = Source::file(path, left)?;
@@ -130,7 +133,7 @@ pub(super) fn open(files: &Files, name: &str, options: &Options) -> Result<Datas
             Some(version) => version,
             None => {
                 let (version, doubt) = version_of(path, &bytes);
-                note = doubt.or(note);
+                notes.extend(doubt);
                 version
             }
         };
@@ -150,7 +153,7 @@ pub(super) fn open(files: &Files, name: &str, options: &Options) -> Result<Datas
             dataset.with_labels(records.classes, fine, name)?.with_factor(coarse)?
         }
     };
-    let dataset = note.into_iter().fold(dataset, Dataset::with_note);
+    let dataset = notes.into_iter().fold(dataset, Dataset::with_note);
     let both = records.is_test.contains(&true) && records.is_test.contains(&false);
     if both { dataset.with_test_rows(records.is_test) } else { Ok(dataset) }
 }

@@ -90,7 +90,7 @@ pub(crate) static NPZ: Kind = Kind {
     name: "a file of NumPy arrays",
     recognised: "ends in .npz; FILE.npz:NAME is one array of it",
     becomes: "as a NumPy array. Of several, those named x_train, y_train, x_test, y_test (train_images, …) or x and y (X, data, images; \
-              labels, target); validation rows are left out",
+              labels, target); x_val, y_val (val_images, …) are held out",
     heeds: &["test_every", "levels", "layout", "range", "label"],
     refused: &[
         Refused { what: "several arrays of unknown names", words: "open one as" },

@@ -22,6 +22,19 @@ impl Classes {
     }
 }
 
+impl Array {
+    /// Classes with those of more rows after them, whatever numbers each file has. Errors: other sizes.
+    pub(in crate::format) fn joined_classes(self, more: Array) -> Result<Self> {
+        let row = |array: Array| match array.shape.as_slice() {
+            &[n, 1] => Array { shape: vec![n], ..array },
+            _ => array,
+        };
+        let (first, more) = (row(self), row(more));
+        let of_one_type = Array { element: first.element, ..more };
+        first.joined(of_one_type)
+    }
+}
+
 /// Classes of whole numbers [N] or [N, 1]: 0 to the largest, so that a number is one class in every file; where some are negative
 /// or 4,096 and above, the numbers that there are.
 ///

@@ -77,12 +77,13 @@ fn role(path: &Path) -> Option<(String, bool)> {
 
 fn family_in(folder: &Path) -> Result<Option<Family>> {
     let mut sets: BTreeMap<String, [Option<Pair>; 2]> = BTreeMap::new();
+    let mut unlabelled: Vec<(String, bool, PathBuf)> = vec![];
     // Zipped files are later in the order, and win.
     for path in paths_in(folder)? {
-        if let Some((prefix, test)) = role(&path).filter(|_| path.is_file())
-            && let Some(labels) = labels_beside(&path)
-        {
-            sets.entry(prefix).or_default()[usize::from(test)] = Some([path, labels]);
+        let Some((prefix, test)) = role(&path).filter(|_| path.is_file()) else { continue };
+        match labels_beside(&path) {
+            Some(labels) => sets.entry(prefix).or_default()[usize::from(test)] = Some([path, labels]),
+            None => unlabelled.push((prefix, test, path)),
         }
     }
     // MNIST's own names before all others.
@@ -101,12 +102,21 @@ fn family_in(folder: &Path) -> Result<Option<Family>> {
     let named = (!prefix.is_empty()).then(|| format!("the files that begin with `{prefix}`"));
     let alone =
         "only the test files are there: all of their rows are training rows, unless --set test_every=N says which are not";
+    let of_set = |of: &&(String, bool, PathBuf)| of.0 == prefix && set[usize::from(of.1)].is_none();
+    let missing: Vec<String> = unlabelled.iter().filter(of_set).map(|(.., path)| without_labels(path)).collect();
     let (train, test, alone) = match set {
         [Some(train), test] => (train, test, None),
         [None, Some(test)] => (test, None, Some(alone.to_owned())),
         [None, None] => return Ok(None),
     };
-    Ok(Some(Family { train, test, notes: named.into_iter().chain(alone).collect() }))
+    Ok(Some(Family { train, test, notes: named.into_iter().chain(missing).chain(alone).collect() }))
+}
+
+/// Says that images are not read for want of their labels.
+fn without_labels(images: &Path) -> String {
+    let name = images.file_name().unwrap_or_default().to_string_lossy();
+    let labels = name.replace("images", "labels").replace("idx3", "idx1").replace("idx4", "idx1");
+    format!("{name} is left out, for there is no {labels} beside it")
 }
 
 /// Opens training and test files as one data set with the official split.

@@ -104,7 +104,7 @@ pub(crate) fn pairs(
     same_length(&test, &test_labels)?;
     let all = rows(name, train.joined(test)?, options)?;
     let is_test = (0..all.n_rows()).map(|row| row >= n_train).collect();
-    labelled(all, classes(train_labels.joined(test_labels)?)?, names)?.with_test_rows(is_test)
+    labelled(all, classes(train_labels.joined_classes(test_labels)?)?, names)?.with_test_rows(is_test)
 }
 
 fn same_length(images: &Array, labels: &Array) -> Result<()> {
@@ -122,8 +122,12 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Dataset> {
     }
 }
 
-/// `t10k-images-idx3-ubyte.gz` -> `t10k-labels-idx1-ubyte.gz`, zipped or not, whichever exists.
+/// `t10k-images-idx3-ubyte.gz` -> `t10k-labels-idx1-ubyte.gz`, zipped or not, whichever exists; of a link, beside its target too.
 fn labels_beside(path: &Path) -> Option<PathBuf> {
+    labels_named_as(path).or_else(|| labels_named_as(&path.canonicalize().ok()?))
+}
+
+fn labels_named_as(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.to_str()?;
     let stem = name.strip_suffix(".gz").unwrap_or(name);
     if !stem.contains("images") {

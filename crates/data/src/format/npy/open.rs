@@ -30,10 +30,12 @@ pub(in crate::format) fn is_npy(path: &Path) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"))
 }
 
-/// Classes from a file that lies beside the data at `path`, or has an absolute path.
+/// Classes from a file that lies beside the data at `path`, or beside what that links to; or has an absolute path.
 pub(in crate::format) fn labels_at(path: &Path, file: &str, options: &Options) -> Result<Classes> {
-    let beside: PathBuf = path.parent().unwrap_or(Path::new("")).join(file);
-    let mut source = Source::file(&beside, options.max_bytes)?;
+    let beside = |path: &Path| -> PathBuf { path.parent().unwrap_or(Path::new("")).join(file) };
+    let linked = || path.canonicalize().ok().map(|target| beside(&target)).filter(|file| file.is_file());
+    let near = Some(beside(path)).filter(|file| file.is_file()).or_else(linked).unwrap_or_else(|| beside(path));
+    let mut source = Source::file(&near, options.max_bytes)?;
     let claim = read_claim(&mut source)?;
     classes(Array::read(source, claim, Wide::Double)?)
 }

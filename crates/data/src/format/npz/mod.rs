@@ -14,7 +14,7 @@ use super::source::name_of;
 use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
 use crate::options::Options;
-use crate::parts::LeftOut;
+use crate::parts::{LeftOut, Part};
 
 use archive::Archive;
 use parts::Parts;
@@ -63,37 +63,51 @@ fn only_array(archive: &Archive, label: Option<&str>) -> Option<String> {
     others.next().is_none().then(|| first.to_owned())
 }
 
-/// Training rows, then test rows, with their classes.
+/// Training rows, then validation rows, then test rows, with their classes.
 fn together(archive: &mut Archive, parts: &Parts, name: &str, options: &Options) -> Result<Dataset> {
-    let train = archive.array(&parts.rows)?;
-    let n_train = train.shape.first().copied().unwrap_or(0);
-    let all = match &parts.test_rows {
-        Some(test) => train.joined(archive.array(test)?)?,
-        None => train,
-    };
+    let mut all = archive.array(&parts.rows)?;
+    let validation = validation(archive, parts, &all)?;
+    let mut of_row = vec![Part::Train; n_rows(&all.shape)];
+    for (array, part) in [(validation, Part::Validation), (parts.test_rows.as_ref(), Part::Test)] {
+        let Some(array) = array else { continue };
+        all = all.joined(archive.array(array)?)?;
+        of_row.resize(n_rows(&all.shape), part);
+    }
     let mut rows = dataset(name, all, Given::default(), options)?;
     if options.label.as_deref() != Some("none") {
-        rows = match labels(archive, parts)? {
+        rows = match labels(archive, parts, validation.is_some())? {
             Labels::None => rows,
             Labels::Of(classes) => classes.of(rows)?,
             Labels::Unfit(reason) => rows.with_note(format!("no classes are known: {reason}")),
         };
     }
-    if parts.test_rows.is_some() {
-        let is_test = (0..rows.n_rows()).map(|row| row >= n_train).collect();
-        rows = rows.with_test_rows(is_test)?;
+    if of_row.iter().any(|part| *part != Part::Train) {
+        rows = rows.with_parts(of_row)?;
     }
     let used = parts.used();
     let others: Vec<String> = archive.names().filter(|&n| !used.contains(&n)).map(str::to_owned).collect();
-    let validation = match &parts.validation_rows {
-        Some(array) => {
-            let n = archive.claim(array)?.shape.first().copied().unwrap_or(0);
+    let left_out = match &parts.validation_rows {
+        Some(array) if validation.is_none() => {
+            let n = n_rows(&archive.claim(array)?.shape);
             let what = format!("validation rows (`{array}`; {name}:{array} opens them)");
             vec![LeftOut { what, n, names: vec![] }]
         }
-        None => vec![],
+        _ => vec![],
     };
-    Ok(rows.with_left_out(validation).with_left_out([LeftOut::new("other arrays of the file", &others)]))
+    Ok(rows.with_left_out(left_out).with_left_out([LeftOut::new("other arrays of the file", &others)]))
+}
+
+fn n_rows(shape: &[usize]) -> usize {
+    shape.first().copied().unwrap_or(0)
+}
+
+/// The array of validation rows, if they are as the training rows are, and have classes where those have them.
+fn validation<'a>(archive: &mut Archive, parts: &'a Parts, train: &Array) -> Result<Option<&'a String>> {
+    let Some(array) = &parts.validation_rows else { return Ok(None) };
+    let claim = archive.claim(array)?;
+    let alike = claim.element.name() == train.element.name() && claim.shape.get(1..) == train.shape.get(1..);
+    let labelled = parts.labels.is_none() || parts.validation_labels.is_some();
+    Ok(Some(array).filter(|_| alike && labelled))
 }
 
 enum Labels {
@@ -104,14 +118,15 @@ enum Labels {
 }
 
 /// The classes of all rows. An array of many columns, or of measurements, is none.
-fn labels(archive: &mut Archive, parts: &Parts) -> Result<Labels> {
+fn labels(archive: &mut Archive, parts: &Parts, validation: bool) -> Result<Labels> {
     let Some(label) = &parts.labels else { return Ok(Labels::None) };
+    let of_validation = parts.validation_labels.as_ref().filter(|_| validation);
+    let of_test = parts.test_labels.as_ref().filter(|_| parts.test_rows.is_some());
     let mut found = || -> Result<Classes> {
-        let train = archive.labels(label)?;
-        let all = match (&parts.test_rows, &parts.test_labels) {
-            (Some(_), Some(test)) => train.joined(archive.labels(test)?)?,
-            _ => train,
-        };
+        let mut all = archive.labels(label)?;
+        for more in of_validation.into_iter().chain(of_test) {
+            all = all.joined_classes(archive.labels(more)?)?;
+        }
         classes(all)
     };
     match found() {

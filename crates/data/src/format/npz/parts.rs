@@ -22,7 +22,7 @@ pub(super) struct Parts {
     pub(super) test_rows: Option<String>,
     pub(super) test_labels: Option<String>,
     pub(super) validation_rows: Option<String>,
-    validation_labels: Option<String>,
+    pub(super) validation_labels: Option<String>,
 }
 
 impl Parts {
