@@ -174,11 +174,54 @@ fn channels_are_found_by_the_sizes() {
     assert_eq!(with(&folder, npy("|u1", &[1, 4, 3, 2], &bytes), layout(Layout::Nchw)).unwrap().shape(), [3, 2, 3]);
     let error = with(&folder, npy("|u1", &[2, 2, 3, 2], &bytes), Options::default()).unwrap_err().to_string();
     assert!(error.contains("a.reshape(len(a), -1)") && !error.contains("layout="), "{error}");
+    // Channels that come first, though not of a number that an image has.
+    for (sizes, remedy) in [
+        ([1, 2, 5, 6], "2 channels in [N, 2, 5, 6] as [N, C, H, W]; save the channel wanted (`a[:, :1]`)"),
+        ([1, 2, 2, 6], "6 channels in [N, 2, 2, 6] as [N, H, W, C]; save the channels wanted (`a[..., :3]` or `a[..., :1]`)"),
+        ([1, 3, 4, 2], "use --set layout=nchw"),
+        ([1, 4, 3, 2], "use --set layout=nchw"),
+        ([2, 2, 3, 2], "save the channel wanted (`a[..., :1]`)"),
+    ] {
+        let options = if sizes == [1, 3, 4, 2] { layout(Layout::Nhwc) } else { Options::default() };
+        let error = with(&folder, npy("|u1", &sizes, &vec![0; sizes.iter().product()]), options).unwrap_err().to_string();
+        assert!(error.contains(remedy), "{error}");
+    }
+    let error = with(&folder, npy("|u1", &[], &bytes[..1]), Options::default()).unwrap_err().to_string();
+    assert!(error.contains("`a.reshape(1, 1)`"), "{error}");
+    // One picture that was saved as it is.
+    let one = auto(npy("|u1", &[5, 6, 3], &[1; 90]));
+    assert_eq!((one.n_rows(), one.shape()), (5, [6, 3, 1].as_slice()));
+    said(&one, "one RGB image of 5x6, save it as [1, 5, 6, 3]: `a[None]`");
+    for sizes in [[4, 6, 3], [5, 4, 3], [5, 6, 2]] {
+        assert!(auto(npy("|u1", &sizes, &vec![1; sizes.iter().product()])).notes().is_empty(), "{sizes:?}");
+    }
     for sizes in [vec![], vec![1, 2, 3, 2, 2]] {
         let n = sizes.iter().product();
         let error = with(&folder, npy("|u1", &sizes, &bytes[..n]), Options::default()).unwrap_err().to_string();
         assert!(error.contains("shape [N], [N, D]"), "{error}");
     }
+}
+
+/// A dark file has the levels of a bright one.
+#[test]
+fn images_of_many_levels_have_256() {
+    let folder = Folder::new();
+    for most in [64, 199, 254] {
+        for bytes in [npy("|u1", &[1, 1, 2], &[0, most]), npy_i64(&[1, 1, 1, 2], &[0, most.into()])] {
+            let options = Options { layout: Some(Layout::Nchw), ..Options::default() };
+            let data = with(&folder, bytes, options).unwrap();
+            assert_eq!(levels(&data), ([0, most].as_slice(), 256));
+            said(&data, &format!("--set levels={}", u32::from(most) + 1));
+        }
+    }
+    for (most, n) in [(63, 64), (255, 256), (0, 2)] {
+        let data = auto(npy("|u1", &[1, 1, 2], &[0, most]));
+        assert_eq!((levels(&data).1, data.notes().len()), (n, 0));
+    }
+    let said_so = with(&folder, npy("|u1", &[1, 1, 2], &[0, 199]), Options { levels: Some(200), ..Options::default() }).unwrap();
+    assert_eq!((levels(&said_so).1, said_so.notes().len()), (200, 0));
+    // Rows of vectors have what is in them.
+    assert_eq!(levels(&auto(npy("|u1", &[1, 2], &[0, 199]))).1, 200);
 }
 
 /// As a PNG of the same pixels is.
@@ -346,6 +389,12 @@ fn elements_that_are_no_numbers_are_named_with_what_helps() {
     let bytes = [b"\x93NUMPY\x01\x00".as_slice(), &(header.len() as u16).to_le_bytes(), header.as_bytes(), &[0; 12]].concat();
     let error = with(&Folder::new(), bytes, Options::default()).unwrap_err().to_string();
     assert!(error.contains("named fields") && error.contains("structured_to_unstructured"), "{error}");
+    assert!(error.contains("after `import numpy.lib.recfunctions`"), "{error}");
+    // Objects are words or rows of unequal length as well: these calls were tried with NumPy 2.4.
+    let error = with(&Folder::new(), npy("|O", &[1, 1], &[0; 16]), Options::default()).unwrap_err().to_string();
+    for call in ["numpy.unique(a.astype(str), return_inverse=True)[1]", "numpy.stack([row[:min(map(len, a))] for row in a])"] {
+        assert!(error.contains(call), "{error}");
+    }
 }
 
 #[test]
@@ -373,6 +422,17 @@ fn classes_come_from_a_file_beside() {
     assert!(open_with("hot.npy").unwrap_err().to_string().contains("a.argmax(1)"));
     assert!(matches!(open_with("gone.npy").unwrap_err(), DataError::NotFound { .. }));
     assert!(matches!(open_with("species").unwrap_err(), DataError::Setting { key: "label", .. }));
+    #[cfg(unix)]
+    {
+        // A link to the array: classes lie beside it, or beside what it leads to.
+        let other = Folder::new();
+        let link = other.path("link.npy");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let linked = |name: &str| open(link.to_str().unwrap(), &label(name));
+        assert_eq!(linked("y.npy").unwrap().labels(), Some([2, 0, 1].as_slice()));
+        other.write("y.npy", npy_i64(&[3], &[1, 1, 0]));
+        assert_eq!(linked("y.npy").unwrap().labels(), Some([1, 1, 0].as_slice()));
+    }
 }
 
 #[test]

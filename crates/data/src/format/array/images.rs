@@ -23,7 +23,11 @@ pub(super) fn rows(origin: &str, sizes: &[usize], options: &Options) -> Result<R
     match *sizes {
         [n] => Ok(Rows { note: Some(format!("its one size, {n}, is taken for {n} rows of one value")), ..plain(vec![1]) }),
         [_, d] => Ok(plain(vec![d])),
-        [_, h, w] => Ok(plain(vec![h, w, 1])),
+        [n, h, w] => Ok(Rows { note: one_picture(n, h, w), ..plain(vec![h, w, 1]) }),
+        [] => {
+            let found = "[], a single number; save `a.reshape(1, 1)` for one row of one value";
+            Err(DataError::format(origin, "shape [N], [N, D], [N, H, W], [N, H, W, C] or [N, C, H, W]", found))
+        }
         [_, a, b, c] => images(origin, [a, b, c], options.layout),
         _ => {
             let expected = "shape [N], [N, D], [N, H, W], [N, H, W, C] or [N, C, H, W]";
@@ -33,24 +37,45 @@ pub(super) fn rows(origin: &str, sizes: &[usize], options: &Options) -> Result<R
     }
 }
 
+/// Says that [N, H, W] may as well be one image [H, W, C].
+fn one_picture(n: usize, h: usize, w: usize) -> Option<String> {
+    let what = match w {
+        3 => "RGB image",
+        4 => "RGBA image",
+        _ => return None,
+    };
+    (n > 4 && h > 4).then(|| {
+        format!("[{n}, {h}, {w}] is taken for {n} grey images of {h}x{w}; if it is one {what} of {n}x{h}, save it as [1, {n}, {h}, {w}]: `a[None]`")
+    })
+}
+
 fn is_channels(size: usize) -> bool {
     matches!(size, 1 | 3)
+}
+
+/// Whether the first of three sizes are channels, though not of a number that an image may have: fewer than the sides have pixels.
+fn are_other_channels(a: usize, b: usize, c: usize) -> bool {
+    a < b.min(c) && !matches!(c, 1 | 3 | 4) && a != 4
 }
 
 /// Images whose channels are the first or the last of three sizes.
 fn images(origin: &str, [a, b, c]: [usize; 3], layout: Option<Layout>) -> Result<Rows> {
     let planes = match layout {
         Some(layout) => layout == Layout::Nchw,
-        None => is_channels(a) && !is_channels(c),
+        None => is_channels(a) && !is_channels(c) || are_other_channels(a, b, c),
     };
     let (shape, order) = if planes { (vec![b, c, a], "[N, C, H, W]") } else { (vec![a, b, c], "[N, H, W, C]") };
     let (channels, other) = (shape[2], if planes { "nhwc" } else { "nchw" });
     let sizes = format!("[N, {a}, {b}, {c}]");
     if !matches!(channels, 1 | 3 | 4) {
         let elsewhere = if planes { c } else { a };
-        let remedy = match elsewhere {
-            1 | 3 | 4 => format!("use --set layout={other}"),
-            _ => "save the channels wanted (`a[..., :3]` or `a[..., :1]`), or `a.reshape(len(a), -1)` for rows of vectors".into(),
+        let axes = if planes { "[:, " } else { "[..., " };
+        let remedy = match (elsewhere, channels) {
+            (1 | 3 | 4, _) => format!("use --set layout={other}"),
+            (_, 2) => format!("save the channel wanted (`a{axes}:1]`), or `a.reshape(len(a), -1)` for rows of vectors"),
+            _ => {
+                format!("save the channels wanted (`a{axes}:3]` or `a{axes}:1]`), or `a.reshape(len(a), -1)` for rows of vectors")
+            }
         };
         let found = format!("{channels} channels in {sizes} as {order}; {remedy}");
         return Err(DataError::format(origin, "images of 1, 3 or 4 channels", found));

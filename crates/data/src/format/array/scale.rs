@@ -36,7 +36,11 @@ impl Extent {
     }
 }
 
-/// Whole numbers of 0..=255 are levels: `options.levels` of them, else `levels` of that kind of file, else the maximum + 1. The
+/// Images of whole numbers up to this or more have 256 levels, as those of other files of their kind have.
+const MANY_LEVELS: u8 = 64;
+
+/// Whole numbers of 0..=255 are levels: `options.levels` of them, else `levels` of that kind of file, else 256 of images whose maximum
+/// is 64 or more, else the maximum + 1. The
 /// others are continuous: vectors as they are, images brought to 0..1 where it can be seen how. `options.range` says it.
 ///
 /// Errors: a value that is not finite, beyond the levels or outside the range.
@@ -48,10 +52,11 @@ pub(super) fn scale(array: Array, levels: Option<u32>, options: &Options) -> Res
         let note = ignored.then(|| format!("range has no effect on {}: its values are levels", array.element.name()));
         let Numbers::Bytes(data) = array.numbers else { return Err(array.value(0, "a level")) };
         let levels = if array.element.number == Number::Bool { Some(2) } else { levels };
-        return Ok(Scaled { note, ..leveled(data, levels, options) });
+        let leveled = leveled(data, levels, is_image, options);
+        return Ok(Scaled { note: note.or(leveled.note), ..leveled });
     }
     match (array.numbers, options.range) {
-        (Numbers::Bytes(data), None) => Ok(leveled(data, levels, options)),
+        (Numbers::Bytes(data), None) => Ok(leveled(data, levels, is_image, options)),
         (numbers, Some(range)) => between(Array { numbers, ..array }, range, options),
         (numbers, None) if options.levels.is_some() => whole(Array { numbers, ..array }, options),
         (numbers, None) if is_image => Ok(by_extent(numbers)),
@@ -59,10 +64,24 @@ pub(super) fn scale(array: Array, levels: Option<u32>, options: &Options) -> Res
     }
 }
 
-fn leveled(data: Vec<u8>, levels: Option<u32>, options: &Options) -> Scaled {
-    let found = || data.iter().map(|&v| u32::from(v) + 1).max().unwrap_or(2).max(2);
-    let levels = options.levels.or(levels).unwrap_or_else(found);
-    Scaled { values: Values::Levels { data: Arc::new(data), levels }, range: None, note: None }
+fn leveled(data: Vec<u8>, levels: Option<u32>, is_image: bool, options: &Options) -> Scaled {
+    let (levels, note) = match options.levels.or(levels) {
+        Some(levels) => (levels, None),
+        None => match data.iter().copied().max().unwrap_or(0) {
+            255 => (256, None),
+            most @ MANY_LEVELS.. if is_image => {
+                let fewer = u32::from(most) + 1;
+                (
+                    256,
+                    Some(format!(
+                        "values reach up to {most}: taken for levels of 256; if they are fewer, use --set levels={fewer}"
+                    )),
+                )
+            }
+            most => ((u32::from(most) + 1).max(2), None),
+        },
+    };
+    Scaled { values: Values::Levels { data: Arc::new(data), levels }, range: None, note }
 }
 
 fn as_it_is(numbers: Numbers) -> Scaled {

@@ -61,7 +61,7 @@ fn field<'a>(text: &'a str, key: &str) -> Option<&'a str> {
 fn element(descr: &str) -> Result<Element, String> {
     if descr.starts_with('[') {
         let call = "numpy.lib.recfunctions.structured_to_unstructured(a)";
-        return Err(format!("records of named fields; save `{call}`"));
+        return Err(format!("records of named fields; save `{call}`, after `import numpy.lib.recfunctions`"));
     }
     let word = descr.trim_matches(['\'', '"']);
     let (order, rest) = match word.chars().next() {
@@ -76,7 +76,7 @@ fn element(descr: &str) -> Result<Element, String> {
         (Some('i'), Some(n @ (1 | 2 | 4 | 8))) => number(Number::Signed, n),
         (Some('u'), Some(n @ (1 | 2 | 4 | 8))) => number(Number::Unsigned, n),
         (Some('f'), Some(n @ (2 | 4 | 8))) => number(Number::Float, n),
-        (kind, _) => Err(format!("{}; save `{}`", described(kind, &beginning(word)), remedy(kind))),
+        (kind, _) => Err(format!("{}; save `{}`{}", described(kind, &beginning(word)), remedy(kind), otherwise(kind))),
     }
 }
 
@@ -88,6 +88,17 @@ fn described(kind: Option<char>, word: &str) -> String {
         Some('M' | 'm') => format!("dates or times (`{word}`)"),
         Some('f') => format!("long floating point (`{word}`)"),
         _ => format!("elements of type `{word}`"),
+    }
+}
+
+/// What to do where that call fails.
+fn otherwise(kind: Option<char>) -> &'static str {
+    match kind {
+        Some('O') => {
+            " of numbers; of words, as classes, `numpy.unique(a.astype(str), return_inverse=True)[1]`; of rows of unequal length, cut \
+             to the shortest, `numpy.stack([row[:min(map(len, a))] for row in a]).astype('float64')`"
+        }
+        _ => "",
     }
 }
 
