@@ -24,13 +24,14 @@ pub struct Options {
     pub rows: Option<usize>,
     /// Data that is made: its seed. Apart from the run's seed, so that two runs can differ on equal data.
     pub seed: u64,
-    /// Arrays of whole numbers: number of levels, 2 to 256; none means the maximum + 1, and 256 for images of floating point and IDX
-    /// files of u8. A value at or above it is an error.
+    /// Arrays of whole numbers: number of levels, 2 to 256; none means the maximum + 1, and 256 for images whose maximum is 64 or more,
+    /// images of floating point and IDX files of u8. A value at or above it is an error.
     pub levels: Option<u32>,
     /// Paths: rows with index % test_every == test_every - 1 are the test split; none leaves the format's own split.
     pub test_every: Option<u32>,
     /// Tables: the column of classes, by name or number from 1; `none` for no classes. None means a column of words, if there is one.
-    /// Arrays: the `.npy` file of the classes, or the name of an array of a `.npz`. Lists of attributes: the column of the classes.
+    /// Arrays: the `.npy` file of the classes, or the name of an array of a `.npz`. Lists of attributes: the column of the classes,
+    /// by name or number from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// Tables: the columns to read, by name, number from 1 or range of numbers (`2-5`), in this order; empty for all.

@@ -103,6 +103,16 @@ fn the_arrays_of_keras_and_medmnist_are_joined() {
     assert_eq!(data.parts(), Some([Part::Train, Part::Validation, Part::Validation, Part::Test].as_slice()));
     let left_out: Vec<String> = data.left_out().iter().map(ToString::to_string).collect();
     assert_eq!(left_out, ["1 other arrays of the file: about"]);
+    // Without test rows they are the test split, as in folders.
+    let file = npz(&[
+        ("x_train", npy("|u1", &[1, 1], &[1])),
+        ("y_train", npy("|u1", &[1], &[1])),
+        ("x_val", npy("|u1", &[1, 1], &[2])),
+        ("Y_val", npy("|u1", &[1], &[0])),
+    ]);
+    let data = open_path(&folder.write("val.npz", file)).unwrap();
+    assert_eq!((data.rows(Split::Test).unwrap(), data.labels()), (vec![1], Some([1, 0].as_slice())));
+    assert!(data.notes()[0].contains("validation rows (`x_val`) are the test split"), "{:?}", data.notes());
     // Validation rows of another size, or without classes where the others have them, are left out.
     for (size, label) in [(2, "y_val"), (1, "y_other")] {
         let file = npz(&[

@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use calotype_data::{Broken, DataError, Dataset, DatasetSpec, Options, Range, Result, Split, Values, open};
+use calotype_data::{Broken, DataError, Dataset, DatasetSpec, Options, Part, Range, Result, Split, Values, open};
 use image::RgbImage;
 
 use common::{Folder, continuous, fails, open_path};
@@ -264,7 +264,7 @@ fn celeba_is_read_as_text_and_as_a_table_wherever_its_images_are() {
     folder.write("list_attr_celeba.csv", TABLE.replace("-1", "2"));
     assert!(matches!(fails(folder.0.path()), DataError::Value { row: 0, column: 1, .. }));
     folder.write("list_attr_celeba.csv", TABLE.replace(",-1,1", ",1"));
-    assert!(matches!(fails(folder.0.path()), DataError::RowLength { row: 0, .. }));
+    assert!(matches!(fails(folder.0.path()), DataError::LineLength { line: 2, expected: 3, found: 2, .. }));
 }
 
 #[test]
@@ -278,10 +278,16 @@ fn the_partition_of_celeba_is_its_split() {
         folder.write(name, text);
         (1..=3).for_each(|n| drop(picture(&folder, &format!("img_align_celeba/{n}.png"), n)));
         let data = open_path(folder.0.path()).unwrap();
-        assert_eq!((shown(&data), data.rows(Split::Test).unwrap()), (vec![1.0, 3.0], vec![1]), "{name}");
-        assert_eq!(data.factor("Bald").unwrap().of_row, [0, 1]);
-        let left_out: Vec<String> = data.left_out().iter().map(ToString::to_string).collect();
-        assert_eq!(left_out, ["1 validation rows of list_eval_partition"]);
+        assert_eq!((shown(&data), data.rows(Split::Test).unwrap()), (vec![1.0, 2.0, 3.0], vec![2]), "{name}");
+        assert_eq!(data.factor("Bald").unwrap().of_row, [0, 1, 1]);
+        assert_eq!(data.parts(), Some([Part::Train, Part::Validation, Part::Test].as_slice()));
+        assert_eq!(data.hold_out(&data.rows(Split::Train).unwrap(), 0.5), (vec![0], vec![1]));
+        assert!(data.left_out().is_empty());
+        // Without test rows, those of validation are the test split.
+        folder.write(name, text.replace("3.png 2", "3.png 0").replace("3.png,2", "3.png,0"));
+        let data = open_path(folder.0.path()).unwrap();
+        assert_eq!(data.rows(Split::Test).unwrap(), [1]);
+        said(&data, "its validation rows are the test split");
         folder.write(name, text.replace('1', "7"));
         assert!(open_path(folder.0.path()).is_err());
         folder.write(name, &text[..text.len() - 8]);
@@ -338,7 +344,7 @@ fn any_table_that_names_images_says_what_is_known_of_them() {
     said(&data, "`kind` is the class");
     assert_eq!(labelled(folder.0.path(), "none").unwrap().labels(), None);
     // A name that two images have, without the way to one of them.
-    picture(&folder, "more/deep/1.png", 9);
+    picture(&folder, "photos/deep/1.png", 9);
     let error = fails(folder.0.path()).to_string();
     assert!(error.contains("one image of that name") && error.contains("photos"), "{error}");
 }
@@ -358,6 +364,109 @@ fn folders_of_classes_are_not_a_list() {
     folder.write("numbers.csv", "file,b\n1.png,2\n");
     folder.write("more.csv", "file,b\n1.png,2\n");
     assert!(open_path(folder.0.path()).unwrap().factors().is_empty());
+}
+
+/// At any depth, and below folders that are splits.
+#[test]
+fn folders_of_splits_are_not_a_list() {
+    for files in [
+        ["train/cats/1.png", "train/dogs/2.png", "test/cats/3.png"],
+        ["train/cats/1.png", "train/dogs/2.png", "train/cats/3.png"],
+        ["cats/old/1.png", "dogs/old/2.png", "cats/new/3.png"],
+    ] {
+        let folder = Folder::new();
+        folder.write("list.csv", "file,kind\n1.png,rose\n2.png,lily\n3.png,rose\n");
+        files.iter().for_each(|name| drop(picture(&folder, name, 1)));
+        assert_eq!(open_path(folder.0.path()).unwrap().class_names(), ["cats", "dogs"], "{files:?}");
+    }
+    // The only folder of images is no class, whatever its name.
+    let folder = Folder::new();
+    folder.write("list.csv", "file,kind\n1.png,rose\n2.png,lily\n");
+    ["train/1.png", "train/2.png"].iter().for_each(|name| drop(picture(&folder, name, 1)));
+    assert_eq!(open_path(folder.0.path()).unwrap().class_names(), ["lily", "rose"]);
+}
+
+fn list_of(text: impl AsRef<[u8]>, files: &[&str]) -> (Folder, Result<Dataset>) {
+    let folder = Folder::new();
+    folder.write("list.csv", text);
+    files.iter().enumerate().for_each(|(n, name)| drop(picture(&folder, name, n as u8 + 1)));
+    let data = open_path(folder.0.path());
+    (folder, data)
+}
+
+#[test]
+fn a_list_without_a_header_loses_no_image() {
+    let (folder, data) = list_of("1.png,rose,x\n2.png,lily,y\n", &["1.png", "2.png"]);
+    let data = data.unwrap();
+    assert_eq!((shown(&data), data.factor("column 2").unwrap().of_row.as_slice()), (vec![1.0, 2.0], [1, 0].as_slice()));
+    assert_eq!(labelled(folder.0.path(), "3").unwrap().class_names(), ["x", "y"]);
+    // One line.
+    let (_, data) = list_of("1.png,rose\n", &["1.png"]);
+    assert_eq!(data.unwrap().class_names(), ["rose"]);
+    let folder = Folder::new();
+    folder.write("list_attr_celeba.csv", TABLE);
+    folder.write("list_eval_partition.csv", "1.png,0\n2.png,0\n3.png,2\n");
+    (1..=3).for_each(|n| drop(picture(&folder, &format!("{n}.png"), n)));
+    assert_eq!(open_path(folder.0.path()).unwrap().rows(Split::Test).unwrap(), [2]);
+}
+
+#[test]
+fn lists_are_read_as_tables_are() {
+    let files = ["1.png", "2.png", "3.png"];
+    let utf16 = |text: &str| [vec![0xff, 0xfe], text.encode_utf16().flat_map(u16::to_le_bytes).collect()].concat();
+    for bytes in [
+        utf16("file\tkind\n1.png\timg10\n2.png\timg9\n3.png\t\"say \"\"no\"\"\"\n"),
+        b"sep=|\nfile|kind\n1.png|img10\n2.png|img9\n3.png|\"say \"\"no\"\"\"\n".to_vec(),
+        b"\xef\xbb\xbf\"file, or name\";\"kind\"\r\n1.png;img10\r\n\r\n2.png; img9\r\n3.png;\"say \"\"no\"\"\"\r\n".to_vec(),
+    ] {
+        let (_folder, data) = list_of(&bytes, &files);
+        let data = data.unwrap();
+        // In natural order.
+        assert_eq!((data.class_names().join(" "), data.labels()), ("img9 img10 say \"no\"".into(), Some([1, 0, 2].as_slice())));
+    }
+    let (_, data) = list_of("file,kind\n1.png,a\n2.png\n", &files);
+    assert!(matches!(data.unwrap_err(), DataError::LineLength { line: 3, expected: 2, found: 1, .. }));
+}
+
+#[test]
+fn doubtful_lines_of_a_list_are_said() {
+    let (_, data) = list_of("file,kind\n1.png,a\n2.png,b\n1.png,b\n", &["1.png", "2.png"]);
+    said(&data.unwrap(), "1 images are listed more than once, each line a row: 1.png");
+    let (folder, data) = list_of("file,kind\n1.png,a\n2.png,\n3.png,\n", &["1.png", "2.png", "3.png"]);
+    let error = data.unwrap_err().to_string();
+    assert!(error.contains("a class in `kind` for every image, found none for 2 images, the first of them `2.png`"), "{error}");
+    assert!(error.contains("--set label=none"));
+    assert_eq!(labelled(folder.0.path(), "none").unwrap().n_rows(), 3);
+}
+
+#[test]
+fn capital_letters_of_a_name_do_not_hide_an_image() {
+    let (_, data) =
+        list_of("file,kind\nIMG_1.PNG,a\nDeep/two.png,b\n", &["photos/img_1.png", "photos/deep/Two.PNG", "photos/3.png"]);
+    let data = data.unwrap();
+    assert_eq!((shown(&data), data.left_out().len()), (vec![1.0, 2.0], 1));
+    assert_eq!(data.left_out()[0].names, ["photos/3.png"]);
+    // The exact name before others; of two that fit as well, none. Systems where these are one file have no such folder.
+    if cfg!(any(windows, target_os = "macos")) {
+        return;
+    }
+    let files = ["a.png", "A.png"];
+    let (_folder, data) = list_of("file,kind\nA.png,x\n", &files);
+    assert_eq!(shown(&data.unwrap()), [2.0]);
+    let (_folder, data) = list_of("file,kind\nA.PNG,x\n", &files);
+    let error = data.unwrap_err().to_string();
+    assert!(error.contains("one image of that name"), "{error}");
+}
+
+/// A link to a folder beside it makes no two images of one.
+#[cfg(unix)]
+#[test]
+fn images_that_links_name_twice_are_one() {
+    let folder = Folder::new();
+    picture(&folder, "photos/deep/1.png", 1);
+    std::os::unix::fs::symlink(folder.path("photos/deep"), folder.path("photos/link")).unwrap();
+    folder.write("list.csv", "file,kind\n1.png,x\n");
+    assert_eq!(shown(&open_path(folder.0.path()).unwrap()), [1.0]);
 }
 
 #[test]

@@ -149,7 +149,7 @@ pub(crate) static CELEBA: Kind = Kind {
     name: "CelebA",
     recognised: "a folder with list_attr_celeba.txt or .csv, in it or in Anno; images are found by name",
     becomes: "images [S, S, 3] of 256 levels; each attribute is a factor. By list_eval_partition, if it is there, part 2 is the test \
-              split and part 1 is left out",
+              split and part 1 is held out",
     heeds: &["test_every", "broken", "channels", "label"],
     refused: &[
         Refused { what: "images that are missing", words: "use --set broken=skip to leave them out" },

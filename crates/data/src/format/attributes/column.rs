@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::natural::natural;
+
 /// What a column says of every image.
 #[derive(Debug, Default)]
 pub(super) struct Column {
@@ -38,13 +40,18 @@ impl Column {
         self.of_row.push(place);
     }
 
+    /// Whether it says nothing of a row.
+    pub(super) fn is_empty_at(&self, row: usize) -> bool {
+        self.of_row.get(row).is_some_and(|&word| self.words[word as usize].is_empty())
+    }
+
     /// Whether it has more values than a factor may.
     pub(super) fn is_many(&self) -> bool {
         self.many
     }
 
-    /// The names of its values, and which of them each of `rows` has: `no` and `yes` for -1 and 1 or 0 and 1, else its words: sorted, as
-    /// numbers if all of them are.
+    /// The names of its values, and which of them each of `rows` has: `no` and `yes` for -1 and 1 or 0 and 1, else its words: in natural
+    /// order, as numbers if all of them are.
     pub(super) fn values(&self, rows: &[usize]) -> (Vec<String>, Vec<u32>) {
         let only = |known: [&str; 2]| self.words.iter().all(|word| known.contains(&word.as_str()));
         if only(["-1", "1"]) || only(["0", "1"]) {
@@ -56,7 +63,7 @@ impl Column {
         let numbers: Option<Vec<f64>> = self.words.iter().map(|word| word.parse().ok()).collect();
         match &numbers {
             Some(numbers) => order.sort_by(|&a, &b| numbers[a].total_cmp(&numbers[b])),
-            None => order.sort_by_key(|&at| &self.words[at]),
+            None => order.sort_by(|&a, &b| natural(&self.words[a], &self.words[b])),
         }
         let mut rank = vec![0; order.len()];
         order.iter().enumerate().for_each(|(at, &word)| rank[word] = at as u32);
@@ -82,6 +89,7 @@ mod tests {
         assert_eq!(of(&["0", "1"]), ("no yes".into(), vec![0, 1]));
         assert_eq!(of(&["0", "-1", "1"]), ("-1 0 1".into(), vec![1, 0, 2]));
         assert_eq!(of(&["10", "9", "10"]), ("9 10".into(), vec![1, 0, 1]));
+        assert_eq!(of(&["img10", "img9"]), ("img9 img10".into(), vec![1, 0]));
         assert_eq!(of(&["rose", "", "lily"]), (" lily rose".into(), vec![2, 0, 1]));
         let mut many = Column::new("c");
         (0..=Column::MOST_VALUES).for_each(|n| many.push(&n.to_string()));

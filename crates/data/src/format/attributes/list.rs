@@ -1,19 +1,15 @@
 //! Reading a list: the names of images, and what each column says of them.
 
-use std::fs::File;
-use std::io::Read;
+use std::borrow::Cow;
 use std::path::Path;
-
-use ::csv::ReaderBuilder;
 
 use super::column::Column;
 use crate::error::{DataError, Result};
 use crate::format::folder::EXTENSIONS;
 use crate::format::source::{Source, name_of};
+use crate::format::table::{Line, Table, first_records};
 
 const MOST_LIST_BYTES: u64 = 256 << 20;
-/// Of a table, to see whether its first column names images.
-const MOST_HEAD_BYTES: u64 = 1 << 16;
 
 /// A list of images.
 pub(super) struct List {
@@ -23,24 +19,30 @@ pub(super) struct List {
 }
 
 impl List {
-    /// Reads CelebA's own form, or a table with a header.
+    /// Reads CelebA's own form, or a table. Its first line is a header, unless it names an image already.
     ///
     /// Errors: another number of images than its first line says; lines of unequal length; a value of CelebA's other than -1 and 1.
     pub(super) fn read(path: &Path, celeba: bool) -> Result<Self> {
-        let source = Source::file(path, MOST_LIST_BYTES)?;
-        let origin = source.name().to_owned();
-        let text = source.text("an attribute list")?;
         if !is_csv(path) {
-            return Self::of_words(origin, &text);
+            let source = Source::file(path, MOST_LIST_BYTES)?;
+            let origin = source.name().to_owned();
+            return Self::of_words(origin, &source.text("an attribute list")?);
         }
-        let mut list = List { origin: origin.clone(), files: vec![], columns: vec![] };
-        for_each_record(&origin, &text, |row, fields| match row {
-            None => {
-                list.columns = fields.iter().skip(1).map(|name| Column::new(name)).collect();
-                Ok(())
+        let table = Table::of_words(path, MOST_LIST_BYTES)?;
+        let known: Option<&[&str]> = if celeba { Some(&["1", "-1", "0"]) } else { None };
+        let mut list = List { origin: table.origin().to_owned(), files: vec![], columns: vec![] };
+        for (nth, line) in table.records().enumerate() {
+            let line = line?;
+            let fields = words(&line);
+            let is_header = nth == 0 && !is_image_name(fields[0]);
+            if nth == 0 {
+                let name = |at: usize| if is_header { fields[at].to_owned() } else { format!("column {}", at + 1) };
+                list.columns = (1..fields.len()).map(|at| Column::new(&name(at))).collect();
             }
-            Some(row) => list.push(row, fields, if celeba { Some(&["1", "-1", "0"]) } else { None }),
-        })?;
+            if !is_header {
+                list.push(list.files.len(), &fields, known)?;
+            }
+        }
         list.not_empty()
     }
 
@@ -91,63 +93,50 @@ impl List {
         DataError::format("list_eval_partition", expected, format!("none for `{file}`"))
     }
 
-    /// Names and parts, of words or a table with a header. Errors: lines of other than two fields.
+    /// Names and parts, of words or a table, with a header or not. Errors: lines of other than two fields.
     pub(super) fn read_partition(path: &Path) -> Result<Vec<(String, String)>> {
-        let source = Source::file(path, MOST_LIST_BYTES)?;
-        let origin = source.name().to_owned();
-        let text = source.text("a partition")?;
         let mut parts = vec![];
-        let mut add = |row: usize, fields: &[&str]| match fields {
+        let mut add = |origin: &str, fields: &[&str]| match fields {
             [file, part] => {
                 parts.push(((*file).to_owned(), (*part).to_owned()));
                 Ok(())
             }
-            _ => Err(DataError::RowLength { origin: origin.clone(), row, expected: 2, found: fields.len() }),
+            _ => Err(DataError::RowLength { origin: origin.to_owned(), row: parts.len(), expected: 2, found: fields.len() }),
         };
         if is_csv(path) {
-            for_each_record(&origin, &text, |row, fields| row.map_or(Ok(()), |row| add(row, fields)))?;
+            let table = Table::of_words(path, MOST_LIST_BYTES)?;
+            for (nth, line) in table.records().enumerate() {
+                let line = line?;
+                let fields = words(&line);
+                if nth > 0 || is_image_name(fields[0]) {
+                    add(table.origin(), &fields)?;
+                }
+            }
         } else {
-            for (row, line) in text.lines().filter(|line| !line.trim().is_empty()).enumerate() {
-                add(row, &line.split_whitespace().collect::<Vec<_>>())?;
+            let source = Source::file(path, MOST_LIST_BYTES)?;
+            let origin = source.name().to_owned();
+            for line in source.text("a partition")?.lines().filter(|line| !line.trim().is_empty()) {
+                add(&origin, &line.split_whitespace().collect::<Vec<_>>())?;
             }
         }
         Ok(parts)
     }
 
-    /// Whether the first column of a table names images, by its first line of data.
+    /// Whether the first column of a table names images, by its first two lines.
     pub(super) fn names_images(path: &Path) -> bool {
-        let mut head = Vec::new();
-        if File::open(path).and_then(|file| file.take(MOST_HEAD_BYTES).read_to_end(&mut head)).is_err() {
-            return false;
-        }
-        let text = String::from_utf8_lossy(&head);
-        let second = text.lines().filter(|line| !line.trim().is_empty()).nth(1).unwrap_or_default();
-        let first = second.split(char::from(separator(&text))).next().unwrap_or_default().trim().trim_matches('"');
-        let extension = Path::new(first).extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
-        extension.is_some_and(|e| EXTENSIONS.contains(&e.as_str()))
+        first_records(path, 2).iter().any(|fields| is_image_name(&fields[0]))
     }
+}
+
+fn words<'a>(line: &'a Line) -> Vec<&'a str> {
+    line.fields.iter().map(Cow::as_ref).collect()
+}
+
+fn is_image_name(word: &str) -> bool {
+    let extension = Path::new(word).extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+    extension.is_some_and(|e| EXTENSIONS.contains(&e.as_str()))
 }
 
 fn is_csv(path: &Path) -> bool {
     Path::new(&name_of(path)).extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"))
-}
-
-fn separator(text: &str) -> u8 {
-    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    [b';', b'\t'].into_iter().find(|c| first.as_bytes().contains(c)).unwrap_or(b',')
-}
-
-/// Gives the fields of every line, without blanks around them; the first line has no number. Errors: no table.
-fn for_each_record(origin: &str, text: &str, mut each: impl FnMut(Option<usize>, &[&str]) -> Result<()>) -> Result<()> {
-    let corrupt = |e: ::csv::Error| DataError::Corrupt { origin: origin.to_owned(), reason: e.to_string() };
-    let mut reader =
-        ReaderBuilder::new().delimiter(separator(text)).has_headers(false).flexible(true).from_reader(text.as_bytes());
-    let mut record = ::csv::StringRecord::new();
-    let mut n = 0_usize;
-    while reader.read_record(&mut record).map_err(corrupt)? {
-        let fields: Vec<&str> = record.iter().map(str::trim).collect();
-        each(n.checked_sub(1), &fields)?;
-        n += 1;
-    }
-    Ok(())
 }

@@ -8,7 +8,7 @@ mod column;
 mod images;
 mod list;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::folder;
@@ -16,7 +16,7 @@ use super::source::name_of;
 use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
 use crate::options::{Broken, Options};
-use crate::parts::{Factor, LeftOut};
+use crate::parts::{Factor, LeftOut, Part};
 
 use column::Column;
 use images::Images;
@@ -40,7 +40,10 @@ pub(super) fn list_in(folder: &Path) -> Result<Option<Found>> {
         return Ok(Some(Found { list, celeba: true }));
     }
     let list = images::only_table(folder)?.filter(|table| List::names_images(table));
-    Ok(list.filter(|_| !images::has_class_folders(folder)).map(|list| Found { list, celeba: false }))
+    match list {
+        Some(list) if !images::has_class_folders(folder)? => Ok(Some(Found { list, celeba: false })),
+        _ => Ok(None),
+    }
 }
 
 fn celeba_file(folder: &Path, stem: &str) -> Option<PathBuf> {
@@ -59,22 +62,17 @@ pub(super) fn open(root: &Path, found: &Found, options: &Options) -> Result<Data
         false => None,
     };
     let all = Images::below(root)?;
-    let (mut rows, mut files, mut missing, mut validation) = (vec![], vec![], vec![], 0);
-    let mut is_test = vec![];
+    let (mut rows, mut files, mut missing, mut parts) = (vec![], vec![], vec![], vec![]);
     for (row, name) in list.files.iter().enumerate() {
         let part = match &partition {
-            Some(parts) => *parts.get(name.as_str()).ok_or_else(|| list.unparted(name))?,
-            None => 0,
+            Some(of_name) => *of_name.get(name.as_str()).ok_or_else(|| list.unparted(name))?,
+            None => Part::Train,
         };
-        if part == 1 {
-            validation += 1;
-            continue;
-        }
         match all.find(&list.origin, row, name)? {
             Some(path) => {
                 rows.push(row);
                 files.push(path);
-                is_test.push(part == 2);
+                parts.push(part);
             }
             None => missing.push(name.clone()),
         }
@@ -91,16 +89,39 @@ pub(super) fn open(root: &Path, found: &Found, options: &Options) -> Result<Data
     let dataset = folder::load(&name_of(root), &files, &asked)?;
     let kept = kept(&dataset, &files)?;
     let unnamed = all.others(&list.files, &files);
-    let (rows, is_test): (Vec<usize>, Vec<bool>) = kept.iter().map(|&at| (rows[at], is_test[at])).unzip();
+    let (rows, parts): (Vec<usize>, Vec<Part>) = kept.iter().map(|&at| (rows[at], parts[at])).unzip();
     let dataset = with_factors(dataset, &list, &rows, options)?;
-    let dataset = if is_test.contains(&true) && is_test.contains(&false) { dataset.with_test_rows(is_test)? } else { dataset };
+    let dataset = with_splits(dataset, parts)?;
+    let dataset = listed_twice(&files).into_iter().fold(dataset, Dataset::with_note);
     let dataset = dataset.with_files(kept.iter().map(|&at| below(root, &files[at])).collect())?;
     let dataset = if found.celeba && options.size.is_none() { dataset.with_note(resized()) } else { dataset };
     Ok(dataset.with_left_out([
-        LeftOut { what: "validation rows of list_eval_partition".into(), n: validation, names: vec![] },
         LeftOut::new("images of the list that are missing", &missing),
         LeftOut::new("images that the list does not name", &unnamed),
     ]))
+}
+
+/// With its splits, where there are training rows and others. Without test rows, those of validation are the test split.
+fn with_splits(dataset: Dataset, mut parts: Vec<Part>) -> Result<Dataset> {
+    let has = |parts: &[Part], part| parts.contains(&part);
+    if !has(&parts, Part::Train) || parts.iter().all(|part| *part == Part::Train) {
+        return Ok(dataset);
+    }
+    if has(&parts, Part::Test) {
+        return dataset.with_parts(parts);
+    }
+    parts.iter_mut().filter(|part| **part == Part::Validation).for_each(|part| *part = Part::Test);
+    let note = "its validation rows are the test split, for there are no test rows".to_owned();
+    Ok(dataset.with_parts(parts)?.with_note(note))
+}
+
+/// Says which images stand on several lines.
+fn listed_twice(files: &[PathBuf]) -> Option<String> {
+    let mut seen = HashSet::new();
+    let again: BTreeSet<String> = files.iter().filter(|path| !seen.insert(*path)).map(|path| name_of(path)).collect();
+    let again: Vec<String> = again.into_iter().collect();
+    let what = LeftOut::new("images are listed more than once, each line a row", &again);
+    (!again.is_empty()).then(|| what.to_string())
 }
 
 fn resized() -> String {
@@ -132,9 +153,14 @@ fn kept(dataset: &Dataset, files: &[PathBuf]) -> Result<Vec<usize>> {
 fn with_factors(mut dataset: Dataset, list: &List, rows: &[usize], options: &Options) -> Result<Dataset> {
     let many: Vec<String> = list.columns.iter().filter(|c| c.is_many()).map(|c| c.name.clone()).collect();
     let few: Vec<&Column> = list.columns.iter().filter(|c| !c.is_many()).collect();
+    let of_name = |label: &str| few.iter().position(|c| c.name == label);
+    let of_number = |label: &str| {
+        let column = list.columns.get(label.parse::<usize>().ok()?.checked_sub(2)?)?;
+        few.iter().position(|c| std::ptr::eq(*c, column))
+    };
     let class = match options.label.as_deref() {
         Some("none") => None,
-        Some(label) => Some(few.iter().position(|c| c.name == label).ok_or_else(|| {
+        Some(label) => Some(of_name(label).or_else(|| of_number(label)).ok_or_else(|| {
             let names: Vec<&str> = few.iter().map(|c| c.name.as_str()).collect();
             DataError::Setting {
                 key: "label",
@@ -144,6 +170,7 @@ fn with_factors(mut dataset: Dataset, list: &List, rows: &[usize], options: &Opt
         })?),
         None => (few.len() == 1).then_some(0),
     };
+    check_classes(list, class.map(|at| few[at]), rows)?;
     for (at, column) in few.iter().enumerate() {
         let (values, of_row) = column.values(rows);
         let is_class = class == Some(at);
@@ -157,15 +184,28 @@ fn with_factors(mut dataset: Dataset, list: &List, rows: &[usize], options: &Opt
     Ok(dataset.with_left_out([LeftOut::new(what, &many)]))
 }
 
-/// 0, 1 or 2 for every image. Errors: another number.
-fn partition(path: &Path) -> Result<HashMap<String, u8>> {
+/// Errors: images without a class.
+fn check_classes(list: &List, class: Option<&Column>, rows: &[usize]) -> Result<()> {
+    let Some(class) = class else { return Ok(()) };
+    let empty: Vec<usize> = rows.iter().copied().filter(|&row| class.is_empty_at(row)).collect();
+    let Some(&first) = empty.first() else { return Ok(()) };
+    let found = format!(
+        "none for {} images, the first of them `{}`; write them, or remove their lines, or use --set label=none",
+        empty.len(),
+        list.files[first]
+    );
+    Err(DataError::format(&list.origin, format!("a class in `{}` for every image", class.name), found))
+}
+
+/// The split of every image, of 0, 1 or 2. Errors: another number.
+fn partition(path: &Path) -> Result<HashMap<String, Part>> {
     let list = List::read_partition(path)?;
     let mut parts = HashMap::new();
     for (row, (file, word)) in list.into_iter().enumerate() {
         let part = match word.as_str() {
-            "0" => 0,
-            "1" => 1,
-            "2" => 2,
+            "0" => Part::Train,
+            "1" => Part::Validation,
+            "2" => Part::Test,
             other => {
                 let (expected, found) = ("0 (training), 1 (validation) or 2 (test)".into(), format!("`{other}`"));
                 return Err(DataError::Value { origin: path.display().to_string(), row, column: 1, expected, found });

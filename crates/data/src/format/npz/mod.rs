@@ -68,7 +68,9 @@ fn together(archive: &mut Archive, parts: &Parts, name: &str, options: &Options)
     let mut all = archive.array(&parts.rows)?;
     let validation = validation(archive, parts, &all)?;
     let mut of_row = vec![Part::Train; n_rows(&all.shape)];
-    for (array, part) in [(validation, Part::Validation), (parts.test_rows.as_ref(), Part::Test)] {
+    // As in folders: without test rows, those of validation are the test split.
+    let of_validation = if parts.test_rows.is_some() { Part::Validation } else { Part::Test };
+    for (array, part) in [(validation, of_validation), (parts.test_rows.as_ref(), Part::Test)] {
         let Some(array) = array else { continue };
         all = all.joined(archive.array(array)?)?;
         of_row.resize(n_rows(&all.shape), part);
@@ -83,6 +85,9 @@ fn together(archive: &mut Archive, parts: &Parts, name: &str, options: &Options)
     }
     if of_row.iter().any(|part| *part != Part::Train) {
         rows = rows.with_parts(of_row)?;
+    }
+    if let Some(array) = validation.filter(|_| parts.test_rows.is_none()) {
+        rows = rows.with_note(format!("its validation rows (`{array}`) are the test split, for there are no test rows"));
     }
     let used = parts.used();
     let others: Vec<String> = archive.names().filter(|&n| !used.contains(&n)).map(str::to_owned).collect();

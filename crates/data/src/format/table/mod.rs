@@ -26,7 +26,7 @@ use survey::Survey;
 use values::Reader;
 
 pub(super) use lines::{Line, Table};
-pub(super) use sniff::is_table;
+pub(super) use sniff::{first_records, is_table};
 
 /// Opens a table as vectors `[D]` of f64. A column of words, or the one that `options.label` says, holds the classes.
 ///

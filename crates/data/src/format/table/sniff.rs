@@ -21,6 +21,15 @@ pub(in crate::format) fn is_table(path: &Path) -> bool {
     head(path).is_some_and(|bytes| is_table_text(&bytes))
 }
 
+/// The fields of the first `n` records at the beginning of a table of words; fewer where it has fewer, or where they cannot be read.
+pub(in crate::format) fn first_records(path: &Path, n: usize) -> Vec<Vec<String>> {
+    let Some(bytes) = head(path) else { return vec![] };
+    let text = whole_lines(&bytes).unwrap_or_else(|| String::from_utf8_lossy(&bytes).into_owned());
+    let table = Table::new(String::new(), text, false);
+    let lines = table.records().take(n).map_while(|line| line.ok());
+    lines.map(|line| line.fields.into_iter().map(Cow::into_owned).collect()).collect()
+}
+
 fn head(path: &Path) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let file = BufReader::new(File::open(path).ok()?);
