@@ -262,6 +262,19 @@ fn columns_are_bounded_and_counted_once() {
         let message = read_records(&path).err().map(|e| e.to_string());
         assert!(line.starts_with('1') || message.is_some_and(|m| m.contains("at most 1000000 columns")));
     }
+    // Nor does a line of tabs, or of blanks behind its fields, take the square of its length.
+    let start = std::time::Instant::now();
+    for (line, found) in
+        [("\t".repeat(20_000_000), "more on line 2"), (format!(",3{}", " ".repeat(3_000_000)).repeat(2), "line 2 has 3 values")]
+    {
+        let first = if line.starts_with('\t') { "1\t2" } else { "1,2" };
+        let message = fails(&folder.write("t.csv", format!("{first}\n{line}\n"))).to_string();
+        assert!(message.contains(found), "{message}");
+    }
+    let blanks = " ".repeat(300_000);
+    let wide = table("t.csv", format!("{0}{blanks}\n{0}{blanks}\n", "1,".repeat(30_000)));
+    assert_eq!(wide.n_values(), 30_000);
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
     let n = 60_000;
     let line = |word: &str| (0..n).map(|at| format!("{word}{at}")).collect::<Vec<_>>().join(",");
     let path = folder.write("wide.csv", format!("{}\n{}\n{}\n", line("c"), line("1"), line("2")));

@@ -70,7 +70,8 @@ impl Separator {
     /// What follows a field: the next ones, or the line's end; `None` where there is something else.
     fn after(self, text: &str) -> Option<Option<&str>> {
         match self {
-            _ if text.trim().is_empty() && self != Separator::Char('\t') => Some(None),
+            // Not the blanks at the line's end: it is asked after each field.
+            _ if self != Separator::Char('\t') && text.trim_start().is_empty() => Some(None),
             Separator::Char(c) => {
                 let next = text.trim_start_matches(|b: char| b.is_whitespace() && b != c);
                 if next.is_empty() { Some(None) } else { next.strip_prefix(c).map(Some) }
