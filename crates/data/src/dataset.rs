@@ -119,11 +119,14 @@ impl Dataset {
         Ok(self)
     }
 
-    /// Numbers the classes as other data do, by their names; those that the others lack come after. Without classes there or here
-    /// nothing changes.
+    /// Numbers the classes as other data do, by their names; those that the others lack come after. Where none is of theirs, nothing
+    /// changes.
     #[must_use]
     pub fn with_class_numbers_of(mut self, names: &[String]) -> Self {
-        let Some(factor) = self.class.filter(|_| !names.is_empty()).map(|class| &mut self.factors[class]) else { return self };
+        let Some(factor) = self.class.map(|class| &mut self.factors[class]) else { return self };
+        if !factor.values.iter().any(|name| names.contains(name)) {
+            return self;
+        }
         let mut all = names.to_vec();
         for name in &factor.values {
             if !all.contains(name) {
@@ -234,6 +237,12 @@ impl Dataset {
         self
     }
 
+    /// Adds what a person should know about what it is used for.
+    #[must_use]
+    pub fn with_remark(self, note: String) -> Self {
+        self.with_note(note)
+    }
+
     /// What a person should know about how it was read: pictures that were resized though no size was asked for.
     pub fn notes(&self) -> &[String] {
         &self.notes
@@ -322,9 +331,21 @@ impl Dataset {
         self.captions.as_deref()
     }
 
-    /// A column of vectors in messages, counted from 1: `column 3 `x``, or `column 3` where it has no name.
+    /// Names of the columns of vectors, from a table's header; empty where there are none.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// A column of vectors in messages, by its number in the file from 1: `column 3 `x``, or `column 3` where it has no name.
     pub fn column(&self, at: usize) -> String {
-        column(&self.columns, at)
+        let number = self.typed.get(at).map_or(at, |typed| typed.at) + 1;
+        column(number, self.columns.get(at).map_or("", String::as_str))
+    }
+
+    /// SHA-256 of the splits, in hexadecimal; none where the data have none.
+    pub fn split_hash(&self) -> Option<String> {
+        let parts: Vec<u8> = self.parts.as_ref()?.iter().map(|part| *part as u8).collect();
+        Some(hex(&Sha256::digest(parts)))
     }
 
     /// Which split every row belongs to; none where all of them are training data.
@@ -448,10 +469,10 @@ impl Dataset {
     }
 }
 
-/// [`Dataset::column`] of a data set that is not made yet.
-pub(crate) fn column(columns: &[String], at: usize) -> String {
-    match columns.get(at).filter(|name| !name.is_empty()) {
-        Some(name) => format!("column {} `{}`", at + 1, name.chars().take(40).collect::<String>()),
-        None => format!("column {}", at + 1),
+/// [`Dataset::column`] of a data set that is not made yet, by its number from 1 and its name.
+pub(crate) fn column(number: usize, name: &str) -> String {
+    match name {
+        "" => format!("column {number}"),
+        name => format!("column {number} `{}`", name.chars().take(40).collect::<String>()),
     }
 }

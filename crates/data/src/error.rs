@@ -35,9 +35,9 @@ pub enum DataError {
     Corrupt { origin: String, reason: String },
 
     #[error("{origin}: it is {what}, no image that can be read; {remedy}")]
-    NotImage { origin: String, what: &'static str, remedy: &'static str },
+    NotImage { origin: String, what: String, remedy: &'static str },
 
-    #[error("{origin}: {n} of {of} images cannot be read: {}; replace or remove them, or leave them out: --set broken=skip", list(first, *n))]
+    #[error("{origin}: {n} of {of} images cannot be read: {}{}", list(first, *n), if n < of { "; replace or remove them, or leave them out: --set broken=skip" } else { "" })]
     Broken { origin: String, n: usize, of: usize, first: Vec<String> },
 
     #[error("{labels}: shape mismatch: {found} labels, but {images} has {expected} rows")]

@@ -52,7 +52,7 @@ pub use cache::cache_folder;
 pub use dataset::Dataset;
 pub use error::{DataError, Result};
 pub use format::npy::{Npy, NpyElement, NpyWriter, read_npy, write_npy, write_npy_f64};
-pub use format::{KINDS, Kind, Records, Refused, is_picture, open_images, read_records, without_cache};
+pub use format::{KINDS, Kind, Records, Refused, is_picture, read_records, without_cache};
 pub use hex::hex;
 pub use options::{Broken, Layout, Missing, Options, Range};
 pub use parts::{Factor, LeftOut, Part, Split, Values};

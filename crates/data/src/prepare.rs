@@ -165,7 +165,16 @@ impl Prepared {
     pub fn new(dataset: &Dataset, preparation: &Preparation) -> Result<Self> {
         let mut prepared = Self::without_standard(dataset, preparation)?;
         if preparation.encoding == Encoding::Standard {
-            prepared.standard = Some(prepared.measure(&dataset.rows(Split::Train)?));
+            let standard = prepared.measure(&dataset.rows(Split::Train)?);
+            if let Some(at) = standard.deviation.iter().position(|d| !d.is_finite()) {
+                return Err(DataError::Preparation {
+                    origin: dataset.name().to_owned(),
+                    wanted: "`standard`".into(),
+                    reason: format!("the values of {} are too large to be squared", dataset.column(at)),
+                    remedy: dataset.columns_without(&[at]).unwrap_or_else(|| "scale them down".into()),
+                });
+            }
+            prepared.standard = Some(standard);
         }
         Ok(prepared)
     }

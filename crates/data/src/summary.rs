@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::dataset::Dataset;
-use crate::parts::{LeftOut, Part, Split, Values};
+use crate::parts::{Factor, LeftOut, Part, Split, Values};
 
 /// A data set in a few lines; [`fmt::Display`] prints them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -134,7 +134,8 @@ impl Summary {
                 of_class.add(part(row));
             }
         }
-        let others = rows.factors().iter().filter(|f| f.values != known.classes);
+        let is_class = |f: &Factor| rows.labels().is_some_and(|labels| std::ptr::eq(labels.as_ptr(), f.of_row.as_ptr()));
+        let others = rows.factors().iter().filter(|f| !is_class(f));
         Summary {
             name: rows.name().to_owned(),
             rows: count,

@@ -287,7 +287,10 @@ fn decoded_images_are_kept_by_content() {
     let opened = |options: &Options| with(folder.0.path(), options).expect("it opens");
     let from_cache = |data: &Dataset| says(data, "taken from the cache");
     let first = opened(&options);
-    assert!(!from_cache(&first) && kept() == 1);
+    // Under two names: as it was asked for, and as a run asks again.
+    assert!(!from_cache(&first) && kept() == 2);
+    let as_found = Options { channels: Some(1), ..options.clone() };
+    assert!(from_cache(&opened(&as_found)));
     let second = opened(&options);
     assert!(from_cache(&second));
     assert_eq!(
@@ -296,7 +299,7 @@ fn decoded_images_are_kept_by_content() {
     );
     // Other options, another content, and what is damaged are decoded.
     let other = opened(&Options { size: Some(4), ..options.clone() });
-    assert!(!from_cache(&other) && kept() == 2);
+    assert!(!from_cache(&other) && kept() == 4);
     let strict = Options { broken: Broken::Error, ..options.clone() };
     assert!(
         matches!(with(folder.0.path(), &strict).unwrap_err(), DataError::Broken { n: 1, .. }),
@@ -308,7 +311,8 @@ fn decoded_images_are_kept_by_content() {
     for entry in fs::read_dir(cache.path("decoded")).expect("a folder") {
         let path = entry.expect("an entry").path();
         let mut bytes = fs::read(&path).expect("it is there");
-        *bytes.last_mut().expect("bytes") ^= 1;
+        // Two names may be one file.
+        bytes.pop();
         fs::write(&path, bytes).expect("it is written");
     }
     let again = opened(&options);

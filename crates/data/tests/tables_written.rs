@@ -108,7 +108,7 @@ fn the_index_of_pandas_is_left_out_and_said() {
     // pandas.DataFrame({'x': [.5, .25], 'y': [1, 3]}).to_csv()
     let data = table("t.csv", ",x,y\n0,0.5,1\n1,0.25,3\n");
     assert_eq!((continuous(&data), data.shape()), (vec![0.5, 1.0, 0.25, 3.0], [2].as_slice()));
-    assert_eq!(data.column(0), "column 1 `x`");
+    assert_eq!(data.column(0), "column 2 `x`");
     notes(&data, &["column 1 counts the rows from 0", "pandas", "left out", "--set columns=1,x,y"]);
     // The same, saved once more with its index; and to_csv(sep=';', decimal=',').
     assert_eq!(continuous(&table("t.csv", "Unnamed: 0,x\n0,0.5\n1,0.25\n")), [0.5, 0.25]);
@@ -123,7 +123,7 @@ fn the_index_of_pandas_is_left_out_and_said() {
     }
     // pandas.DataFrame([[.5, .25], [1, 2]]).to_csv(): names that are numbers.
     let data = table("t.csv", ",0,1\n0,0.5,0.25\n1,1.0,2.0\n");
-    assert_eq!((continuous(&data), data.column(0).as_str()), (vec![0.5, 0.25, 1.0, 2.0], "column 1 `0`"));
+    assert_eq!((continuous(&data), data.column(0).as_str()), (vec![0.5, 0.25, 1.0, 2.0], "column 2 `0`"));
     // What only looks so is read: an index under a name, and one without a header.
     let named = table("t.csv", format!("n,x\n{}", (0..9).map(|n| format!("{n},{}\n", n * n)).collect::<String>()));
     assert_eq!(named.shape(), [2]);
@@ -183,7 +183,7 @@ fn comments_among_the_rows_are_left_out_and_counted() {
 fn names_of_rows_of_r_are_left_out_and_said() {
     // write.table(d, f): the header is one name short; write.csv(d, f): its first name is empty.
     let short = table("t.txt", "\"mpg\" \"cyl\"\n\"Mazda RX4\" 21 6\n\"Datsun 710\" 22.8 4\n");
-    assert_eq!((continuous(&short), short.column(1).as_str()), (vec![21.0, 6.0, 22.8, 4.0], "column 2 `cyl`"));
+    assert_eq!((continuous(&short), short.column(1).as_str()), (vec![21.0, 6.0, 22.8, 4.0], "column 3 `cyl`"));
     notes(&short, &["column 1 has no name in the header", "R", "left out"]);
     let comma = table("t.csv", "a,b\n1,2,3\n4,5,6\n");
     assert_eq!(continuous(&comma), [2.0, 3.0, 5.0, 6.0]);

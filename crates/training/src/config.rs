@@ -5,12 +5,13 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use calotype_data::{DataError, Dataset, DatasetSpec};
 use calotype_graph::{DeviceKind, DeviceProfile, Precision};
 use calotype_models::{DataShape, Model, ModelInfo, Preset, Setting, Settings, Tables, Value, find};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Identity;
-use crate::data_settings::{data_settings, value_in};
+use crate::data_settings::{alike, data_settings, value_in};
 use crate::error::{Result, TrainingError};
 use crate::files::{FileConfig, described};
 
@@ -152,6 +153,15 @@ pub struct DataConfig {
     /// Names of the classes; absent in runs from before they were kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub class_names: Vec<String>,
+    /// Names of the columns of a table; absent where they have none, and in runs from before they were kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+    /// SHA-256 of which rows are of which split; absent where there are none, and in runs from before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub splits_sha256: Option<String>,
+    /// What a person should know about how they were read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// What lay in the data and became no rows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<calotype_data::LeftOut>,
@@ -174,6 +184,43 @@ impl DataConfig {
             _ => None,
         });
         options
+    }
+
+    /// Where the run's own data are.
+    ///
+    /// # Errors
+    /// They are not there any more.
+    pub(crate) fn spec(&self) -> Result<DatasetSpec> {
+        DatasetSpec::parse(&self.name).map_err(|error| match error {
+            DataError::NotFound { path } => TrainingError::Contradiction(format!(
+                "the run's data are not at {} any more; if they were moved, say where: --data PATH",
+                path.display()
+            )),
+            other => other.into(),
+        })
+    }
+
+    /// That a data set is what the run began with.
+    ///
+    /// # Errors
+    /// Its content or its splits are others.
+    pub(crate) fn check_own(&self, model: &'static str, dataset: &Dataset) -> Result<()> {
+        let differs = |what: &str, expected: &str, found: &str| {
+            let reason = format!(
+                "SHA-256 mismatch{what}: expected {expected} as in run.toml, found {found}: the data have changed; restore them, give a copy \
+                 with --data PATH, or train a new run"
+            );
+            Err(TrainingError::Unfit { model, data: self.name.clone(), reason })
+        };
+        if !dataset.is_content(&self.sha256) {
+            return differs("", &self.sha256, dataset.content_hash());
+        }
+        match (&self.splits_sha256, dataset.split_hash()) {
+            (Some(expected), found) if found.as_ref() != Some(expected) => {
+                differs(" of the splits", expected, found.as_deref().unwrap_or("none"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The excluded class, as it was written: its name where that is known.
@@ -354,10 +401,17 @@ impl RunConfig {
             "steps" => return Ok(()),
             "batch" => Some(Scalar::Integer(self.batch as u64)),
             _ if self.settings.contains_key(key) => self.settings.get(key).cloned(),
+            // By its name, or its number.
+            "exclude" if self.data.exclude.is_some_and(|class| class.to_string() == text) => return Ok(()),
             "exclude" => Some(Scalar::Word(self.data.excluded())),
-            _ => {
-                self.period.get(key).map(Scalar::Integer).or_else(|| value_in(&self.data.options, key).as_ref().map(Scalar::from))
-            }
+            _ => match alike(&self.data.options, &known, key, text)? {
+                true => return Ok(()),
+                false => self
+                    .period
+                    .get(key)
+                    .map(Scalar::Integer)
+                    .or_else(|| value_in(&self.data.options, key).as_ref().map(Scalar::from)),
+            },
         };
         match (own, given) {
             (Some(own), Some(given)) if own != given => Err(TrainingError::contradiction(key, &own.to_string(), text)),

@@ -47,6 +47,16 @@ fn table() -> Vec<DataSetting> {
             |o| Value::Integer(o.levels.map_or(0, u64::from)),
         ),
         of(
+            Setting::integer(
+                "size",
+                0,
+                (0, 4096),
+                "images of folders, archives and lists, and shapes: pixels a side; 0: their own if all have one of at most 256, else 64",
+            ),
+            |o, v| o.size = integer(v).map(|n| n as usize),
+            |o| Value::Integer(o.size.map_or(0, |n| n as u64)),
+        ),
+        of(
             Setting::flag("tones", false, "emoji: all skin tones, not only the default one"),
             |o, v| o.tones = *v == Value::Flag(true),
             |o| Value::Flag(o.tones),
@@ -143,7 +153,7 @@ fn table() -> Vec<DataSetting> {
                 "range",
                 "auto",
                 &["auto", "raw", "<LOW>..<HIGH>"],
-                "arrays of continuous values: what becomes 0 and 1; raw leaves them as they are; auto: images by their values, rows as they are",
+                "arrays of continuous values and images of 16 bits: what becomes 0 and 1; raw leaves them as they are; auto: images by their values, rows as they are",
             ),
             |o, v| o.range = word(v).and_then(|v| v.parse().ok()),
             |o| Value::Word(o.range.map_or_else(|| "auto".to_owned(), |range| range.to_string())),
@@ -173,11 +183,34 @@ pub(crate) fn options(all: &Settings, own: &[Setting]) -> Options {
 /// # Errors
 /// An unknown key, a wrong value; a setting that these data do not heed.
 pub fn options_of(spec: &DatasetSpec, given: &BTreeMap<String, String>) -> Result<Options> {
-    let size = Setting::integer("size", 0, (0, 4096), "pixels a side");
-    let known: Vec<Setting> = data_settings().into_iter().chain([size]).collect();
-    let all = Settings::resolve(&known, given)?;
+    let all = Settings::resolve(&data_settings(), given)?;
     heeded(spec, &all, &[])?;
-    Ok(Options { size: Some(all.size("size")).filter(|&size| size > 0), ..options(&all, &[]) })
+    Ok(options(&all, &[]))
+}
+
+/// Options with other settings of data.
+///
+/// # Errors
+/// As of [`options_of`].
+pub(crate) fn overlaid(mut own: Options, spec: &DatasetSpec, given: &BTreeMap<String, String>) -> Result<Options> {
+    let all = Settings::resolve(&data_settings(), given)?;
+    heeded(spec, &all, &[])?;
+    for DataSetting { setting, put, .. } in table() {
+        if let Some((_, value)) = all.iter().find(|(key, _)| *key == setting.key && all.is_given(key)) {
+            put(&mut own, value);
+        }
+    }
+    Ok(own)
+}
+
+/// Whether a setting of data says what options have: `a, b` is `a,b`.
+///
+/// # Errors
+/// A wrong value.
+pub(crate) fn alike(own: &Options, known: &[Setting], key: &str, text: &str) -> Result<bool> {
+    let all = Settings::resolve(known, &BTreeMap::from([(key.to_owned(), text.to_owned())]))?;
+    let given = value_in(&options(&all, &[]), key);
+    Ok(given.is_some() && given == value_in(own, key))
 }
 
 /// The value of a setting in options that were made of it; none if it is no setting of data.
@@ -220,6 +253,7 @@ mod tests {
     fn options_give_back_what_was_set() {
         let values = [
             ("levels", "17"),
+            ("size", "32"),
             ("tones", "true"),
             ("rows", "50"),
             ("test_every", "5"),

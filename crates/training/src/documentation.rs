@@ -20,25 +20,27 @@ calotype train dcgan --data ./photos --set size=64
 calotype score RUN --data ./photos --worst 16 --out-sheet worst.png
 ```
 
-Nothing is guessed silently: what a file was taken for, and what was left out, is said when it is opened and kept in `run.toml`. Other
-files that a run scores or encodes are read by the settings of its training data.
+What a file was taken for, and what was left out, is said when it is opened, and kept in `run.toml` when a run is trained on it. Other files that
+a run scores or encodes are read by the settings of its training data where they are of the same kind; `--set` says more. Columns of
+another table are matched by their names, classes too. A run whose data were moved goes on with `--data NEWPATH`.
 ";
 
 const RULES: &str = "
 ## Rules
 
 **Folders of images.** Folders are classes, in the order of their numbers (`2` before `10`); what lies deeper belongs to the class. Folders
-named `train`, `val`, `valid` or `validation`, and `test` are splits; validation images are held out of training, and are the test split where
-there is no `test`. A folder around everything (`photos.zip` with `photos/` in it) counts for nothing. Hidden files and folders,
+named `train` (`training`), `val` (`valid`, `validation`) and `test` (`testing`) are splits; validation images are held out of training, and are the
+test split where there is no `test`. A folder around everything (`photos.zip` with `photos/` in it) counts for nothing. Hidden files and folders,
 `__MACOSX`, `Thumbs.db` and `desktop.ini` are never data.
 
 **Sizes** are height x width. Images of a folder keep their size if they all have the same one, of at most 256 a side. Otherwise their
 middle squares become 64x64, and a note says so; `--set size=32` asks for another size. 28x28 becomes 32x32 by two black pixels a side.
 
 **Images of 16 bits** keep them: the rows are f32 in 0..1. The largest value is said, since a sensor of 12 bits looks black;
-`--set range=0..4095` makes it white.
+`--set range=0..4095` makes it white. Transparent pixels are laid on white, pictures are turned upright as their EXIF says, and of animations
+and files of several pages the first is read.
 
-**Cache.** Decoded images of folders and archives of 1,000 files or more are kept in the user's cache folder (`CALOTYPE_DATA`, else
+**Cache.** When a run is trained or used, decoded images of folders and archives of 1,000 files or more are kept in the user's cache folder (`CALOTYPE_DATA`, else
 `~/.cache/calotype` or the system's own), by what the files hold: at most 2 GB a data set and 8 GB in all, the oldest go first.
 `--no-cache` decodes again and keeps nothing.
 
@@ -68,7 +70,7 @@ pub fn data_documentation() -> String {
         let _ = writeln!(text, "| {name} | {recognised} | {becomes} | {} |", settings.join(" "));
     }
     text += RULES;
-    text += "\n## Settings\n\nBeside `size`, which is the model's. Each is `--set KEY=VALUE`; one that has no effect on the data is refused.\n\n";
+    text += "\n## Settings\n\nEach is `--set KEY=VALUE`; one that has no effect on the data is refused.\n\n";
     text += "| setting | default | what it is for |\n|---|---|---|\n";
     for setting in data_settings() {
         let _ = writeln!(text, "| `{}` | `{}` | {} |", setting.key, setting.default, cell(setting.doc));

@@ -1,13 +1,15 @@
 //! Rows for a trained model: the run's data or others, prepared as the model takes them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use calotype_data::{
-    DataError, Dataset, DatasetSpec, Encoding, Evaluation, Options, Preparation, Prepared, Range, Split, is_picture,
+    DataError, Dataset, DatasetSpec, Encoding, Evaluation, LeftOut, Options, Preparation, Prepared, Range, Split,
 };
 use calotype_models::{Model, Values};
 
 use crate::config::{RunConfig, square_side};
+use crate::data_settings::overlaid;
 use crate::error::{Result, TrainingError};
 use crate::material::prepare;
 use crate::score::SCORE_BATCH;
@@ -21,6 +23,8 @@ pub struct Which {
     pub split: Option<Split>,
     /// Pictures are resized to this, in the middle of black; none fills the model's size.
     pub inner: Option<usize>,
+    /// Settings of other data, beside those of the run's own.
+    pub set: BTreeMap<String, String>,
 }
 
 /// Rows, as a model takes them.
@@ -42,21 +46,19 @@ impl Examined {
     /// Data that cannot be read or prepared, or that the model cannot take; the run's own data that have changed; no such split.
     pub fn open(config: &RunConfig, model: &dyn Model, which: &Which) -> Result<Self> {
         let own = which.data.is_none();
-        let name = which.data.as_deref().unwrap_or(&config.data.name);
-        let spec = DatasetSpec::parse(name)?;
+        let spec = match &which.data {
+            Some(name) => DatasetSpec::parse(name)?,
+            None => config.data.spec()?,
+        };
         let (dataset, holds_levels) = match own {
             true => (spec.open(&config.data.opening())?, false),
-            false => other_data(config, model, &spec)?,
+            false => other_data(config, model, &spec, which)?,
         };
-        if own && !dataset.is_content(&config.data.sha256) {
-            let reason = format!(
-                "SHA-256 mismatch: expected {1} as in run.toml, found {0}: the data have changed; restore them or train a new run",
-                dataset.content_hash(),
-                config.data.sha256
-            );
-            return Err(TrainingError::Unfit { model: model.info().name, data: config.data.name.clone(), reason });
+        if own {
+            config.data.check_own(model.info().name, &dataset)?;
         }
-        let mut notes = if own { vec![] } else { dataset.notes().to_vec() };
+        let left_out = dataset.left_out().iter().map(|left_out| format!("left out of {}: {left_out}", dataset.name()));
+        let mut notes = if own { vec![] } else { left_out.chain(dataset.notes().iter().cloned()).collect() };
         let is_array = !own && is_array(&spec);
         let prepared = if holds_levels {
             notes.push(format!("{}: its numbers are taken as the model's levels", dataset.name()));
@@ -97,34 +99,76 @@ impl Examined {
 }
 
 /// Opens data that are not the run's own, and says whether they hold the model's levels already. The classes have the run's numbers.
-fn other_data(config: &RunConfig, model: &dyn Model, spec: &DatasetSpec) -> Result<(Dataset, bool)> {
-    let options = alike(config, model, spec)?;
-    if is_array(spec) && matches!(model.values(), Values::Levels(_)) {
+fn other_data(config: &RunConfig, model: &dyn Model, spec: &DatasetSpec, which: &Which) -> Result<(Dataset, bool)> {
+    let mut options = overlaid(alike(config, model, spec, which)?, spec, &which.set)?;
+    let named = |dataset: Dataset| dataset.with_class_numbers_of(&config.data.class_names);
+    if is_array(spec) {
+        let asked = (options.levels, options.range);
         let as_it_is = spec.open(&Options { levels: None, range: Some(Range::Raw), ..options.clone() })?;
         if holds_levels(config, model, &as_it_is) {
-            return Ok((as_it_is.with_class_numbers_of(&config.data.class_names), true));
+            return Ok((named(as_it_is), true));
+        }
+        // Numbers of floating point are so many levels only if that is what they hold.
+        let whole = as_it_is.levels().is_some() || (are_levels(&as_it_is, u32::MAX) && !are_levels(&as_it_is, 2));
+        options.levels = if which.set.contains_key("levels") { asked.0 } else { asked.0.filter(|_| whole) };
+        if whole && options.levels.is_some() && !which.set.contains_key("range") {
+            options.range = None;
         }
     }
     let dataset = match spec.open(&options) {
         // The other table need not have the column of the classes.
-        Err(DataError::Setting { key: "label", .. }) => spec.open(&Options { label: None, ..options })?,
+        Err(DataError::Setting { key: "label", .. }) if !which.set.contains_key("label") => {
+            spec.open(&Options { label: None, ..options.clone() })?
+        }
         opened => opened?,
     };
-    Ok((dataset.with_class_numbers_of(&config.data.class_names), false))
+    Ok((named(by_columns(config, model, spec, dataset, &options)?), false))
 }
 
-/// How other data than the run's own are opened: by what was asked for of these, one image at the model's size. The classes of an
-/// array are in a file that is of the run's own rows.
-fn alike(config: &RunConfig, model: &dyn Model, spec: &DatasetSpec) -> Result<Options> {
+/// Columns by their names, where both tables have them: in the run's order, others left out.
+///
+/// # Errors
+/// Some of the run's columns are there, and others are not.
+fn by_columns(config: &RunConfig, model: &dyn Model, spec: &DatasetSpec, dataset: Dataset, options: &Options) -> Result<Dataset> {
+    let (own, found) = (&config.data.columns, dataset.columns().to_vec());
+    if own.is_empty() || found.is_empty() || *own == found || !options.columns.is_empty() {
+        return Ok(dataset);
+    }
+    let missing: Vec<&str> = own.iter().filter(|name| !found.contains(name)).map(String::as_str).collect();
+    match missing.len() {
+        0 => Ok(spec.open(&Options { columns: own.clone(), ..options.clone() })?),
+        n if n == own.len() && found.len() == own.len() => Ok(dataset.with_remark(format!(
+            "its columns have other names than the run's, and are taken in their order: {} for {}",
+            found[0], own[0]
+        ))),
+        _ => {
+            let listed: Vec<&str> = missing.into_iter().take(LeftOut::MOST_NAMED).collect();
+            let (n, n_own) = (found.len(), own.len());
+            let reason = format!("it has {n} columns, the run has {n_own}, and it lacks {}", listed.join(", "));
+            Err(unfit(model, &dataset, reason))
+        }
+    }
+}
+
+/// How other data than the run's own are opened: what was asked for of the run's holds for data of the same kind. Images come in the
+/// model's size at once. The classes of an array are in a file that is of the run's own rows.
+fn alike(config: &RunConfig, model: &dyn Model, spec: &DatasetSpec, which: &Which) -> Result<Options> {
     let kind = spec.kind()?;
-    let one_image = matches!(spec, DatasetSpec::Path(path) if is_picture(path));
-    let own = &config.data.options;
+    let own_spec = DatasetSpec::parse(&config.data.name);
+    let same_kind = own_spec.as_ref().is_ok_and(|own| own.kind().is_ok_and(|own| own == kind));
+    let same_arrays = own_spec.is_ok_and(|own| is_array(&own) && is_array(spec));
+    let (own, heeds) = (&config.data.options, |key: &str| kind.heeds.contains(&key));
+    let of_images = heeds("broken") || heeds("channels");
     Ok(Options {
-        // Arrays are held to as many levels as the run's data have; other data have their own.
-        levels: config.data.levels.filter(|_| is_array(spec)),
-        size: if one_image { square_side(model.shape()) } else { own.size },
-        test_every: own.test_every.filter(|_| kind.heeds.contains(&"test_every")),
-        label: own.label.clone().filter(|label| !is_array(spec) || label == "none"),
+        levels: config.data.levels.filter(|_| heeds("levels")),
+        size: match square_side(model.shape()).filter(|_| of_images && which.inner.is_none()) {
+            Some(side) => Some(side),
+            None => own.size,
+        },
+        test_every: own.test_every.filter(|_| heeds("test_every")),
+        range: own.range.filter(|_| same_kind || same_arrays),
+        label: own.label.clone().filter(|label| heeds("columns") || label == "none"),
+        channels: None,
         ..own.clone()
     })
 }
@@ -142,14 +186,18 @@ fn is_array(spec: &DatasetSpec) -> bool {
 fn holds_levels(config: &RunConfig, model: &dyn Model, dataset: &Dataset) -> bool {
     let Values::Levels(levels) = model.values() else { return false };
     let trained_on_array = DatasetSpec::parse(&config.data.name).is_ok_and(|own| is_array(&own));
-    let all = |f: &dyn Fn(f64) -> bool| (0..dataset.values().len()).all(|at| f(dataset.values().get(at)));
-    let are_levels = || all(&|v| v.fract() == 0.0 && (0.0..f64::from(levels)).contains(&v));
     match (dataset.levels(), trained_on_array, config.data.levels) {
         (Some(_), true, Some(_)) => false,
         // 0 and 1 are the ends of 0..1 as well: there they are what was trained on.
-        (None, true, None) => are_levels() && !all(&|v| v <= 1.0),
-        _ => are_levels(),
+        (None, true, None) => are_levels(dataset, levels) && !are_levels(dataset, 2),
+        _ => are_levels(dataset, levels),
     }
+}
+
+/// Whether all numbers are whole, from 0 to below `levels`.
+fn are_levels(dataset: &Dataset, levels: u32) -> bool {
+    let is_level = |v: f64| v.fract() == 0.0 && (0.0..f64::from(levels)).contains(&v);
+    (0..dataset.values().len()).all(|at| is_level(dataset.values().get(at)))
 }
 
 /// Continuous values can be made levels where they lie in 0..1.

@@ -48,11 +48,11 @@ impl Material {
         let name = wanted.data.clone().unwrap_or_else(|| (info.default_data)(preset).to_owned());
         let spec = DatasetSpec::parse(&name)?;
         heeded(&spec, &all, &own)?;
-        let mut options = Options {
+        let mut options = options(&all, &own);
+        if all.size("size") > 0 {
             // What a folder of images is resized to, where the model says.
-            size: all.iter().any(|(key, _)| key == "size").then(|| all.size("size")).filter(|&size| size > 0),
-            ..options(&all, &own)
-        };
+            options.size = Some(all.size("size"));
+        }
         let dataset = spec.open(&options)?;
         if let DatasetSpec::Path(_) = spec {
             // Other files of the same kind are held to as many levels, and to the same range.
@@ -60,7 +60,9 @@ impl Material {
             options.range = dataset.range();
         }
         let exclude = excluded(&dataset, all.word("exclude"))?;
-        let shape = shape_of(&dataset, training_rows(&dataset, exclude)?.len());
+        // Rows of a validation split are never learned from.
+        let (learned, _) = dataset.hold_out(&training_rows(&dataset, exclude)?, 0.0);
+        let shape = shape_of(&dataset, learned.len());
         let unfit = |e| match e {
             SettingError::Unfit(reason) => TrainingError::Unfit { model: info.name, data: dataset.name().to_owned(), reason },
             other => other.into(),
@@ -82,6 +84,9 @@ impl Material {
             exclude,
             exclude_name: exclude.and_then(|class| dataset.class_names().get(class as usize).cloned()),
             class_names: dataset.class_names().to_vec(),
+            columns: dataset.columns().to_vec(),
+            splits_sha256: dataset.split_hash(),
+            notes: dataset.notes().to_vec(),
             left_out: dataset.left_out().to_vec(),
             options,
             preparation,
@@ -97,16 +102,9 @@ impl Material {
     /// As [`Material::open`]; data that are not those that the run began with.
     pub fn of_run(config: &RunConfig) -> Result<Self> {
         let model = config.model()?;
-        let spec = DatasetSpec::parse(&config.data.name)?;
+        let spec = config.data.spec()?;
         let dataset = spec.open(&config.data.opening())?;
-        if !dataset.is_content(&config.data.sha256) {
-            let reason = format!(
-                "SHA-256 mismatch: expected {1} as in run.toml, found {0}: the data have changed; restore them or train a new run",
-                dataset.content_hash(),
-                config.data.sha256
-            );
-            return Err(TrainingError::Unfit { model: model.info().name, data: config.data.name.clone(), reason });
-        }
+        config.data.check_own(model.info().name, &dataset)?;
         Ok(Material {
             model,
             data: config.data.clone(),

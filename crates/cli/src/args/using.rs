@@ -6,7 +6,7 @@ use calotype_data::Split;
 use calotype_training::Choice;
 use clap::{Args, ValueEnum};
 
-use super::seed;
+use super::{key_value, seed};
 
 pub const SAMPLE_EXAMPLES: &str = "Examples:
   calotype sample runs/dcgan-fashion-mnist-001 --count 100 --seed 7
@@ -112,6 +112,10 @@ pub struct ScoreArgs {
     #[arg(long, value_name = "NAME|PATH")]
     pub data: Option<String>,
 
+    /// Setting of the other data, such as broken=skip, missing=drop or columns=a,b; `calotype models MODEL` lists them; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub set: Vec<(String, String)>,
+
     /// `train`, `test` or `all` [default: test if the data have test rows, else all]
     #[arg(long, value_name = "SPLIT")]
     pub split: Option<Split>,
@@ -191,6 +195,10 @@ pub struct EncodeArgs {
     /// Rows to encode: a data set by name, a file, a folder or one image [default: the run's data]
     #[arg(long, value_name = "NAME|PATH")]
     pub data: Option<String>,
+
+    /// Setting of the other data, such as broken=skip, missing=drop or columns=a,b; `calotype models MODEL` lists them; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub set: Vec<(String, String)>,
 
     /// `train`, `test` or `all` [default: test if the data have test rows, else all]
     #[arg(long, value_name = "SPLIT")]

@@ -66,8 +66,18 @@ fn resume(args: &TrainArgs, run: &Path, threads: usize) -> Result<Ready> {
     let (folder, mut config) = RunFolder::open(run)?;
     agree(args, run, &config)?;
     let lock = folder.lock()?;
-    let before = config.steps;
-    config.steps = wanted_steps(args)?.unwrap_or(before);
+    let before = (config.steps, config.data.name.clone());
+    config.steps = wanted_steps(args)?.unwrap_or(config.steps);
+    if let Some(data) = &args.with.data {
+        let spec = DatasetSpec::parse(data).map_err(TrainingError::from)?;
+        let given = spec.resolved().map_err(TrainingError::from)?;
+        match spec {
+            // Moved data are the run's if they hold the same, which is seen when they are opened.
+            DatasetSpec::Path(_) => config.data.name = given,
+            DatasetSpec::Named(_) if given == config.data.name => {}
+            DatasetSpec::Named(_) => return Err(TrainingError::contradiction("data", &config.data.name, &given).into()),
+        }
+    }
     let restored = restore_newest(&folder, &config.identity())?;
     restored.iter().flat_map(Restored::remarks).for_each(|remark| note(&remark));
     let from = restored.map(|r| r.checkpoint);
@@ -84,7 +94,7 @@ fn resume(args: &TrainArgs, run: &Path, threads: usize) -> Result<Ready> {
     let rows = material.rows_to_learn()?;
     let mut opened = device::reopen(args.with.device.as_deref(), &config.device, threads)?;
     let plans = plans(material.model.as_ref(), config.batch, &planning_profile(opened.device().profile()))?;
-    if config.steps != before {
+    if (config.steps, config.data.name.clone()) != before {
         write_atomically(&folder.config_path(), config.to_toml()?.as_bytes())?;
     }
     match done {
@@ -131,10 +141,6 @@ fn agree(args: &TrainArgs, run: &Path, config: &RunConfig) -> Result<()> {
         if !same(out, run) {
             differ("out", &run.display().to_string(), &out.display().to_string())?;
         }
-    }
-    if let Some(data) = &args.with.data {
-        let given = DatasetSpec::parse(data).and_then(|spec| spec.resolved()).map_err(TrainingError::from)?;
-        differ("data", &config.data.name, &given)?;
     }
     for (key, value) in settings(&args.with, args.steps)? {
         config.agree(&key, &value)?;

@@ -1,6 +1,7 @@
 //! Data of every kind with every verb, and what is said of them.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 use calotype_data::picture;
@@ -40,6 +41,55 @@ fn folder(place: &Place, name: &str) {
     }
 }
 
+/// 40 images of 6x9 with these many bits, 8 or more, in two folders.
+fn wide(place: &Place, name: &str, bits: u32) {
+    for n in 0..40_u32 {
+        let class = place.path(name).join(["even", "odd"][n as usize % 2]);
+        fs::create_dir_all(&class).expect("a folder");
+        let value = |x: u32, y: u32| ((n * 977 + x * 3_001 + y * 5_003) % (1 << bits)) as u16;
+        let image = image::ImageBuffer::<image::Luma<u16>, _>::from_fn(9, 6, |x, y| image::Luma([value(x, y)]));
+        image.save(class.join(format!("{n:02}.png"))).expect("it is written");
+    }
+}
+
+fn npz(place: &Place, name: &str, arrays: &[(&str, Vec<u8>)]) {
+    let mut zip = zip::ZipWriter::new(fs::File::create(place.path(name)).expect("a file"));
+    for (name, bytes) in arrays {
+        zip.start_file(*name, zip::write::SimpleFileOptions::default()).expect("an entry");
+        zip.write_all(bytes).expect("it is written");
+    }
+    zip.finish().expect("it is whole");
+}
+
+/// A zip of a folder of classes.
+fn zipped(place: &Place, name: &str, of: &str) {
+    let mut files = vec![];
+    for class in ["even", "odd"] {
+        for entry in fs::read_dir(place.path(of).join(class)).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            files.push((
+                format!("{of}/{class}/{}", path.file_name().expect("a name").display()),
+                fs::read(&path).expect("it is there"),
+            ));
+        }
+    }
+    let files: Vec<(&str, Vec<u8>)> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
+    npz(place, name, &files);
+}
+
+/// Images with a table of what they are.
+fn listed(place: &Place, name: &str) {
+    wide(place, name, 16);
+    let lines: String = (0..40).map(|n| format!("{n:02}.png,{}\n", ["cat", "dog", "emu"][n % 3])).collect();
+    for class in ["even", "odd"] {
+        for entry in fs::read_dir(place.path(name).join(class)).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            fs::rename(&path, place.path(name).join(path.file_name().expect("a name"))).expect("it is moved");
+        }
+    }
+    write(place, &format!("{name}/list.csv"), format!("file,kind\n{lines}").as_bytes());
+}
+
 fn write(place: &Place, name: &str, bytes: &[u8]) {
     fs::write(place.path(name), bytes).expect("it is written");
 }
@@ -62,16 +112,47 @@ fn what_was_trained_on_is_usable_by_every_verb() {
         images(256).chunks(16).map(|row| format!("{},{},{}\n", row[0], f64::from(row[1]) / 7.0, row[2])).collect();
     write(&place, "table.csv", table.as_bytes());
 
+    // Wider than the model's size, of 16 bits, in an archive, in a file of arrays, with a list.
+    wide(&place, "wide", 16);
+    wide(&place, "sixteen", 12);
+    zipped(&place, "folder.zip", "folder");
+    npz(
+        &place,
+        "images.npz",
+        &[("x_train.npy", npy_u8("30, 4, 4", &images(256)[..480])), ("x_test.npy", npy_u8("10, 4, 4", &images(256)[480..]))],
+    );
+    listed(&place, "listed");
+
     let nade: &[&str] = &["nade", "--set", "hidden=4", "--steps", "2"];
     let levels: &[&str] =
         &["pixelcnn", "--set", "levels=4", "--set", "width=2", "--set", "blocks=1", "--set", "head=4", "--steps", "1"];
     let numbers: &[&str] = &["rnade", "--set", "hidden=4", "--steps", "2"];
-    let files = ["17.npy", "256.npy", "unit.npy", "bits.npy", "images-idx3-ubyte", "folder"];
-    let all = files.iter().flat_map(|file| [(*file, nade), (*file, levels)]).chain([("table.csv", numbers)]);
+    let files = [
+        "17.npy",
+        "256.npy",
+        "unit.npy",
+        "bits.npy",
+        "images-idx3-ubyte",
+        "folder",
+        "wide",
+        "sixteen",
+        "folder.zip",
+        "images.npz",
+        "listed",
+    ];
+    let gan: &[&str] = &["gan", "--preset", "images", "--set", "hidden=8", "--steps", "1"];
+    let all = files.iter().flat_map(|file| [(*file, nade), (*file, levels), (*file, gan)]).chain([("table.csv", numbers)]);
     for (n, (file, model)) in all.enumerate() {
         let (run, file) = (format!("run-{n}"), format!("./{file}"));
-        let common = ["--data", &file, "--out", &run, "--batch", "8", "--set", "validation=0", "--set", "test_every=4"];
-        place.run(&[&["train"], model, &common, &CPU].concat()).ok();
+        let common = ["--data", &file, "--out", &run, "--batch", "8", "--set", "test_every=4"];
+        let held_out: &[&str] = if model == gan { &[] } else { &["--set", "validation=0"] };
+        let size: &[&str] = if file.contains("wide") || file.contains("sixteen") { &["--set", "size=4"] } else { &[] };
+        place.run(&[&["train"], model, &common, held_out, size, &CPU].concat()).ok();
+        if model == gan {
+            let more = ["train", "--resume", &run, "--steps", "2"];
+            place.run(&more).ok();
+            continue;
+        }
         let score = |out: &str, more: &[&str]| {
             place.run(&[&["score", &run, "--out", out], more, &CPU].concat()).ok();
             fs::read(place.path(out)).expect("a table")
@@ -209,4 +290,72 @@ fn numbers_keep_their_digits() {
     times.dedup();
     assert!(times.len() > 190, "{} different times of 200", times.len());
     place.run(&[&["score", "far", "--data", "far.npy"], &CPU[..]].concat()).ok();
+}
+
+/// Columns of another table are those of the same names, wherever they stand.
+#[test]
+fn columns_of_another_table_are_matched_by_name() {
+    let place = Place::new();
+    let row = |n: u32| [f64::from(n % 13), 100.0 + f64::from(n * 7 % 31), -0.5 * f64::from(n % 5)];
+    let table = |names: [&str; 3], order: [usize; 3], extra: &str| -> String {
+        let head = order.map(|at| names[at]).join(",");
+        let line = |n: u32| {
+            format!("{}{}\n", order.map(|at| row(n)[at].to_string()).join(","), if extra.is_empty() { "" } else { ",9" })
+        };
+        format!("{head}{extra}\n{}", (0..60).map(line).collect::<String>())
+    };
+    let names = ["age", "weight", "score"];
+    for (name, text) in [
+        ("own.csv", table(names, [0, 1, 2], "")),
+        ("turned.csv", table(names, [2, 0, 1], ",more")),
+        ("other.csv", table(["a", "b", "c"], [0, 1, 2], "")),
+        ("part.csv", table(["age", "weight", "mark"], [0, 1, 2], "")),
+    ] {
+        write(&place, name, text.as_bytes());
+    }
+    place.run(&[&["train", "rnade", "--data", "own.csv", "--out", "run", "--steps", "20"], &CPU[..]].concat()).ok();
+    let scores = |data: &str| {
+        let said = place.run(&[&["score", "run", "--data", data, "--out", "s.csv"], &CPU[..]].concat()).ok().stderr;
+        (fs::read(place.path("s.csv")).expect("a table"), said)
+    };
+    let (own, _) = scores("own.csv");
+    same(&own, &scores("turned.csv").0);
+    let (by_place, said) = scores("other.csv");
+    same(&own, &by_place);
+    assert!(said.contains("taken in their order: a for age"), "{said}");
+    place.run(&[&["score", "run", "--data", "part.csv"], &CPU[..]].concat()).refused(1, &["part.csv", "it lacks score"]);
+    // Settings of the other data; they are none of the run's own.
+    write(&place, "holes.csv", b"age,weight,score\n1,2,3\n4,,6\n7,8,9\n");
+    let score = |more: &[&str]| place.run(&[&["score", "run", "--data", "holes.csv"], more, &CPU].concat());
+    score(&[]).refused(1, &["--set missing=drop"]);
+    let said = score(&["--set", "missing=drop"]).ok();
+    assert!(
+        said.stderr.contains("1 lines with missing values") && said.stdout.contains("2 rows"),
+        "{}{}",
+        said.stderr,
+        said.stdout
+    );
+    place.run(&["score", "run", "--set", "missing=drop"]).refused(2, &["--set has no effect on the run's own data"]);
+}
+
+/// Data that were moved are the run's; data of other content, or of the same content in other splits, are not.
+#[test]
+fn a_run_goes_on_where_its_data_were_moved() {
+    let place = Place::new();
+    folder(&place, "all");
+    fs::create_dir(place.path("photos")).expect("a folder");
+    fs::rename(place.path("all/even"), place.path("photos/train")).expect("it is moved");
+    fs::rename(place.path("all/odd"), place.path("photos/test")).expect("it is moved");
+    let train = ["train", "nade", "--data", "photos", "--out", "run", "--steps", "2", "--batch", "8", "--set", "hidden=4"];
+    place.run(&[&train[..], &CPU].concat()).ok();
+    fs::rename(place.path("photos"), place.path("moved")).expect("it is moved");
+    place.run(&["train", "--resume", "run", "--steps", "4"]).refused(2, &["not at", "photos", "--data PATH"]);
+    place.run(&["score", "run"]).refused(2, &["not at", "--data PATH"]);
+    place.run(&["train", "--resume", "run", "--steps", "4", "--data", "moved"]).ok();
+    assert!(fs::read_to_string(place.path("run/run.toml")).expect("a run").contains("moved\""));
+    place.run(&[&["score", "run"], &CPU[..]].concat()).ok();
+    // The last of the training rows becomes the first of the test rows: the same rows in the same order.
+    fs::rename(place.path("moved/train/38.png"), place.path("moved/test/00.png")).expect("it is moved");
+    let refused = place.run(&["train", "--resume", "run", "--steps", "6"]);
+    refused.refused(2, &["of the splits", "the data have changed", "--data PATH"]);
 }

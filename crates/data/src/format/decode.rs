@@ -3,7 +3,8 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage};
+use image::error::UnsupportedErrorKind;
+use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageReader, Limits, RgbImage};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::options::DecoderOptions;
@@ -36,7 +37,7 @@ pub(crate) fn decode_image(origin: &str, bytes: &[u8]) -> Result<DynamicImage> {
 /// The same, with remarks. Errors: no picture (says what it is), a damaged one, one too large.
 pub(super) fn decode(origin: &str, bytes: &[u8]) -> Result<Decoded> {
     decode_known(origin, bytes).map_err(|error| match no_image(bytes) {
-        Some((what, remedy)) => DataError::NotImage { origin: origin.to_owned(), what, remedy },
+        Some((what, remedy)) => DataError::NotImage { origin: origin.to_owned(), what: what.to_owned(), remedy },
         None => error,
     })
 }
@@ -53,20 +54,41 @@ fn decode_known(origin: &str, bytes: &[u8]) -> Result<Decoded> {
     limits.max_alloc = Some(MOST_DECODED_BYTES);
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| corrupt(e.to_string()))?;
     reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(|e| corrupt(e.to_string()))?;
+    let mut decoder = reader.into_decoder().map_err(|e| undecoded(origin, e))?;
     let (width, height) = decoder.dimensions();
     if width == 0 || height == 0 {
         return Err(corrupt(format!("{height}x{width} pixels")));
     }
     if decoder.total_bytes() > MOST_DECODED_BYTES {
-        let what = format!("an image of {height}x{width} pixels");
-        let (claimed_bytes, limit_bytes) = (decoder.total_bytes(), MOST_DECODED_BYTES);
-        return Err(DataError::TooLarge { origin: origin.to_owned(), what, claimed_bytes, limit_bytes });
+        return Err(too_large(origin, format!("an image of {height}x{width} pixels")));
+    }
+    if matches!(decoder.color_type(), ColorType::Rgb32F | ColorType::Rgba32F) {
+        let (what, remedy) = ("an image of floating-point numbers".into(), "save it with 16 bits, or as .npy");
+        return Err(DataError::NotImage { origin: origin.to_owned(), what, remedy });
     }
     let orientation = decoder.orientation().map_err(|e| corrupt(e.to_string()))?;
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(|e| corrupt(e.to_string()))?;
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(|e| undecoded(origin, e))?;
     picture.apply_orientation(orientation);
     Ok(Decoded { picture, no_end })
+}
+
+/// What a decoder says: damaged, of a kind that it does not read, or larger than may be.
+fn undecoded(origin: &str, error: ImageError) -> DataError {
+    match error {
+        ImageError::Unsupported(why) if !matches!(why.kind(), UnsupportedErrorKind::Format(_)) => DataError::NotImage {
+            origin: origin.to_owned(),
+            what: format!("an image of a kind that is not read ({why})"),
+            remedy: "save it as PNG or JPEG",
+        },
+        ImageError::Limits(_) => too_large(origin, "an image".into()),
+        other => DataError::Corrupt { origin: origin.to_owned(), reason: other.to_string() },
+    }
+}
+
+fn too_large(origin: &str, what: String) -> DataError {
+    let most = MOST_DECODED_BYTES >> 20;
+    let what = format!("{what} of more than {most} MB decoded or more than {MOST_SIDE} pixels a side");
+    DataError::NotImage { origin: origin.to_owned(), what, remedy: "make it smaller, or remove it" }
 }
 
 /// Whether all pixels of a JPEG without an end marker are there: then what follows changes none. The decoder fills what is missing

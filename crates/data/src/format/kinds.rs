@@ -150,7 +150,7 @@ pub(crate) static CELEBA: Kind = Kind {
     recognised: "a folder with list_attr_celeba.txt or .csv, in it or in Anno; images are found by name",
     becomes: "images [S, S, 3] of 256 levels; each attribute is a factor. By list_eval_partition, if it is there, part 2 is the test \
               split and part 1 is held out",
-    heeds: &["test_every", "broken", "channels", "label"],
+    heeds: &["size", "test_every", "broken", "channels", "range", "label"],
     refused: &[
         Refused { what: "images that are missing", words: "use --set broken=skip to leave them out" },
         Refused { what: "a value other than 1 and -1", words: "expected 1 or -1" },
@@ -164,7 +164,7 @@ pub(crate) static ATTRIBUTES: Kind = Kind {
     name: "images with a list of attributes",
     recognised: "a folder with one .csv whose first column names images below it, and no two folders of images",
     becomes: "images as a folder of images has them; each column of at most 256 values is a factor, an only one the class",
-    heeds: &["test_every", "broken", "channels", "label"],
+    heeds: &["size", "test_every", "broken", "channels", "range", "label"],
     refused: &[
         Refused { what: "images that are missing", words: "use --set broken=skip to leave them out" },
         Refused {
@@ -181,7 +181,7 @@ pub(crate) static IMAGES: Kind = Kind {
     recognised: "any other folder; ends in .zip, .tar, .tar.gz or .tgz",
     becomes: "images [H, W, C] of 256 levels (f32 in 0..1 where images have 16 bits), C = 1 if all are grey, else 3; folders are classes; \
               folders train, val and test are splits",
-    heeds: &["test_every", "broken", "channels", "range"],
+    heeds: &["size", "test_every", "broken", "channels", "range"],
     refused: &[
         Refused { what: "no image in it", words: "expected images" },
         Refused { what: "images that cannot be decoded", words: "--set broken=skip" },
@@ -198,9 +198,9 @@ pub(crate) static IMAGES: Kind = Kind {
 
 pub(crate) static IMAGE: Kind = Kind {
     name: "an image",
-    recognised: "ends in .png, .jpg, .jpeg, .gif, .webp, .bmp, .tif or .tiff",
+    recognised: "ends in .png, .jpg, .jpeg, .jpe, .jfif, .gif, .webp, .bmp, .tif or .tiff",
     becomes: "one row, as in a folder of images",
-    heeds: &["channels", "range"],
+    heeds: &["size", "channels", "range"],
     refused: &[Refused { what: "an image that cannot be decoded", words: "cannot be read" }],
 };
 
@@ -208,7 +208,7 @@ pub(crate) static BUNDLED: Kind = BUNDLED_KIND;
 
 pub(crate) static EMOJI: Kind = Kind { name: "emoji", heeds: &["tones"], ..BUNDLED_KIND };
 
-pub(crate) static MADE: Kind = Kind { name: "generated data", heeds: &["rows"], ..BUNDLED_KIND };
+pub(crate) static MADE: Kind = Kind { name: "generated data", heeds: &["rows", "size"], ..BUNDLED_KIND };
 
 const BUNDLED_KIND: Kind = Kind {
     name: "a bundled data set",

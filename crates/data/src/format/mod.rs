@@ -91,7 +91,7 @@ impl Found {
             (name, _) if TABLES.contains(&name) || TABLES.contains(&unpacked.as_str()) => Ok(Found::Table),
             ("gz", _) | (_, [0x1f, 0x8b, ..]) if table::is_table(path) => Ok(Found::Table),
             ("gz", _) | (_, [0x1f, 0x8b, ..]) => Ok(Found::Idx),
-            (other, _) if folder::EXTENSIONS.contains(&other) => Ok(Found::Image),
+            (other, _) if folder::EXTENSIONS.contains(&other) || folder::UNREAD.contains(&other) => Ok(Found::Image),
             _ if table::is_table(path) => Ok(Found::Table),
             _ => Err(DataError::format(path.display().to_string(), ACCEPTED, "none of them")),
         }
@@ -140,10 +140,17 @@ pub(crate) fn kind_of(path: &Path) -> Result<&'static Kind> {
 /// Opens a file or folder by what is in it.
 pub(crate) fn open_path(path: &Path, options: &Options) -> Result<Dataset> {
     let dataset = Found::at(path)?.open(path, options)?;
+    let n_rows = dataset.n_rows();
     match options.test_every {
         None => Ok(dataset),
+        Some(_) if dataset.parts().is_some() => {
+            Ok(dataset.with_note("test_every has no effect: the data have splits of their own".into()))
+        }
+        Some(every @ 2..) if every as usize > n_rows => {
+            Ok(dataset.with_note(format!("test_every={every} leaves no test rows of {n_rows}")))
+        }
         Some(every @ 2..) => {
-            let test = (1..=dataset.n_rows() as u32).map(|nth| nth % every == 0).collect();
+            let test = (1..=n_rows as u32).map(|nth| nth % every == 0).collect();
             dataset.with_test_rows(test)
         }
         Some(every) => Err(DataError::Setting { key: "test_every", expected: "2 or more".into(), found: every.to_string() }),
@@ -156,10 +163,4 @@ pub(crate) fn survey(path: &Path, options: &Options, n_shown: usize) -> Result<S
         Found::Images if options.test_every.is_none() => folder::survey(path, options, n_shown),
         _ => Survey::of(&open_path(path, options)?, n_shown),
     }
-}
-
-/// Opens single images, in order, as one data set [N, H, W, 3], as a folder of images is: the middle squares resized to
-/// `options.size`; without one as they are if they have one size of at most 256 a side, else 64x64. Errors: no image; one that cannot be read.
-pub fn open_images(files: &[PathBuf], options: &Options) -> Result<Dataset> {
-    folder::load("images", files, options)
 }

@@ -10,7 +10,7 @@ use anyhow::Result;
 use calotype_data::{Evaluation, Split, picture, write_npy};
 use calotype_training::{Examined, Labelled, SCORE_BATCH, Which};
 
-use super::Ending;
+use super::{Ending, once};
 use crate::args::EncodeArgs;
 use crate::fault::WrongUse;
 use crate::output::{ending, has_folder, note, print, replace};
@@ -35,8 +35,12 @@ pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
         None => Err(used.cannot("has no codes to plot: --plot needs an auto-encoder")),
     });
     let codes = codes.transpose()?;
+    let set = once(args.set.iter().cloned())?;
+    if !set.is_empty() && args.data.is_none() {
+        return Err(WrongUse("--set has no effect on the run's own data; give --data".into()).into());
+    }
     let open = |split| {
-        let which = Which { data: args.data.clone(), split, inner: args.inner.map(usize::from) };
+        let which = Which { data: args.data.clone(), split, inner: args.inner.map(usize::from), set: set.clone() };
         Examined::open(&used.config, used.model.as_ref(), &which)
     };
     let examined = open(args.split)?;

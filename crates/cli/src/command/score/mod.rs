@@ -8,13 +8,14 @@ mod outputs;
 mod summary;
 mod worst;
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use anyhow::Result;
 use calotype_data::{Evaluation, Split};
 use calotype_training::{Choice, Examined, TrainingError, Which, nats, rows_in_words};
 
-use super::Ending;
+use super::{Ending, once};
 use crate::args::ScoreArgs;
 use crate::fault::WrongUse;
 use crate::output::{ending, has_folder, note, print};
@@ -54,7 +55,10 @@ pub fn run(args: &ScoreArgs, threads: usize) -> Result<Ending> {
     let used = Used::open(&args.run, args.checkpoint.unwrap_or_default())?;
     let (_, exactness) = used.scoring(args.samples)?;
     check(args, &used, exactness)?;
-    let which = Which { data: args.data.clone(), split: args.split, inner: inner(args).filter(|_| args.data.is_some()) };
+    let set = once(args.set.iter().cloned())?;
+    let of_data = if args.data.is_some() { set.clone() } else { BTreeMap::new() };
+    let which =
+        Which { data: args.data.clone(), split: args.split, inner: inner(args).filter(|_| args.data.is_some()), set: of_data };
     let examined = Examined::open(&used.config, used.model.as_ref(), &which)?;
     examined.notes.iter().for_each(|text| note(text));
     if let (Some(index), Exactness::Lower(_)) = (args.explain, exactness) {
@@ -75,7 +79,7 @@ pub fn run(args: &ScoreArgs, threads: usize) -> Result<Ending> {
         return Err(WrongUse(message.into()).into());
     }
     let background = args.background.as_deref().map(|run| background(run, &used)).transpose()?;
-    let against = args.against.clone().map(|data| Which { data: Some(data), split: None, inner: inner(args) });
+    let against = args.against.clone().map(|data| Which { data: Some(data), split: None, inner: inner(args), set: set.clone() });
     let against = against.map(|which| Examined::open(&used.config, used.model.as_ref(), &which)).transpose()?;
     against.iter().flat_map(|e| &e.notes).for_each(|text| note(text));
     let wants_threshold = against.is_some() || novel.is_some();
@@ -131,6 +135,9 @@ fn check(args: &ScoreArgs, used: &Used, exactness: Exactness) -> Result<()> {
     if let Some(path) = &args.out_sheet {
         ending("--out-sheet", path, "png")?;
         worst::check(used.model.as_ref())?;
+    }
+    if !args.set.is_empty() && args.data.is_none() && args.against.is_none() {
+        return Err(WrongUse("--set has no effect on the run's own data; give --data or --against".into()).into());
     }
     if args.inner.is_some() && args.data.is_none() && args.against.is_none() {
         return Err(WrongUse("--inner has no effect on the run's own data; give --data or --against".into()).into());

@@ -22,12 +22,12 @@ pub(super) struct Arranged {
 /// Arranges images by their folders: folders `train`, `val` and `test` are splits, other folders classes, and what lies deeper belongs
 /// to the class; folders that hold everything (`X/X/`) count for nothing.
 ///
-/// Errors: images beside folders of images.
+/// Errors: images beside folders of images; folders that may be classes as well as splits.
 pub(super) fn arrange(root: &str, images: Vec<Entry>) -> Result<Arranged> {
     let images = images.into_iter().map(Placed::new).collect();
     let images = without_wrapping(root, images);
     let mut arranged = Arranged::default();
-    let splits = by_split(images, &mut arranged);
+    let splits = by_split(root, images, &mut arranged)?;
     let has_classes = splits.iter().any(|(part, images)| *part == Part::Train && images.iter().any(|i| i.depth() > 0));
     let mut rows: Vec<(Part, Option<String>, Entry)> = vec![];
     for (part, images) in splits {
@@ -104,19 +104,37 @@ fn without_wrapping(root: &str, mut images: Vec<Placed>) -> Vec<Placed> {
 }
 
 /// The images of each split. Without a `test` folder `val` is the test split.
-fn by_split(images: Vec<Placed>, arranged: &mut Arranged) -> Vec<(Part, Vec<Placed>)> {
+///
+/// Errors: `train` beside other folders of images, which may be a class; `val` and `test` without `train`.
+fn by_split(root: &str, images: Vec<Placed>, arranged: &mut Arranged) -> Result<Vec<(Part, Vec<Placed>)>> {
     let named = |part: Part| images.iter().any(|i| part_of(i.top()) == Some(part));
     let (train, validation, test) = (named(Part::Train), named(Part::Validation), named(Part::Test));
-    // `test` alone is what there is.
-    let others = images.iter().any(|i| part_of(i.top()).is_none());
-    if !(train || ((validation || test) && others)) {
+    let others: BTreeSet<&str> = images.iter().map(Placed::top).filter(|top| !top.is_empty() && part_of(top).is_none()).collect();
+    let has_others = images.iter().any(|i| part_of(i.top()).is_none());
+    if train && !validation && !test && !others.is_empty() {
+        let listed: Vec<&str> = others.iter().take(LeftOut::MOST_NAMED).copied().collect();
+        let found = format!("a folder train beside {}", listed.join(", "));
+        let expected =
+            "folders of classes, or of splits: if train is a class, rename it; if it is a split, name the folder train itself";
+        return Err(DataError::format(root, expected, found));
+    }
+    if !train && validation && test && !has_others {
+        let expected = "a folder train beside val and test; to use one of them, name it";
+        return Err(DataError::format(root, expected, "val and test alone"));
+    }
+    if !(train || ((validation || test) && has_others)) {
+        if validation || test {
+            arranged
+                .notes
+                .push("there is but one split: all of its rows are training rows; --set test_every=5 parts them".into());
+        }
         let all = images.into_iter().map(|mut i| {
             if part_of(i.top()).is_some() {
                 i.folders.remove(0);
             }
             i
         });
-        return vec![(Part::Train, all.collect())];
+        return Ok(vec![(Part::Train, all.collect())]);
     }
     let mut splits: Vec<(Part, Vec<Placed>)> = [Part::Train, Part::Validation, Part::Test].map(|part| (part, vec![])).into();
     let mut beside = vec![];
@@ -138,17 +156,33 @@ fn by_split(images: Vec<Placed>, arranged: &mut Arranged) -> Vec<(Part, Vec<Plac
     if validation && !test {
         arranged.notes.push("its validation folder is the test split, for there is no test folder".into());
     }
-    for (part, images) in &mut splits {
-        *images = without_wrapping(part.name(), std::mem::take(images));
+    if !train {
+        arranged.notes.push("the folders beside its test folder are the training split".into());
     }
-    splits
+    for (part, images) in &mut splits {
+        unwrap_own(part.name(), images);
+    }
+    // What holds all of every split is no class.
+    let every = || splits.iter().flat_map(|(_, images)| images);
+    let top = every().next().map(|i| i.top().to_owned()).unwrap_or_default();
+    if !top.is_empty() && every().all(|i| i.top() == top && i.depth() > 1) {
+        splits.iter_mut().flat_map(|(_, images)| images).for_each(|i| drop(i.folders.remove(0)));
+    }
+    Ok(splits)
+}
+
+/// `train/train/cats`: a folder of a split that holds one of the same name alone.
+fn unwrap_own(name: &str, images: &mut [Placed]) {
+    while !images.is_empty() && images.iter().all(|i| i.top().eq_ignore_ascii_case(name)) {
+        images.iter_mut().for_each(|i| drop(i.folders.remove(0)));
+    }
 }
 
 /// Which split a folder's name says.
 fn part_of(folder: &str) -> Option<Part> {
     match folder.to_ascii_lowercase().as_str() {
         "train" | "training" => Some(Part::Train),
-        "val" | "valid" | "validation" | "dev" => Some(Part::Validation),
+        "val" | "valid" | "validation" => Some(Part::Validation),
         "test" | "testing" => Some(Part::Test),
         _ => None,
     }
@@ -228,6 +262,27 @@ mod tests {
             left_out,
             ["1 images beside the folders of splits: sample.png", "1 images of `test` without a class folder: test/1.png"]
         );
+    }
+
+    #[test]
+    fn a_class_is_no_wrapping_of_one_split_alone() {
+        use Part::{Test, Train};
+        expect(
+            "d",
+            &["train/cats/1.png", "train/dogs/2.png", "test/cats/a/3.png"],
+            &[("train/cats/1.png", "cats", Train), ("train/dogs/2.png", "dogs", Train), ("test/cats/a/3.png", "cats", Test)],
+        );
+        expect(
+            "d",
+            &["train/x/cats/1.png", "test/x/cats/2.png"],
+            &[("train/x/cats/1.png", "cats", Train), ("test/x/cats/2.png", "cats", Test)],
+        );
+        let fails = |names: &[&str]| {
+            let files = names.iter().map(|name| Entry::file(Path::new(name), (*name).to_owned())).collect();
+            arrange("d", files).expect_err("it is unclear").to_string()
+        };
+        assert!(fails(&["car/1.png", "plane/2.png", "train/3.png"]).contains("a folder train beside car, plane"));
+        assert!(fails(&["val/1.png", "test/2.png"]).contains("val and test alone"));
     }
 
     #[test]

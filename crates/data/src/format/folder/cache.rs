@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,8 @@ const LEAST_FILES: usize = 1000;
 /// One entry, and all of them.
 const MOST_ENTRY_BYTES: usize = 2 << 30;
 const MOST_BYTES: u64 = 8 << 30;
+/// A file that is still being written is younger.
+const OLD: Duration = Duration::from_secs(24 * 3600);
 
 static OFF: AtomicBool = AtomicBool::new(false);
 
@@ -36,15 +38,28 @@ pub fn without_cache() {
 
 /// Where the rows of some files are kept.
 pub(super) struct Place {
-    file: PathBuf,
+    folder: PathBuf,
+    /// Of what the files hold.
+    content: String,
+    n_files: usize,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Header {
     facts: Facts,
     levels: bool,
-    /// Of the values.
+    /// Of the facts and the values.
     sha256: String,
+}
+
+impl Header {
+    fn sha256(facts: &Facts, levels: bool, bytes: &[u8]) -> Option<String> {
+        let mut sha = Sha256::new();
+        sha.update(serde_json::to_string(facts).ok()?);
+        sha.update([u8::from(levels)]);
+        sha.update(bytes);
+        Some(hex(&sha.finalize()))
+    }
 }
 
 impl Place {
@@ -66,15 +81,21 @@ impl Place {
         });
         let digests: Vec<_> = digests.collect::<Option<_>>()?;
         let mut sha = Sha256::new();
-        let Options { size, channels, range, max_bytes, .. } = options;
-        sha.update(format!("{VERSION} {size:?} {channels:?} {range:?} {max_bytes}\n"));
         digests.iter().for_each(|digest| sha.update(digest));
-        Some(Place { file: folder.join(format!("{}.rows", hex(&sha.finalize()))) })
+        Some(Place { folder, content: hex(&sha.finalize()), n_files: files.len() })
+    }
+
+    /// The file of rows that were read so.
+    fn file(&self, options: &Options) -> PathBuf {
+        let Options { size, channels, range, max_bytes, .. } = options;
+        let read = format!("{VERSION} {size:?} {channels:?} {range:?} {max_bytes} {}\n", self.content);
+        self.folder.join(format!("{}.rows", hex(&Sha256::digest(read))))
     }
 
     /// What was kept; none if there is nothing, or nothing good.
     pub(super) fn read(&self, options: &Options) -> Option<(Facts, Rows)> {
-        let mut file = BufReader::new(File::open(&self.file).ok()?);
+        let path = self.file(options);
+        let mut file = BufReader::new(File::open(&path).ok()?);
         let mut line = String::new();
         file.read_line(&mut line).ok()?;
         let Header { facts, levels, sha256 } = serde_json::from_str(&line).ok()?;
@@ -85,7 +106,8 @@ impl Place {
         }
         let mut bytes = Vec::with_capacity(n_bytes);
         file.take(n_bytes as u64 + 1).read_to_end(&mut bytes).ok()?;
-        if bytes.len() != n_bytes || hex(&Sha256::digest(&bytes)) != sha256 {
+        let sound = facts.kept.iter().all(|&file| (file as usize) < self.n_files);
+        if bytes.len() != n_bytes || !sound || Header::sha256(&facts, levels, &bytes)? != sha256 {
             return None;
         }
         let rows = match levels {
@@ -93,21 +115,19 @@ impl Place {
             false => Rows::Continuous(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()),
         };
         // The last used is the last to go.
-        let _ = File::options().append(true).open(&self.file).and_then(|file| file.set_modified(SystemTime::now()));
+        let _ = File::options().append(true).open(&path).and_then(|file| file.set_modified(SystemTime::now()));
         Some((facts.taken_from_cache(), rows))
     }
 
     /// Keeps rows. That they cannot be kept is no reason to stop, and is logged.
     pub(super) fn write(&self, facts: &Facts, rows: &Rows, options: &Options) {
-        if let Err(error) = self.try_write(facts, rows) {
-            log::warn!("decoded images are not kept for the next time: {}: {error}", self.file.display());
+        if let Err(error) = self.try_write(facts, rows, options) {
+            log::warn!("decoded images are not kept for the next time: {}: {error}", self.folder.display());
         }
-        if let Ok(folder) = cache_folder(options) {
-            make_room(&folder.join("decoded"));
-        }
+        make_room(&self.folder);
     }
 
-    fn try_write(&self, facts: &Facts, rows: &Rows) -> std::io::Result<()> {
+    fn try_write(&self, facts: &Facts, rows: &Rows, options: &Options) -> std::io::Result<()> {
         let bytes: std::borrow::Cow<[u8]> = match rows {
             Rows::Levels(data) => data.into(),
             Rows::Continuous(data) => data.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>().into(),
@@ -115,14 +135,24 @@ impl Place {
         if bytes.len() > MOST_ENTRY_BYTES {
             return Ok(());
         }
-        let folder = self.file.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
+        fs::create_dir_all(&self.folder)?;
         let levels = matches!(rows, Rows::Levels(_));
-        let header = Header { facts: facts.clone(), levels, sha256: hex(&Sha256::digest(&bytes)) };
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let Some(sha256) = Header::sha256(facts, levels, &bytes) else { return Ok(()) };
+        let header = Header { facts: facts.clone(), levels, sha256 };
+        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
         writeln!(file, "{}", serde_json::to_string(&header)?)?;
         file.write_all(&bytes)?;
-        file.persist(&self.file).map_err(|e| e.error)?;
+        let path = self.file(options);
+        file.persist(&path).map_err(|e| e.error)?;
+        // A run asks for what it found: the same rows under another name.
+        let [height, width, channels] = facts.shape;
+        let size = if height == width { Some(height) } else { options.size };
+        let found =
+            self.file(&Options { size, channels: Some(channels), range: facts.range().or(options.range), ..options.clone() });
+        if found != path {
+            let _ = fs::remove_file(&found);
+            let _ = fs::hard_link(&path, &found);
+        }
         Ok(())
     }
 }
@@ -130,7 +160,15 @@ impl Place {
 /// Removes what was used longest ago, until the rest is within bounds.
 fn make_room(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
-    let mut kept: Vec<(SystemTime, u64, PathBuf)> = (entries.flatten())
+    let entries: Vec<_> = entries.flatten().collect();
+    // What killed processes left.
+    let is_old = |path: &Path| {
+        let changed = fs::metadata(path).and_then(|meta| meta.modified());
+        changed.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > OLD))
+    };
+    let left = entries.iter().map(fs::DirEntry::path).filter(|path| path.extension().is_none_or(|e| e != "rows") && is_old(path));
+    left.for_each(|path| drop(fs::remove_file(path)));
+    let mut kept: Vec<(SystemTime, u64, PathBuf)> = (entries.iter())
         .filter(|entry| entry.path().extension().is_some_and(|e| e == "rows"))
         .filter_map(|entry| {
             let meta = entry.metadata().ok()?;

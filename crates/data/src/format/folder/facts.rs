@@ -30,6 +30,8 @@ pub(super) struct Facts {
     pub(super) wide: Option<[f32; 2]>,
     /// What becomes 0 and 1 of these.
     pub(super) range: Option<[f64; 2]>,
+    /// Whether a range was asked for of images that have none.
+    pub(super) idle_range: bool,
     /// The least and the largest value of rows of f32.
     pub(super) bounds: Option<[f32; 2]>,
     /// Whether the rows were read before.
@@ -64,9 +66,10 @@ impl Facts {
             ),
             None => format!("images of 16 bits, whose largest value is {largest} of 65535"),
         });
+        let idle = self.idle_range.then(|| "range has no effect: the images have 8 bits".to_owned());
         let cached = self.cached.then(|| "decoded images were taken from the cache; --no-cache decodes them again".to_owned());
         let no_end = (no_end.n > 0).then(|| no_end.to_string());
-        [resized, no_end, wide, cached].into_iter().flatten().collect()
+        [resized, no_end, wide, idle, cached].into_iter().flatten().collect()
     }
 
     /// The files that could not be read, all by name.

@@ -27,7 +27,9 @@ pub(super) const EXTENSIONS: [&str; 10] = ["png", "jpg", "jpeg", "jpe", "jfif", 
 /// Names of archives that are looked into.
 pub(super) const ARCHIVES: [&str; 4] = [".zip", ".tar", ".tar.gz", ".tgz"];
 /// Endings of data that are not images: what a folder without images may hold instead.
-const OTHER_DATA: [&str; 7] = ["npy", "npz", "csv", "tsv", "txt", "bin", "gz"];
+const OTHER_DATA: [&str; 4] = ["npy", "npz", "csv", "tsv"];
+/// Endings of images that are not read.
+pub(super) const UNREAD: [&str; 4] = ["heic", "heif", "avif", "jxl"];
 
 /// Opens a folder, a zip or a tar as images [H, W, C] of 256 levels, by split, class and name. H = W = `options.size` if there is one. If
 /// there is none, images that all have one size, of at most 256 a side, keep it; others become 64x64, and a note says so. C is
@@ -48,21 +50,31 @@ fn look(path: &Path, options: &Options) -> Result<(Tree, Arranged)> {
     if images.is_empty() {
         return Err(nothing(path, &tree));
     }
-    let folders: BTreeSet<&str> = images.iter().filter_map(|f| f.name.split_once('/')).map(|(top, _)| top).collect();
-    let bare: BTreeSet<&str> = (tree.files.iter().filter_map(|f| f.name.split_once('/')).map(|(top, _)| top))
-        .chain(tree.empty.iter().map(|name| name.split('/').next().unwrap_or_default()))
-        .filter(|top| !folders.contains(top))
-        .collect();
-    let bare: Vec<String> = bare.into_iter().map(str::to_owned).collect();
-    let others: Vec<String> = tree.files.iter().filter(|f| !is_image(f)).map(|f| f.name.clone()).collect();
+    let bare = without_images(&tree, &images);
+    let is_other = |file: &&Entry| !is_image(file) && !file.is_dangling();
+    let others: Vec<String> = tree.files.iter().filter(is_other).map(|f| f.name.clone()).collect();
+    let is_lost = |file: &&Entry| !is_image(file) && file.is_dangling();
+    let lost: Vec<String> = tree.files.iter().filter(is_lost).map(|f| f.name.clone()).collect();
     let mut arranged = arrange(&name_of(path), images)?;
-    let of_others = format!("files that are no images ({})", tree.kinds(|f| !is_image(f)));
+    let of_others = format!("files that are no images ({})", tree.kinds(|f| is_other(&f)));
     arranged.left_out.extend([
         LeftOut::new("hidden files and folders", &tree.hidden),
         LeftOut::new("folders without images", &bare),
+        LeftOut::new("links whose target is missing", &lost),
+        LeftOut::new("links to what is read anyway, or links of an archive", &tree.links),
         LeftOut::new(of_others, &others),
     ]);
     Ok((tree, arranged))
+}
+
+/// The topmost folders that hold no image, at any depth.
+fn without_images(tree: &Tree, images: &[Entry]) -> Vec<String> {
+    let ancestors = |name: &str| name.match_indices('/').map(|(at, _)| name[..at].to_owned()).collect::<Vec<_>>();
+    let with: BTreeSet<String> = images.iter().flat_map(|file| ancestors(&file.name)).collect();
+    let others = tree.files.iter().filter(|f| !is_image(f)).map(|f| f.name.clone());
+    let empty = tree.empty.iter().map(|folder| format!("{folder}/"));
+    let topmost = others.chain(empty).filter_map(|name| ancestors(&name).into_iter().find(|folder| !with.contains(folder)));
+    topmost.collect::<BTreeSet<String>>().into_iter().collect()
 }
 
 /// The error that there is no image: says what was found, and what would be right.
@@ -74,8 +86,11 @@ fn nothing(path: &Path, tree: &Tree) -> DataError {
     let data = tree.files.iter().find(|f| OTHER_DATA.contains(&f.extension().as_str()));
     let archive = tree.files.iter().find(|f| is_archive(Path::new(&f.name)));
     let hint = match (data.or(archive), path.is_dir()) {
-        (Some(file), true) => format!("; to use a file of it, name it: --data {}", path.join(&file.name).display()),
+        (Some(file), true) => format!("; to use a file of it, give its path: {}", path.join(&file.name).display()),
         (Some(file), false) => format!("; unpack it, and name a file of it, such as {}", file.name),
+        (None, _) if tree.files.iter().any(|f| UNREAD.contains(&f.extension().as_str())) => {
+            "; HEIC, AVIF and JPEG XL are not read: save them as JPEG or PNG".to_owned()
+        }
         (None, _) => String::new(),
     };
     let hidden = match tree.hidden.len() {

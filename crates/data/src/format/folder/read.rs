@@ -204,6 +204,7 @@ impl Reading<'_> {
                 }
             }
         }
+        facts.idle_range = T::WHITE > 1.0 && self.between().is_some();
         if T::WHITE == 1.0 {
             facts.wide = Some(before.map(|v| (v * MOST_16).round()));
             facts.bounds = Some(after);

@@ -1,12 +1,13 @@
 //! What lies in a folder or an archive: names, and where the bytes of each are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use zip::ZipArchive;
+use zip::result::ZipError;
 
 use crate::error::{DataError, Result};
 use crate::format::source::Source;
@@ -27,6 +28,8 @@ pub(in crate::format) struct Tree {
     pub(in crate::format) hidden: Vec<String>,
     /// Folders that hold nothing.
     pub(in crate::format) empty: Vec<String>,
+    /// Links to folders that are read anyway, and links of archives.
+    pub(in crate::format) links: Vec<String>,
 }
 
 /// A file of a [`Tree`].
@@ -66,6 +69,11 @@ impl Entry {
         self.name.rsplit('/').next().unwrap_or_default()
     }
 
+    /// Whether it is a link to nothing.
+    pub(in crate::format) fn is_dangling(&self) -> bool {
+        matches!(self.place, Place::Dangling)
+    }
+
     /// In small letters, without the dot; empty where there is none.
     pub(in crate::format) fn extension(&self) -> String {
         self.file_name().rsplit_once('.').map_or_else(String::new, |(_, extension)| extension.to_ascii_lowercase())
@@ -75,14 +83,19 @@ impl Entry {
 impl Tree {
     /// Everything below a folder.
     pub(in crate::format) fn of_folder(folder: &Path) -> Result<Self> {
-        let mut tree = Tree { root: Root::Files, files: vec![], hidden: vec![], empty: vec![] };
-        tree.walk(folder, "", &mut vec![])?;
+        let mut tree = Tree::new(Root::Files);
+        let real = fs::canonicalize(folder).map_err(|e| DataError::io(folder, e))?;
+        tree.walk(folder, ("", 0), &mut HashSet::from([real]))?;
         Ok(tree.sorted())
     }
 
     /// Single files, in their order.
     pub(in crate::format) fn of_files(files: Vec<Entry>) -> Self {
-        Tree { root: Root::Files, files, hidden: vec![], empty: vec![] }
+        Tree { files, ..Tree::new(Root::Files) }
+    }
+
+    fn new(root: Root) -> Self {
+        Tree { root, files: vec![], hidden: vec![], empty: vec![], links: vec![] }
     }
 
     /// Everything in a zip, or in a tar, plain or gzipped; what a gzipped one unpacks to is bounded by `options.max_bytes`.
@@ -99,25 +112,27 @@ impl Tree {
 
     fn of_zip(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(|e| DataError::io(path, e))?;
-        let corrupt = |e: zip::result::ZipError| DataError::Corrupt { origin: path.display().to_string(), reason: e.to_string() };
+        let corrupt = |e: ZipError| DataError::Corrupt { origin: path.display().to_string(), reason: e.to_string() };
         let archive = ZipArchive::new(Positioned::of(file)).map_err(corrupt)?;
         let mut names = vec![];
         for n in 0..archive.len() {
             names.extend(archive.name_for_index(n).transpose().map_err(corrupt)?.map(|name| (n, name.into_owned())));
         }
-        let mut tree = Tree { root: Root::Zip(Box::new(archive)), files: vec![], hidden: vec![], empty: vec![] };
+        let mut tree = Tree::new(Root::Zip(Box::new(archive)));
         names.into_iter().filter(|(_, name)| !name.ends_with(['/', '\\'])).for_each(|(n, name)| tree.add(&name, Place::Zip(n)));
         Ok(tree.sorted())
     }
 
     fn of_tar(path: &Path, file: &Positioned) -> Result<Self> {
         let corrupt = |e: io::Error| DataError::Corrupt { origin: path.display().to_string(), reason: e.to_string() };
-        let mut tree = Tree { root: Root::Tar(file.clone()), files: vec![], hidden: vec![], empty: vec![] };
+        let mut tree = Tree::new(Root::Tar(file.clone()));
         let mut archive = tar::Archive::new(file.clone());
         for entry in archive.entries_with_seek().map_err(corrupt)? {
             let entry = entry.map_err(corrupt)?;
-            if entry.header().entry_type().is_file() {
-                let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+            let (kind, name) = (entry.header().entry_type(), String::from_utf8_lossy(&entry.path_bytes()).into_owned());
+            if kind.is_symlink() || kind.is_hard_link() {
+                tree.links.push(name);
+            } else if kind.is_file() {
                 tree.add(&name, Place::Tar(entry.raw_file_position(), entry.size()));
             }
         }
@@ -139,7 +154,8 @@ impl Tree {
         }
     }
 
-    fn walk(&mut self, folder: &Path, below: &str, linked: &mut Vec<PathBuf>) -> Result<()> {
+    /// `below`: the name of the folder in the tree, and how deep it is.
+    fn walk(&mut self, folder: &Path, (below, depth): (&str, usize), seen: &mut HashSet<PathBuf>) -> Result<()> {
         let wrap = |e| DataError::io(folder, e);
         let mut n = 0;
         for entry in fs::read_dir(folder).map_err(wrap)? {
@@ -164,7 +180,7 @@ impl Tree {
                 of
             };
             if of.is_dir() {
-                self.enter(&path, &name, linked)?;
+                self.enter(&path, (&name, depth + 1), seen)?;
             } else if of.is_file() {
                 self.files.push(Entry { name, place: Place::File(path) });
             }
@@ -178,21 +194,27 @@ impl Tree {
         Ok(())
     }
 
-    /// Goes into a folder, unless a link leads back to where the walk came from.
-    fn enter(&mut self, path: &Path, name: &str, linked: &mut Vec<PathBuf>) -> Result<()> {
-        let real = fs::canonicalize(path).map_err(|e| DataError::io(path, e))?;
-        if linked.contains(&real) || linked.len() >= MOST_DEPTH {
-            return Ok(());
+    /// Goes into a folder, unless it was read before: by a link, or because a link led there.
+    fn enter(&mut self, path: &Path, (name, depth): (&str, usize), seen: &mut HashSet<PathBuf>) -> Result<()> {
+        if depth > MOST_DEPTH {
+            let expected = format!("at most {MOST_DEPTH} folders below each other");
+            return Err(DataError::format(path.display().to_string(), expected, "more"));
         }
-        linked.push(real);
-        let walked = self.walk(path, name, linked);
-        linked.pop();
-        walked
+        match seen.insert(fs::canonicalize(path).map_err(|e| DataError::io(path, e))?) {
+            true => self.walk(path, (name, depth), seen),
+            false => {
+                self.links.push(name.to_owned());
+                Ok(())
+            }
+        }
     }
 
+    /// In the order of names; of several files of one name in an archive the last, as when it is unpacked.
     fn sorted(mut self) -> Self {
+        self.files.reverse();
         self.files.sort_by(|a, b| a.name.cmp(&b.name));
-        for names in [&mut self.hidden, &mut self.empty] {
+        self.files.dedup_by(|a, b| a.name == b.name);
+        for names in [&mut self.hidden, &mut self.empty, &mut self.links] {
             names.sort();
             names.dedup();
         }
@@ -207,7 +229,14 @@ impl Tree {
             (Place::File(path), _) => Source::file(path, limit_bytes)?.all("a file"),
             (Place::Zip(n), Root::Zip(archive)) => {
                 let mut archive = archive.clone();
-                let file = archive.by_index(*n).map_err(|e| corrupt(e.to_string()))?;
+                let file = archive.by_index(*n).map_err(|e| match e {
+                    ZipError::UnsupportedArchive(why) => DataError::NotImage {
+                        origin: origin(),
+                        what: format!("an entry that cannot be unpacked here ({why})"),
+                        remedy: "unpack the archive, and give the folder",
+                    },
+                    other => corrupt(other.to_string()),
+                })?;
                 let claimed = file.size();
                 bounded(file, claimed, limit_bytes, &origin())
             }
@@ -217,8 +246,8 @@ impl Tree {
                 bounded(file.take(n), n, limit_bytes, &origin())
             }
             (Place::Dangling, _) => {
-                let (what, remedy) = ("a link whose target is missing", "mend or remove it");
-                Err(DataError::NotImage { origin: origin(), what, remedy })
+                let what = "a link whose target is missing".into();
+                Err(DataError::NotImage { origin: origin(), what, remedy: "mend or remove it" })
             }
             _ => Err(corrupt("of another archive".into())),
         }

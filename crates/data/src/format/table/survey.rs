@@ -135,7 +135,7 @@ impl Survey {
 
     /// A column in messages, counted from 1.
     pub(super) fn named(&self, at: usize) -> String {
-        dataset::column(std::slice::from_ref(&self.columns[at].name), 0).replacen("column 1", &format!("column {}", at + 1), 1)
+        dataset::column(at + 1, &self.columns[at].name)
     }
 
     /// Whether a column counts the rows from 0 on.
