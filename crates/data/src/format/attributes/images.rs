@@ -5,9 +5,8 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use crate::error::{DataError, Result};
-use crate::format::folder::EXTENSIONS;
-use crate::format::folder::is_picture;
 use crate::format::folder::tree::Tree;
+use crate::format::folder::{EXTENSIONS, is_picture};
 
 /// Where CelebA's cropped images are; those as they were found have the same names.
 const ALIGNED: &str = "img_align_celeba";
@@ -93,7 +92,8 @@ impl Images {
         }
         let aligned = || ending.iter().filter(|known| known.iter().any(|part| part == ALIGNED)).collect::<Vec<_>>();
         match (ending.as_slice(), self.root.join(&path)) {
-            ([], _) => Ok(None),
+            // A way over a link to a folder that was walked by another name.
+            ([], exact) => Ok(Some(exact).filter(|path| is_picture(path))),
             ([one], _) => Ok(Some((*one).clone())),
             (several, exact) if several.contains(&&exact) => Ok(Some(exact)),
             (several, _) => match aligned().as_slice() {
