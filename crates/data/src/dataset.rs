@@ -48,6 +48,8 @@ pub struct Dataset {
     groups: Option<Vec<u32>>,
     /// Names of the files that the rows are of, below the folder that was opened.
     files: Option<Vec<String>>,
+    /// The line of every row in its table, from 1.
+    lines: Option<Vec<u32>>,
     left_out: Vec<LeftOut>,
     notes: Vec<String>,
     /// What of an array's numbers became 0 and 1.
@@ -96,6 +98,7 @@ impl Dataset {
             typed: vec![],
             groups: None,
             files: None,
+            lines: None,
             left_out: vec![],
             notes: vec![],
             range: None,
@@ -246,6 +249,18 @@ impl Dataset {
     /// What a person should know about how it was read: pictures that were resized though no size was asked for.
     pub fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    /// Says which line of a table every row is, from 1. Errors: another number of lines than rows.
+    pub(crate) fn with_lines(mut self, lines: Vec<u32>) -> Result<Self> {
+        self.check_length(lines.len(), &self.name)?;
+        self.lines = Some(lines);
+        Ok(self)
+    }
+
+    /// The line of every row in its table, from 1, where it is of one.
+    pub fn lines(&self) -> Option<&[u32]> {
+        self.lines.as_deref()
     }
 
     /// The file of every row, below the folder that was opened, where each is of its own.

@@ -95,7 +95,7 @@ impl DatasetSpec {
     /// What opens the same data from any folder: the data set's name, or a path from the root, which for an array of a file is
     /// `/…/FILE.npz:NAME`. Errors: what the system says.
     pub fn resolved(&self) -> Result<String> {
-        let absolute = |path: &Path| std::fs::canonicalize(path).map_err(|e| DataError::io(path, e));
+        let absolute = |path: &Path| std::path::absolute(path).map_err(|e| DataError::io(path, e));
         match self {
             DatasetSpec::Named(entry) => Ok(entry.name.to_owned()),
             DatasetSpec::Path(path) => match format::npz::member(path) {

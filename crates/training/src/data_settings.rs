@@ -41,7 +41,7 @@ fn table() -> Vec<DataSetting> {
                 "levels",
                 0,
                 (0, 256),
-                "arrays of whole numbers: their levels; 0: the maximum + 1, 256 for floating point and IDX files of u8",
+                "arrays of whole numbers: their levels; 0: the maximum + 1, but 256 for images whose maximum is 64 or more, for floating point and IDX files of u8",
             ),
             |o, v| o.levels = integer(v).map(|n| n as u32),
             |o| Value::Integer(o.levels.map_or(0, u64::from)),
@@ -77,7 +77,7 @@ fn table() -> Vec<DataSetting> {
                 "auto",
                 &["auto", "none", "<COLUMN>"],
                 "tables: column of the classes, by name or number from 1; auto: the column of words, if there is one; arrays: FILE.npy of the \
-                 classes, or the name of an array of a .npz; lists of attributes: the column of the classes",
+                 classes, or the name of an array of a .npz; lists of attributes: the column of the classes, by name or number from 1",
             ),
             |o, v| o.label = word(v).map(str::to_owned),
             |o| of_word(o.label.as_deref()),

@@ -77,9 +77,19 @@ impl Examined {
         Ok(Examined { dataset, split, rows, notes })
     }
 
-    /// The file of a row of the data set, where each is of its own.
-    pub fn file(&self, row: u32) -> Option<&str> {
-        self.dataset.files()?.get(row as usize).map(String::as_str)
+    /// What a row of the data set is found by: `file` or `line`, where rows are files or lines of a table.
+    pub fn place_is(&self) -> Option<&'static str> {
+        match (self.dataset.files(), self.dataset.lines()) {
+            (Some(_), _) => Some("file"),
+            (None, Some(_)) => Some("line"),
+            (None, None) => None,
+        }
+    }
+
+    /// Its file, or its line from 1.
+    pub fn place(&self, row: u32) -> Option<String> {
+        let file = self.dataset.files().and_then(|files| files.get(row as usize)).cloned();
+        file.or_else(|| self.dataset.lines()?.get(row as usize).map(ToString::to_string))
     }
 
     /// One row [..shape] by its place among the rows.

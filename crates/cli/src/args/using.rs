@@ -124,7 +124,7 @@ pub struct ScoreArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
 
-    /// Writes one line a row: row (number among the scored rows), index (number in the data set), file (of images), log_likelihood_nats, bits_per_dim,
+    /// Writes one line a row: row (number among the scored rows), index (number in the data set), file (of images) or line (of a table), log_likelihood_nats, bits_per_dim,
     /// bound (`exact`, or `lower:k=K`). Rows are streamed to the file, so memory does not grow with their number
     #[arg(long, value_name = "FILE.csv")]
     pub out: Option<PathBuf>,
@@ -216,7 +216,7 @@ pub struct EncodeArgs {
     #[arg(long, value_name = "FILE.npy")]
     pub out: Option<PathBuf>,
 
-    /// Writes one line a row: row (its place in the features), index (number in the data set), file (of images), class
+    /// Writes one line a row: row (its place in the features), index (number in the data set), file (of images) or line (of a table), class
     #[arg(long, value_name = "FILE.csv")]
     pub rows: Option<PathBuf>,
 

@@ -335,6 +335,10 @@ fn columns_of_another_table_are_matched_by_name() {
         said.stderr,
         said.stdout
     );
+    score(&["--set", "missing=drop", "--out", "lines.csv"]).ok();
+    let lines = fs::read_to_string(place.path("lines.csv")).expect("a table");
+    let lines: Vec<Vec<&str>> = lines.lines().map(|line| line.split(',').take(3).collect()).collect();
+    assert_eq!(lines, [["row", "index", "line"], ["0", "0", "2"], ["1", "1", "4"]]);
     place.run(&["score", "run", "--set", "missing=drop"]).refused(2, &["--set has no effect on the run's own data"]);
 }
 

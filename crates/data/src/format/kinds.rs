@@ -162,7 +162,7 @@ pub(crate) static CELEBA: Kind = Kind {
 
 pub(crate) static ATTRIBUTES: Kind = Kind {
     name: "images with a list of attributes",
-    recognised: "a folder with one .csv whose first column names images below it, and no two folders of images",
+    recognised: "a folder with one .csv whose first column names images below it, with or without a header; not where two folders hold images, or folders of splits hold class folders",
     becomes: "images as a folder of images has them; each column of at most 256 values is a factor, an only one the class",
     heeds: &["size", "test_every", "broken", "channels", "range", "label"],
     refused: &[

@@ -112,11 +112,10 @@ pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
 fn table_of_rows(path: &Path, examined: &Examined) -> Result<()> {
     let dataset = &examined.dataset;
     let mut csv = csv::Writer::from_path(path)?;
-    let has_file = dataset.files().is_some().then_some("file");
-    csv.write_record(["row", "index"].into_iter().chain(has_file).chain(dataset.labels().map(|_| "class")))?;
+    csv.write_record(["row", "index"].into_iter().chain(examined.place_is()).chain(dataset.labels().map(|_| "class")))?;
     for (n, &row) in examined.rows.rows().iter().enumerate() {
         let class = dataset.labels().map(|labels| dataset.class_names()[labels[row as usize] as usize].clone());
-        csv.write_record([n.to_string(), row.to_string()].into_iter().chain(examined.file(row).map(str::to_owned)).chain(class))?;
+        csv.write_record([n.to_string(), row.to_string()].into_iter().chain(examined.place(row)).chain(class))?;
     }
     Ok(csv.flush()?)
 }

@@ -108,8 +108,8 @@ impl<'a> Table<'a> {
         background: Option<&'a [f64]>,
     ) -> Result<Self> {
         let mut csv = csv::Writer::from_path(path)?;
-        let file: &[&str] = if rows.examined.dataset.files().is_some() { &["file"] } else { &[] };
-        let head = [&["row", "index"], file, &["log_likelihood_nats", "bits_per_dim", "bound"]].concat();
+        let place = rows.examined.place_is();
+        let head = [&["row", "index"], place.as_slice(), &["log_likelihood_nats", "bits_per_dim", "bound"]].concat();
         let more: &[&str] = if background.is_some() { &["background_log_likelihood_nats", "ratio_nats"] } else { &[] };
         csv.write_record(head.iter().chain(more))?;
         let per_bit = std::f64::consts::LN_2 * n_values as f64;
@@ -121,7 +121,7 @@ impl<'a> Table<'a> {
         let number = |v: f64| format!("{v:.6}");
         let index = self.rows.rows[n];
         let mut fields = vec![n.to_string(), index.to_string()];
-        fields.extend(self.rows.examined.file(index).map(str::to_owned));
+        fields.extend(self.rows.examined.place(index));
         fields.extend([number(-nats), number(nats / self.per_bit), self.bound.clone()]);
         if let Some(background) = self.background {
             fields.extend([number(-background[n]), number(background[n] - nats)]);

@@ -36,8 +36,11 @@ pub(super) fn text(examined: &Examined, rows: &[u32], surprise: &[f64], asked: O
     let mut text = format!("\nmost surprising rows of {}\n", examined.dataset.name());
     for place in worst(surprise, n) {
         let row = rows[place];
-        let file = examined.file(row).map_or(String::new(), |file| format!("  {file}"));
-        let _ = writeln!(text, "{:>12.3} nats  row {place:<7} index {row:<7}{file}", surprise[place]);
+        let found = match (examined.place_is(), examined.place(row)) {
+            (Some("line"), Some(line)) => format!("  line {line}"),
+            (_, place) => place.map_or(String::new(), |file| format!("  {file}")),
+        };
+        let _ = writeln!(text, "{:>12.3} nats  row {place:<7} index {row:<7}{found}", surprise[place]);
     }
     text
 }

@@ -47,6 +47,7 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Dataset> {
         dataset = dataset.with_columns(roles.data.iter().map(|&at| survey.columns[at].name.clone()).collect())?;
     }
     dataset = dataset.with_typed_columns(roles.data.iter().map(|&at| names::typed(&survey, at)).collect());
+    dataset = dataset.with_lines(rows.lines)?;
     if let Some(class) = rows.class {
         dataset = dataset.with_class_factor(class, table.origin())?;
     }

@@ -24,6 +24,8 @@ const MOST_SHOWN: usize = 5;
 pub(super) struct Rows {
     pub(super) numbers: Vec<f64>,
     n_rows: usize,
+    /// Of every row, its line in the file from 1.
+    pub(super) lines: Vec<u32>,
     pub(super) class: Option<Factor>,
     pub(super) left_out: Option<LeftOut>,
     pub(super) notes: Vec<String>,
@@ -84,6 +86,7 @@ impl Reader<'_> {
             if missing.is_empty() {
                 rows.numbers.extend(&row);
                 rows.n_rows += 1;
+                rows.lines.push(line.number as u32);
                 words.add(class.unwrap_or_default());
             } else {
                 holes.add(self.survey, &line, &missing, rows.n_rows == 0 && holes.lines.is_empty());
