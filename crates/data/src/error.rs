@@ -64,7 +64,7 @@ pub enum DataError {
     #[error("`{key}` = {found}: expected {expected}")]
     Setting { key: &'static str, expected: String, found: String },
 
-    #[error("batch size {batch} is larger than the data, which has {rows} rows; use --batch {rows} or less")]
+    #[error("batch size {batch} is larger than the data, which has {rows} rows; use --batch {rows}{}", if *rows > 1 { " or less" } else { "" })]
     BatchTooLarge { batch: usize, rows: usize },
 
     #[error("{origin} cannot be prepared as {wanted}: {reason}; {remedy}")]

@@ -1,9 +1,10 @@
 //! The model and the data of a run, opened and checked against each other before any work.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
-use calotype_data::{Dataset, DatasetSpec, Encoding, Evaluation, Options, Part, Preparation, Prepared, Split};
+use calotype_data::{CATALOGUE, Dataset, DatasetSpec, Encoding, Evaluation, Options, Part, Preparation, Prepared, Split};
 use calotype_models::{DataShape, Known, Learning, Model, SettingError, Settings, Tables, Values, find};
 
 use crate::config::{DataConfig, DeviceConfig, Period, RunConfig, Wanted, all_settings, square_side};
@@ -126,8 +127,18 @@ impl Material {
     /// # Errors
     /// Data without a training split.
     pub fn notes(&self) -> Result<Vec<String>> {
+        let shadowed = Path::new(&self.data.name).exists() && CATALOGUE.iter().any(|entry| entry.name == self.data.name);
+        let name = &self.data.name;
+        let shadow =
+            shadowed.then(|| format!("`{name}` is the bundled data set; the file or folder of that name here is ./{name}"));
         let left_out = self.dataset.left_out().iter().map(|left_out| format!("left out: {left_out}"));
-        Ok(left_out.chain(self.dataset.notes().iter().cloned()).chain(self.not_learned()).chain(self.warnings()?).collect())
+        Ok(shadow
+            .into_iter()
+            .chain(left_out)
+            .chain(self.dataset.notes().iter().cloned())
+            .chain(self.not_learned())
+            .chain(self.warnings()?)
+            .collect())
     }
 
     /// Which rows of the data are not learned from though they are no test rows.

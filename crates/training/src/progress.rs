@@ -82,7 +82,8 @@ impl Progress {
         let pause = if self.bar.is_some() { BAR_PAUSE } else { LINE_PAUSE };
         if self.shown.elapsed() >= pause || step == self.total {
             self.shown = Instant::now();
-            self.show(step, per_step_s, losses);
+            // Losses of several steps are read at once: the time between two of them is nobody's.
+            self.show(step, per_step_s.filter(|_| measured >= MEASURED), losses);
         }
     }
 

@@ -84,7 +84,8 @@ pub struct SampleArgs {
     pub batch: u32,
 
     /// Output file [default: a .png in the run folder]. By its ending: an image grid (.png), an array (.npy, f32 [N, H, W, C],
-    /// images in 0..1, levels unscaled; tables [N, D] in their own units, f64 where f32 would lose digits), or an animation (.gif) of --interpolate or of images developing pixel by pixel
+    /// images in 0..1, levels unscaled; tables [N, D] in their own units, f64 where f32 would lose digits), or an animation (.gif) of
+    /// --interpolate or of images developing pixel by pixel
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
 
@@ -112,7 +113,8 @@ pub struct ScoreArgs {
     #[arg(long, value_name = "NAME|PATH")]
     pub data: Option<String>,
 
-    /// Setting of the other data, such as broken=skip, missing=drop or columns=a,b; `calotype models MODEL` lists them; may be repeated
+    /// Setting of the other data, such as broken=skip, missing=drop or columns=a,b; `calotype models MODEL` lists them; may be
+    /// repeated
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
     pub set: Vec<(String, String)>,
 
@@ -124,12 +126,14 @@ pub struct ScoreArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
 
-    /// Writes one line a row: row (number among the scored rows), index (number in the data set), file (of images) or line (of a table), log_likelihood_nats, bits_per_dim,
+    /// Writes one line a row: row (number among the scored rows), index (number in the data set), file (of images) or line (of a
+    /// table), log_likelihood_nats, bits_per_dim,
     /// bound (`exact`, or `lower:k=K`). Rows are streamed to the file, so memory does not grow with their number
     #[arg(long, value_name = "FILE.csv")]
     pub out: Option<PathBuf>,
 
-    /// Lists the N most surprising rows, by -log p or by its excess over the background; images by file [default: 5 where rows are files]
+    /// Lists the N most surprising rows, by -log p or by its excess over the background; images by file [default: 5 where rows are
+    /// files]
     #[arg(long, value_name = "N", value_parser = worst, conflicts_with = "explain")]
     pub worst: Option<usize>,
 
@@ -196,7 +200,8 @@ pub struct EncodeArgs {
     #[arg(long, value_name = "NAME|PATH")]
     pub data: Option<String>,
 
-    /// Setting of the other data, such as broken=skip, missing=drop or columns=a,b; `calotype models MODEL` lists them; may be repeated
+    /// Setting of the other data, such as broken=skip, missing=drop or columns=a,b; `calotype models MODEL` lists them; may be
+    /// repeated
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
     pub set: Vec<(String, String)>,
 
@@ -216,7 +221,8 @@ pub struct EncodeArgs {
     #[arg(long, value_name = "FILE.npy")]
     pub out: Option<PathBuf>,
 
-    /// Writes one line a row: row (its place in the features), index (number in the data set), file (of images) or line (of a table), class
+    /// Writes one line a row: row (its place in the features), index (number in the data set), file (of images) or line (of a
+    /// table), class
     #[arg(long, value_name = "FILE.csv")]
     pub rows: Option<PathBuf>,
 
