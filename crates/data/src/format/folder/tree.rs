@@ -230,12 +230,13 @@ impl Tree {
             (Place::Zip(n), Root::Zip(archive)) => {
                 let mut archive = archive.clone();
                 let file = archive.by_index(*n).map_err(|e| match e {
-                    ZipError::UnsupportedArchive(why) => DataError::NotImage {
+                    ZipError::Io(_) | ZipError::InvalidArchive(_) => corrupt(e.to_string()),
+                    // Encrypted, or packed as is not read here.
+                    other => DataError::NotImage {
                         origin: origin(),
-                        what: format!("an entry that cannot be unpacked here ({why})"),
+                        what: format!("an entry that cannot be unpacked ({other})"),
                         remedy: "unpack the archive, and give the folder",
                     },
-                    other => corrupt(other.to_string()),
                 })?;
                 let claimed = file.size();
                 bounded(file, claimed, limit_bytes, &origin())
