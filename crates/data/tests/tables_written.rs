@@ -376,3 +376,16 @@ proptest! {
         prop_assert_eq!(records.rows, expected);
     }
 }
+
+/// What a spreadsheet writes on Windows where nobody asked for UTF-8.
+#[test]
+fn windows_1252_is_read_and_said() {
+    let folder = Folder::new();
+    let data =
+        open_path(&folder.write("t.csv", b"Gr\xf6\xdfe;Preis \x80;Ort\r\n1,5;2;K\xf6ln\r\n3,25;4;Bonn\r\n1,5;9;K\xf6ln\r\n"))
+            .unwrap();
+    assert_eq!(continuous(&data), [1.5, 2.0, 3.25, 4.0, 1.5, 9.0]);
+    assert_eq!((data.column(0).as_str(), data.column(1).as_str()), ("column 1 `Größe`", "column 2 `Preis €`"));
+    assert_eq!(data.class_names(), ["Bonn", "Köln"]);
+    assert!(data.notes().iter().any(|note| note.contains("read as Windows-1252")), "{:?}", data.notes());
+}

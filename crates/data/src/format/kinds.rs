@@ -28,8 +28,8 @@ pub struct Refused {
 pub(crate) static TABLE: Kind = Kind {
     name: "a table of numbers",
     recognised: "ends in .csv, .tsv, .tab, .txt, .data or .dat, or in one of them and .gz; or is text of lines with equally many fields, \
-                 a number on each of them. Commas, semicolons, tabs, | or blanks separate fields (a first line `sep=;` says which); UTF-8, or UTF-16 \
-                 with a byte order mark",
+                 a number on each of them. Commas, semicolons, tabs, | or blanks separate fields (a first line `sep=;` says which); UTF-8, UTF-16 \
+                 with a byte order mark, else Windows-1252",
     becomes: "rows [D] of f64, one a line. A first line without a number, or the last comment (#) above the rows, names the columns. \
               The one column of words, or label=, is the class. Left out, and said: pandas' index, R's names of rows, words that differ \
               on most lines, separators at the ends of lines, comments. Commas are decimal points where no number has a point",
@@ -48,7 +48,7 @@ pub(crate) static TABLE: Kind = Kind {
         refused("decimal points beside decimal commas", "expected decimal points"),
         refused("decimal commas between commas", "separate fields by semicolons"),
         refused("quotes that do not end where a field does", "double quotes that begin and end a field"),
-        refused("text that is neither UTF-8 nor marked UTF-16", "save it as UTF-8"),
+        refused("text of no known characters", "save it as UTF-8"),
         refused("no row", "no rows of numbers"),
         refused("a web page or a pointer of Git LFS under the name of a table", "expected a table, found"),
     ],

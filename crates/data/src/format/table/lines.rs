@@ -19,6 +19,8 @@ pub(in crate::format) struct Table {
     start: usize,
     first_number: usize,
     separator: Separator,
+    /// How its bytes became text, where that is doubtful.
+    pub(super) note: Option<String>,
 }
 
 /// A line of a table that is not blank.
@@ -52,8 +54,8 @@ impl Line<'_> {
 impl Table {
     /// Reads a table of numbers, of at most `limit_bytes`. Errors: more than that; no text.
     pub(super) fn of_numbers(path: &Path, limit_bytes: u64) -> Result<Self> {
-        let (origin, text) = text::read(path, limit_bytes)?;
-        Ok(Self::new(origin, text, true))
+        let (origin, text, note) = text::read_numbers(path, limit_bytes)?;
+        Ok(Table { note, ..Self::new(origin, text, true) })
     }
 
     /// The same of a table of words: blanks do not separate its fields, and what begins with `#` may be a field.
@@ -63,7 +65,7 @@ impl Table {
     }
 
     pub(super) fn new(origin: String, text: String, of_numbers: bool) -> Self {
-        let mut table = Table { origin, text, start: 0, first_number: 1, separator: Separator::Char(',') };
+        let mut table = Table { origin, text, start: 0, first_number: 1, separator: Separator::Char(','), note: None };
         if let Some((separator, start, number)) = table.said_separator() {
             return Table { separator, start, first_number: number, ..table };
         }

@@ -51,7 +51,7 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Dataset> {
     if let Some(class) = rows.class {
         dataset = dataset.with_class_factor(class, table.origin())?;
     }
-    let notes = header.notes.into_iter().chain(roles.notes).chain(rows.notes);
+    let notes = table.note.clone().into_iter().chain(header.notes).chain(roles.notes).chain(rows.notes);
     let dataset = notes.fold(dataset, Dataset::with_note);
     Ok(dataset.with_left_out(survey.left_out.into_iter().chain(rows.left_out)))
 }

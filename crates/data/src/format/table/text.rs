@@ -1,4 +1,4 @@
-//! Bytes of a table become text: UTF-8 with or without a byte order mark, UTF-16 with one.
+//! Bytes of a table become text: UTF-8 with or without a byte order mark, UTF-16 with one; of a table of numbers also Windows-1252.
 
 use std::path::Path;
 
@@ -9,9 +9,32 @@ use crate::format::source::Source;
 ///
 /// Errors: more than `limit_bytes`; no text.
 pub(super) fn read(path: &Path, limit_bytes: u64) -> Result<(String, String)> {
+    let (origin, bytes) = bytes_of(path, limit_bytes)?;
+    let text = decode(&origin, bytes)?;
+    checked(origin, text)
+}
+
+/// The same of a table of numbers, whose words are but names: text that is not UTF-8 is taken for Windows-1252, as spreadsheets save it
+/// on Windows, if each of its bytes is a character there. The third says so.
+pub(super) fn read_numbers(path: &Path, limit_bytes: u64) -> Result<(String, String, Option<String>)> {
+    let (origin, bytes) = bytes_of(path, limit_bytes)?;
+    let is_marked = matches!(bytes.as_slice(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]);
+    let western = if is_marked || std::str::from_utf8(&bytes).is_ok() { None } else { windows_1252(&bytes) };
+    let note =
+        western.is_some().then(|| "it is not UTF-8 and is read as Windows-1252; if a name looks wrong, save it as UTF-8".into());
+    let text = match western {
+        Some(text) => text,
+        None => decode(&origin, bytes)?,
+    };
+    checked(origin, text).map(|(origin, text)| (origin, text, note))
+}
+
+fn bytes_of(path: &Path, limit_bytes: u64) -> Result<(String, Vec<u8>)> {
     let source = Source::file(path, limit_bytes)?;
-    let origin = source.name().to_owned();
-    let text = decode(&origin, source.all("a table")?)?;
+    Ok((source.name().to_owned(), source.all("a table")?))
+}
+
+fn checked(origin: String, text: String) -> Result<(String, String)> {
     match no_table(&text) {
         None => Ok((origin, text)),
         Some(found) => Err(DataError::format(origin, "a table", found)),
@@ -44,6 +67,19 @@ pub(super) fn decode(origin: &str, bytes: Vec<u8>) -> Result<String> {
     }
 }
 
+/// The characters 0x80 to 0x9f of Windows-1252, where all others are those of Unicode. Source: unicode.org, CP1252.TXT.
+const WESTERN: &str = "€\0‚ƒ„…†‡ˆ‰Š‹Œ\0Ž\0\0‘’“”•–—˜™š›œ\0žŸ";
+
+/// None if a byte is no character of a text in Windows-1252.
+fn windows_1252(bytes: &[u8]) -> Option<String> {
+    let character = |&b: &u8| match b {
+        b'\t' | b'\n' | b'\r' | 0x20..=0x7e | 0xa0.. => Some(char::from(b)),
+        0x80..=0x9f => WESTERN.chars().nth(usize::from(b) - 0x80).filter(|&c| c != '\0'),
+        _ => None,
+    };
+    bytes.iter().map(character).collect()
+}
+
 fn utf8(origin: &str, bytes: Vec<u8>) -> Result<String> {
     let mut text = String::from_utf8(bytes).map_err(|e| {
         let line = 1 + e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|&&b| b == b'\n').count();
@@ -72,6 +108,20 @@ fn utf16(origin: &str, bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String>
         _ => {
             let found = format!("{} bytes: it is truncated, or not text", bytes.len() + 2);
             Err(DataError::format(origin, "UTF-16, an even number of bytes", found))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_1252_is_known_by_its_characters() {
+        assert_eq!(windows_1252(b"Gr\xf6\xdfe;\x80\x9f\xa0\xff\r\n").as_deref(), Some("Größe;€Ÿ\u{a0}ÿ\r\n"));
+        assert_eq!(WESTERN.chars().count(), 32);
+        for none in [b"a\x81", b"a\x00", b"a\x07", b"a\x7f"] {
+            assert_eq!(windows_1252(none), None);
         }
     }
 }
