@@ -4,12 +4,11 @@ mod common;
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::Path;
 
 use calotype_data::{Broken, DataError, Dataset, DatasetSpec, KINDS, Kind, Options, Range, Split, Values, open, without_cache};
 use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, RgbImage};
 
-use common::{Folder, continuous, fails, open_path};
+use common::{Folder, continuous, fails, open_path, with};
 
 fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
     let mut bytes = std::io::Cursor::new(vec![]);
@@ -28,10 +27,6 @@ fn png(shade: u8) -> Vec<u8> {
 
 fn grey(shade: u8) -> Vec<u8> {
     encoded(&GrayImage::from_pixel(8, 6, Luma([shade])).into(), ImageFormat::Png)
-}
-
-fn with(path: &Path, options: &Options) -> Result<Dataset, DataError> {
-    open(path.to_str().expect("UTF-8"), options)
 }
 
 fn files(data: &Dataset) -> Vec<&str> {

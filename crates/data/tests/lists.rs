@@ -4,25 +4,13 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use calotype_data::{Broken, DataError, Dataset, DatasetSpec, Options, Part, Result, Split, open};
+use calotype_data::{Broken, DataError, Dataset, DatasetSpec, Options, Part, Result, Split};
 use image::RgbImage;
 
-use common::{Folder, continuous, fails, open_path};
-
-fn values(data: &Dataset) -> Vec<f64> {
-    (0..data.values().len()).map(|at| data.values().get(at)).collect()
-}
-
-fn said(data: &Dataset, words: &str) {
-    assert!(data.notes().iter().any(|note| note.contains(words)), "{words}: {:?}", data.notes());
-}
-
-fn with(path: &Path, options: Options) -> Result<Dataset> {
-    open(path.to_str().unwrap(), &options)
-}
+use common::{Folder, continuous, fails, open_path, said, values, with};
 
 fn labelled(path: &Path, label: &str) -> Result<Dataset> {
-    with(path, Options { label: Some(label.into()), ..Options::default() })
+    with(path, &Options { label: Some(label.into()), ..Options::default() })
 }
 
 /// A picture of one grey level.
@@ -111,14 +99,14 @@ fn missing_images_are_counted_and_named_and_left_out_if_asked() {
     for part in ["the 15 images", "13 missing: 00.png, 01.png, 02.png, 04.png", "and 3 more", "--set broken=skip"] {
         assert!(error.contains(part), "{part}: {error}");
     }
-    let data = with(folder.0.path(), Options { broken: Broken::Skip, ..Options::default() }).unwrap();
+    let data = with(folder.0.path(), &Options { broken: Broken::Skip, ..Options::default() }).unwrap();
     assert_eq!((shown(&data), data.labels()), (vec![3.0, 12.0], Some([1, 0].as_slice())));
     assert_eq!(data.left_out()[0].n, 13);
     assert!(data.left_out().iter().any(|l| l.to_string() == "1 images that the list does not name: extra.png"));
     let gone = Folder::new();
     gone.write("list_attr_celeba.txt", SPACED);
     let skip = Options { broken: Broken::Skip, ..Options::default() };
-    assert!(matches!(with(gone.0.path(), skip).unwrap_err(), DataError::Empty { .. }));
+    assert!(matches!(with(gone.0.path(), &skip).unwrap_err(), DataError::Empty { .. }));
 }
 
 #[test]

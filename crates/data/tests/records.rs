@@ -3,11 +3,10 @@
 mod common;
 
 use std::fs;
-use std::path::Path;
 
-use calotype_data::{DataError, Dataset, DatasetSpec, Options, Range, Result, Split, Values, open};
+use calotype_data::{DataError, DatasetSpec, Options, Range, Split, Values};
 
-use common::{Folder, continuous, fails, open_path};
+use common::{Folder, continuous, fails, open_path, said, values, with};
 
 fn idx_of(kind: u8, sizes: &[u32], data: &[u8]) -> Vec<u8> {
     let sizes: Vec<u8> = sizes.iter().flat_map(|s| s.to_be_bytes()).collect();
@@ -16,18 +15,6 @@ fn idx_of(kind: u8, sizes: &[u32], data: &[u8]) -> Vec<u8> {
 
 fn idx(sizes: &[u32], data: &[u8]) -> Vec<u8> {
     idx_of(8, sizes, data)
-}
-
-fn values(data: &Dataset) -> Vec<f64> {
-    (0..data.values().len()).map(|at| data.values().get(at)).collect()
-}
-
-fn said(data: &Dataset, words: &str) {
-    assert!(data.notes().iter().any(|note| note.contains(words)), "{words}: {:?}", data.notes());
-}
-
-fn with(path: &Path, options: Options) -> Result<Dataset> {
-    open(path.to_str().unwrap(), &options)
 }
 
 // ---- IDX
@@ -58,10 +45,10 @@ fn idx_of_every_type_follows_the_rules_of_arrays() {
     assert_eq!((values(&data), data.levels(), data.labels()), (vec![7.0, 3.0], Some(8), Some([1, 0].as_slice())));
     let bytes = folder.write("c.idx", idx(&[1, 2], &[0, 16]));
     assert_eq!(open_path(&bytes).unwrap().levels(), Some(256));
-    assert_eq!(with(&bytes, Options { levels: Some(17), ..Options::default() }).unwrap().levels(), Some(17));
+    assert_eq!(with(&bytes, &Options { levels: Some(17), ..Options::default() }).unwrap().levels(), Some(17));
     // Images whose range is given; three planes.
     let sensor = folder.write("d.idx", idx_of(0x0b, &[1, 3, 1, 2], &[0, 0, 16, 0, 8, 0, 0, 0, 4, 0, 2, 0]));
-    let data = with(&sensor, Options { range: Some(Range::Between(0.0, 4096.0)), ..Options::default() }).unwrap();
+    let data = with(&sensor, &Options { range: Some(Range::Between(0.0, 4096.0)), ..Options::default() }).unwrap();
     assert_eq!((continuous(&data), data.shape()), (vec![0.0, 0.5, 0.25, 1.0, 0.0, 0.125], [1, 2, 3].as_slice()));
     let labels = fails(&folder.path("b-labels-idx1-ubyte")).to_string();
     assert!(labels.contains("open the file of the images"), "{labels}");

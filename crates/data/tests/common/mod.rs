@@ -1,5 +1,7 @@
 //! Files in a folder, and what they hold when they are opened.
 
+#![allow(dead_code, reason = "each test uses some of it")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -42,4 +44,18 @@ pub fn continuous(data: &Dataset) -> Vec<f64> {
         Values::Double(data) => data.to_vec(),
         Values::Levels { .. } => panic!("levels"),
     }
+}
+
+/// All values, as f64.
+pub fn values(data: &Dataset) -> Vec<f64> {
+    (0..data.values().len()).map(|at| data.values().get(at)).collect()
+}
+
+/// One of the notes says this.
+pub fn said(data: &Dataset, words: &str) {
+    assert!(data.notes().iter().any(|note| note.contains(words)), "{words}: {:?}", data.notes());
+}
+
+pub fn with(path: &Path, options: &Options) -> Result<Dataset> {
+    open(path.to_str().unwrap(), options)
 }
