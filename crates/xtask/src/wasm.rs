@@ -9,7 +9,10 @@ const TARGET: &str = "wasm32-unknown-unknown";
 const ROOMS: [&str; 3] = ["calotype-graph", "calotype-models", "calotype-gpu-kernels"];
 /// Debian's toolchain for its own web pages, which can build the standard library for another target.
 const PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld-19"];
+const RUSTC: &str = "/usr/bin/rustc";
 const LINKER: &str = "/usr/bin/wasm-ld-19";
+/// Of Cargo.toml.
+const RUST_VERSION: &str = env!("CARGO_PKG_RUST_VERSION");
 
 /// With the toolchain in use where it has the target (`rustup target add wasm32-unknown-unknown`), else with Debian's, which is
 /// installed where it may be.
@@ -41,20 +44,33 @@ fn has_target() -> bool {
         .is_ok_and(|mut files| files.any(|f| f.is_ok_and(|f| f.file_name().to_string_lossy().starts_with("libstd"))))
 }
 
+/// Whether Debian's compiler can compile this workspace.
+fn is_new_enough() -> bool {
+    let Ok(output) = Command::new(RUSTC).arg("--version").output() else { return false };
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let minor = |version: &str| version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
+    let found = text.split_whitespace().nth(1).and_then(minor);
+    found.is_some() && found >= minor(RUST_VERSION)
+}
+
 /// Debian's cargo, told to build the standard library too.
 fn debian() -> Result<Command, String> {
     let cargo = "/usr/bin/cargo";
-    let complete =
-        || [cargo, "/usr/bin/rustc", LINKER, "/usr/lib/rustlib/src/rust/library"].iter().all(|p| Path::new(p).exists());
-    if !complete() {
+    let complete = || [cargo, RUSTC, LINKER, "/usr/lib/rustlib/src/rust/library"].iter().all(|p| Path::new(p).exists());
+    if !complete() || !is_new_enough() {
+        // An old list of packages would bring an old compiler.
+        adapter::update_lists()?;
         adapter::install(&PACKAGES)?;
+    }
+    if !is_new_enough() {
+        return Err(format!("{RUSTC} is older than {RUST_VERSION}: rustup target add {TARGET}"));
     }
     let mut build = Command::new(cargo);
     build.args(["check", "-Zbuild-std=std,panic_abort"]);
     // The other toolchain's files would be rebuilt by turns: a folder of its own.
     build.arg("--target-dir").arg(crate::target().join("wasm"));
     // What rustup and the running cargo have set would lead back to their toolchain.
-    build.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO").env("RUSTC", "/usr/bin/rustc").env("RUSTC_BOOTSTRAP", "1");
+    build.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO").env("RUSTC", RUSTC).env("RUSTC_BOOTSTRAP", "1");
     build.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", LINKER);
     Ok(build)
 }
