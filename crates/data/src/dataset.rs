@@ -235,15 +235,10 @@ impl Dataset {
     }
 
     /// Adds what a person should know about how it was read.
-    pub(crate) fn with_note(mut self, note: String) -> Self {
+    #[must_use]
+    pub fn with_note(mut self, note: String) -> Self {
         self.notes.push(note);
         self
-    }
-
-    /// Adds what a person should know about what it is used for.
-    #[must_use]
-    pub fn with_remark(self, note: String) -> Self {
-        self.with_note(note)
     }
 
     /// What a person should know about how it was read: pictures that were resized though no size was asked for.

@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use calotype_data::{DataError, Dataset, Options, Split, Values, open, read_npy};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use image::{ImageFormat, RgbImage};
+use image::ImageFormat;
 use proptest::prelude::*;
 
-use common::{Folder, continuous, fails, open_path};
+use common::{Folder, continuous, fails, open_path, picture_bytes};
 
 /// Remembers the largest single allocation.
 struct Largest;
@@ -319,16 +319,6 @@ fn cifar_planes_become_pixels() {
 }
 
 // ---- pictures
-
-fn picture() -> RgbImage {
-    RgbImage::from_fn(40, 20, |x, y| image::Rgb([(6 * x) as u8, (12 * y) as u8, ((x * y) % 251) as u8]))
-}
-
-fn picture_bytes(format: ImageFormat) -> Vec<u8> {
-    let mut bytes = std::io::Cursor::new(vec![]);
-    picture().write_to(&mut bytes, format).unwrap();
-    bytes.into_inner()
-}
 
 #[test]
 fn a_picture_that_claims_too_much_is_refused_before_memory_is_taken() {

@@ -5,23 +5,13 @@ mod common;
 use calotype_data::{DataError, Dataset, Options, Values, open};
 use image::{ImageFormat, RgbImage};
 
-use common::{Folder, fails, open_path};
+use common::{Folder, fails, open_path, picture_bytes};
 
 fn levels(data: &Dataset) -> &[u8] {
     match data.values() {
         Values::Levels { data, .. } => data,
         Values::Continuous(_) | Values::Double(_) => panic!("continuous"),
     }
-}
-
-fn picture() -> RgbImage {
-    RgbImage::from_fn(40, 20, |x, y| image::Rgb([(6 * x) as u8, (12 * y) as u8, ((x * y) % 251) as u8]))
-}
-
-fn picture_bytes(format: ImageFormat) -> Vec<u8> {
-    let mut bytes = std::io::Cursor::new(vec![]);
-    picture().write_to(&mut bytes, format).unwrap();
-    bytes.into_inner()
 }
 
 #[test]

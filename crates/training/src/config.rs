@@ -150,6 +150,9 @@ pub struct DataConfig {
     /// Its name; absent in runs from before names were kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exclude_name: Option<String>,
+    /// What kind of data they are, by [`calotype_data::Kind::name`]; absent in runs from before it was kept.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub kind: String,
     /// Names of the classes; absent in runs from before they were kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub class_names: Vec<String>,

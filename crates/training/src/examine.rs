@@ -59,7 +59,7 @@ impl Examined {
         }
         let left_out = dataset.left_out().iter().map(|left_out| format!("left out of {}: {left_out}", dataset.name()));
         let mut notes = if own { vec![] } else { left_out.chain(dataset.notes().iter().cloned()).collect() };
-        let is_array = !own && is_array(&spec);
+        let is_array = !own && is_array_file(&spec);
         let prepared = if holds_levels {
             notes.push(format!("{}: its numbers are taken as the model's levels", dataset.name()));
             levels(model, &dataset)?
@@ -112,7 +112,7 @@ impl Examined {
 fn other_data(config: &RunConfig, model: &dyn Model, spec: &DatasetSpec, which: &Which) -> Result<(Dataset, bool)> {
     let mut options = overlaid(alike(config, model, spec, which)?, spec, &which.set)?;
     let named = |dataset: Dataset| dataset.with_class_numbers_of(&config.data.class_names);
-    if is_array(spec) {
+    if is_array_file(spec) {
         let asked = (options.levels, options.range);
         let as_it_is = spec.open(&Options { levels: None, range: Some(Range::Raw), ..options.clone() })?;
         if holds_levels(config, model, &as_it_is) {
@@ -147,7 +147,7 @@ fn by_columns(config: &RunConfig, model: &dyn Model, spec: &DatasetSpec, dataset
     let missing: Vec<&str> = own.iter().filter(|name| !found.contains(name)).map(String::as_str).collect();
     match missing.len() {
         0 => Ok(spec.open(&Options { columns: own.clone(), ..options.clone() })?),
-        n if n == own.len() && found.len() == own.len() => Ok(dataset.with_remark(format!(
+        n if n == own.len() && found.len() == own.len() => Ok(dataset.with_note(format!(
             "its columns have other names than the run's, and are taken in their order: {} for {}",
             found[0], own[0]
         ))),
@@ -164,9 +164,12 @@ fn by_columns(config: &RunConfig, model: &dyn Model, spec: &DatasetSpec, dataset
 /// model's size at once. The classes of an array are in a file that is of the run's own rows.
 fn alike(config: &RunConfig, model: &dyn Model, spec: &DatasetSpec, which: &Which) -> Result<Options> {
     let kind = spec.kind()?;
-    let own_spec = DatasetSpec::parse(&config.data.name);
-    let same_kind = own_spec.as_ref().is_ok_and(|own| own.kind().is_ok_and(|own| own == kind));
-    let same_arrays = own_spec.is_ok_and(|own| is_array(&own) && is_array(spec));
+    // By what was kept, so that it holds where the run's own data are gone; runs from before that are asked where they are.
+    let same_kind = match config.data.kind.as_str() {
+        "" => DatasetSpec::parse(&config.data.name).is_ok_and(|own| own.kind().is_ok_and(|own| own == kind)),
+        own => own == kind.name,
+    };
+    let same_arrays = is_array(&config.data.name) && is_array_file(spec);
     let (own, heeds) = (&config.data.options, |key: &str| kind.heeds.contains(&key));
     let of_images = heeds("broken") || heeds("channels");
     Ok(Options {
@@ -183,19 +186,21 @@ fn alike(config: &RunConfig, model: &dyn Model, spec: &DatasetSpec, which: &Whic
     })
 }
 
-/// A `.npy`, a `.npz` or one array of it.
-fn is_array(spec: &DatasetSpec) -> bool {
-    matches!(spec, DatasetSpec::Path(path) if {
-        let name = path.to_string_lossy().to_ascii_lowercase();
-        name.ends_with(".npy") || name.ends_with(".npy.gz") || name.contains(".npz")
-    })
+/// A `.npy`, a `.npz` or one array of it, by its name.
+fn is_array(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.ends_with(".npy") || name.ends_with(".npy.gz") || name.contains(".npz")
+}
+
+fn is_array_file(spec: &DatasetSpec) -> bool {
+    matches!(spec, DatasetSpec::Path(path) if is_array(&path.to_string_lossy()))
 }
 
 /// Whether an array holds a model's levels rather than what its training data held: whole numbers that are levels, where the training
 /// data are no arrays of whole numbers themselves.
 fn holds_levels(config: &RunConfig, model: &dyn Model, dataset: &Dataset) -> bool {
     let Values::Levels(levels) = model.values() else { return false };
-    let trained_on_array = DatasetSpec::parse(&config.data.name).is_ok_and(|own| is_array(&own));
+    let trained_on_array = is_array(&config.data.name);
     match (dataset.levels(), trained_on_array, config.data.levels) {
         (Some(_), true, Some(_)) => false,
         // 0 and 1 are the ends of 0..1 as well: there they are what was trained on.

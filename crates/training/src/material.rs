@@ -84,6 +84,7 @@ impl Material {
             n_classes,
             exclude,
             exclude_name: exclude.and_then(|class| dataset.class_names().get(class as usize).cloned()),
+            kind: spec.kind()?.name.to_owned(),
             class_names: dataset.class_names().to_vec(),
             columns: dataset.columns().to_vec(),
             splits_sha256: dataset.split_hash(),

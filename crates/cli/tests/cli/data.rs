@@ -363,3 +363,29 @@ fn a_run_goes_on_where_its_data_were_moved() {
     let refused = place.run(&["train", "--resume", "run", "--steps", "6"]);
     refused.refused(2, &["of the splits", "the data have changed", "--data PATH"]);
 }
+
+/// How a run reads other files does not depend on whether its own are still there.
+#[test]
+fn other_files_are_read_alike_when_the_own_data_are_gone() {
+    let place = Place::new();
+    let array = |name: &str, low: f32| {
+        let values: Vec<f32> = images(256).iter().map(|&v| low + (1.0 - low) * f32::from(v) / 255.0).collect();
+        calotype_data::write_npy(&place.path(name), &[40, 4, 4], &values).expect("it is written");
+    };
+    // The second by itself would be taken for 0..1.
+    array("signed.npy", -1.0);
+    array("bright.npy", 0.1);
+    let train = ["train", "nade", "--data", "signed.npy", "--out", "run", "--steps", "2", "--batch", "8", "--set", "hidden=4"];
+    place.run(&[&train[..], &CPU].concat()).ok();
+    let score = |out: &str| {
+        place.run(&[&["score", "run", "--data", "bright.npy", "--out", out], &CPU[..]].concat()).ok();
+        fs::read(place.path(out)).expect("a table")
+    };
+    let before = score("before.csv");
+    fs::remove_file(place.path("signed.npy")).expect("it is there");
+    same(&before, &score("after.csv"));
+    // All of it is above the middle of -1..1.
+    let ones = place.run(&[&["score", "run", "--data", "bright.npy", "--explain", "0"], &CPU[..]].concat()).ok().stdout;
+    let bit = |line: &str| line.split_once(')')?.1.split_whitespace().next()?.parse::<u32>().ok();
+    assert_eq!(ones.lines().filter_map(bit).collect::<Vec<_>>(), [1; 16], "{ones}");
+}

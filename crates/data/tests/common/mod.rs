@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use calotype_data::{DataError, Dataset, Options, Result, Values, open};
+use image::{ImageFormat, RgbImage};
 use tempfile::TempDir;
 
 /// A folder that is gone after the test.
@@ -58,4 +59,15 @@ pub fn said(data: &Dataset, words: &str) {
 
 pub fn with(path: &Path, options: &Options) -> Result<Dataset> {
     open(path.to_str().unwrap(), options)
+}
+
+/// 20 high, 40 wide, in colours.
+pub fn picture() -> RgbImage {
+    RgbImage::from_fn(40, 20, |x, y| image::Rgb([(6 * x) as u8, (12 * y) as u8, ((x * y) % 251) as u8]))
+}
+
+pub fn picture_bytes(format: ImageFormat) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(vec![]);
+    picture().write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
 }

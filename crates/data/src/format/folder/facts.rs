@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::rows::first_channel;
 use crate::options::Range;
 use crate::parts::{LeftOut, Values};
 
@@ -50,6 +51,14 @@ impl Rows {
         match self {
             Rows::Levels(data) => Values::Levels { data: Arc::new(data), levels: 256 },
             Rows::Continuous(data) => Values::Continuous(Arc::new(data)),
+        }
+    }
+
+    /// The first of three channels: all of a grey picture.
+    pub(super) fn first_channel(self) -> Self {
+        match self {
+            Rows::Levels(rgb) => Rows::Levels(first_channel(&rgb)),
+            Rows::Continuous(rgb) => Rows::Continuous(first_channel(&rgb)),
         }
     }
 }

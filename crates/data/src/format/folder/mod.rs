@@ -127,12 +127,8 @@ fn finish(path: &Path, arranged: Arranged, (facts, rows): (Facts, Rows)) -> Resu
 
 /// Whether a file is a picture, by its name.
 pub fn is_picture(path: &Path) -> bool {
-    path.is_file() && has_extension(path)
-}
-
-fn has_extension(path: &Path) -> bool {
     let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
-    extension.is_some_and(|e| EXTENSIONS.contains(&e.as_str()))
+    path.is_file() && extension.is_some_and(|e| EXTENSIONS.contains(&e.as_str()))
 }
 
 fn is_image(file: &Entry) -> bool {

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::cache;
 use super::facts::{Facts, MOST_16, Rows};
-use super::rows::{Form, Resizer, Sample, Size, first_channel, is_grey, is_wide, row};
+use super::rows::{Form, Resizer, Sample, Size, is_grey, is_wide, row};
 use super::tree::{Entry, Tree};
 use crate::error::{DataError, Result};
 use crate::format::decode::{MOST_FILE_BYTES, decode};
@@ -62,11 +62,7 @@ fn one_channel(mut facts: Facts, rows: Rows) -> (Facts, Rows) {
         return (facts, rows);
     }
     facts.shape[2] = 1;
-    let rows = match rows {
-        Rows::Levels(rgb) => Rows::Levels(first_channel(&rgb)),
-        Rows::Continuous(rgb) => Rows::Continuous(first_channel(&rgb)),
-    };
-    (facts, rows)
+    (facts, rows.first_channel())
 }
 
 /// Takes rows in their order.

@@ -36,16 +36,12 @@ pub(in crate::format) fn survey(path: &Path, options: &Options, n_shown: usize) 
         Some((of_row, _)) => facts.kept.iter().map(|&n| of_row[n as usize]).collect(),
         None => vec![],
     };
-    let (mut hash, rows) = match (grey, rows) {
-        (Some(grey), rows) => {
+    let (mut hash, rows) = match grey {
+        Some(grey) => {
             facts.shape[2] = 1;
-            let rows = match rows {
-                Rows::Levels(rgb) => Rows::Levels(first_channel(&rgb)),
-                Rows::Continuous(rgb) => Rows::Continuous(first_channel(&rgb)),
-            };
-            (grey, rows)
+            (grey, rows.first_channel())
         }
-        (None, rows) => (hash, rows),
+        None => (hash, rows),
     };
     labels.iter().for_each(|label| hash.update(label.to_le_bytes()));
     let all = std::mem::take(&mut facts.kept);
