@@ -13,8 +13,8 @@ use calotype_models::layers::{Layers, one_hot};
 use calotype_models::losses::{bce, bce_fake, bce_real};
 use calotype_models::optimisers::{Optimiser, Rule};
 use calotype_models::{
-    Bound, DataShape, Descent, Feed, Latent, LatentKind, LatentPart, Learning, Model, ModelInfo, Preset, Setting, SettingError,
-    Settings, Stage, Turn, Validation, Values,
+    Bound, DataShape, Descent, Feed, Latent, LatentKind, LatentPart, Learning, Measure, Model, ModelInfo, Preset, Setting,
+    SettingError, Settings, Stage, Turn, Validation, Values,
 };
 
 pub static INFO: ModelInfo = ModelInfo {
@@ -238,7 +238,14 @@ impl Descent for Toy {
 
     fn validation(&self) -> Option<Validation> {
         let fraction = self.settings.number("validation");
-        (fraction > 0.0).then_some(Validation { fraction, every: 0, patience: 20, plateau: 8, least_lr: 0.1 })
+        (fraction > 0.0).then_some(Validation {
+            measure: Measure::Loss,
+            fraction,
+            every: 0,
+            patience: 20,
+            plateau: 8,
+            least_lr: 0.1,
+        })
     }
 }
 

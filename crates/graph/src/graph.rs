@@ -298,6 +298,13 @@ impl Graph {
         chosen.map(|s| (s.spec.clone(), Tensor::new(self.clone(), s.latest(), s.spec.ty.clone()))).collect()
     }
 
+    /// Latest versions of all states, trained or not, whose names begin with `prefix`, in the order in which they were made.
+    pub fn states(&self, prefix: &str) -> Vec<(StateSpec, Tensor)> {
+        let b = self.0.borrow();
+        let chosen = b.program.states.iter().filter(|s| s.spec.name.starts_with(prefix));
+        chosen.map(|s| (s.spec.clone(), Tensor::new(self.clone(), s.latest(), s.spec.ty.clone()))).collect()
+    }
+
     /// Makes `value` the latest version of a state: later uses see it, earlier ones keep theirs, and the state holds it
     /// after the step. Gradients end at a state: none flows from a later use through `value`.
     pub fn assign(&self, name: &str, value: &Tensor) {

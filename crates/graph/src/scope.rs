@@ -72,7 +72,16 @@ impl Scope {
 
     /// Latest versions of the scope's parameters.
     pub fn parameters(&self) -> Vec<(crate::plan::StateSpec, Tensor)> {
-        let prefix = if self.prefix.is_empty() { String::new() } else { format!("{}.", self.prefix) };
-        self.graph.parameters(&prefix)
+        self.graph.parameters(&self.within())
+    }
+
+    /// Latest versions of all of the scope's states: parameters and buffers.
+    pub fn states(&self) -> Vec<(crate::plan::StateSpec, Tensor)> {
+        self.graph.states(&self.within())
+    }
+
+    /// How the names begin of all that is in the scope.
+    fn within(&self) -> String {
+        if self.prefix.is_empty() { String::new() } else { format!("{}.", self.prefix) }
     }
 }

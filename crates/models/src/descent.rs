@@ -1,6 +1,6 @@
 //! Settings that models with one loss share: the optimiser, the held-out set, early stopping and the learning rate schedule.
 
-use crate::model::Validation;
+use crate::model::{Measure, Validation};
 use crate::optimisers::{Clip, Optimiser, Rule};
 use crate::settings::{Setting, Settings, Value};
 
@@ -85,6 +85,7 @@ pub fn optimiser_with(s: &Settings, eps: f64) -> Optimiser {
 pub fn validation(s: &Settings) -> Option<Validation> {
     let (lr, least) = (s.number("lr"), s.number("lr_min"));
     (s.number("validation") > 0.0).then(|| Validation {
+        measure: Measure::Loss,
         fraction: s.number("validation"),
         every: s.integer("validate_every"),
         patience: s.integer("patience") as u32,

@@ -3,11 +3,14 @@
 use calotype_graph::philox::{Domain, Stream};
 use calotype_graph::{HostTensor, Init, StateSpec};
 
-/// The value that a state has before the first step of a run with this seed. Each state draws from a stream of its own name.
+use crate::averages::averaged;
+
+/// The value that a state has before the first step of a run with this seed. Each state draws from a stream of its own name; a moving
+/// average begins at what it is the average of.
 pub fn initial(spec: &StateSpec, seed: u64) -> HostTensor {
     let n = spec.ty.numel();
     let shape = spec.ty.shape.clone();
-    let mut random = Stream::new(seed, Domain::Init, &spec.name, 0);
+    let mut random = Stream::new(seed, Domain::Init, averaged(&spec.name), 0);
     match spec.init {
         Init::Zeros if spec.ty.dtype == calotype_graph::Dtype::U32 => HostTensor::u32(shape, vec![0; n]),
         Init::Zeros => HostTensor::f32(shape, vec![0.0; n]),

@@ -2,6 +2,8 @@
 //! programs of a training step and of sampling; it knows no device, file or clock.
 
 pub mod aae;
+pub mod adversarial;
+pub mod averages;
 pub mod context;
 pub mod counting;
 pub mod dcgan;
@@ -36,8 +38,8 @@ pub use facets::{
 };
 pub use feeds::{Feed, Known, Named, Source};
 pub use latent::{Latent, LatentKind, LatentPart};
-pub use model::{Counting, Counts, DataShape, Descent, Learning, Model, ModelInfo, Validation, Values, add, all, find};
+pub use model::{Counting, Counts, DataShape, Descent, Learning, Measure, Model, ModelInfo, Validation, Values, add, all, find};
 pub use priors::Prior;
 pub use settings::{Preset, Setting, SettingError, Settings, Value, nearest};
-pub use stages::{Stage, Stages, Turn};
+pub use stages::{Sign, Stage, Stages, Turn};
 pub use table::{Table, Tables};

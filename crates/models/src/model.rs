@@ -11,7 +11,7 @@ use crate::feeds::Feed;
 use crate::latent::Latent;
 use crate::pixel::{diagonal_bilstm, pixelcnn, row_lstm};
 use crate::settings::{Preset, Setting, SettingError, Settings, nearest};
-use crate::stages::{Stage, Turn};
+use crate::stages::{Sign, Stage, Turn};
 use crate::table::Tables;
 use crate::{aae, context, dcgan, gan, independent, markov, nade, rnade, vae};
 
@@ -176,9 +176,14 @@ pub trait Descent: Send + Sync {
     /// `lr_scale` is the factor of the learning rate by the held-out set, 1 at first; the stage does not depend on it.
     fn at(&self, step: u64, lr_scale: f64) -> Turn;
 
-    /// The held-out set, for early stopping and the learning rate schedule, by the loss of [`Model::held_out`].
+    /// The held-out set: the best checkpoint, early stopping and the learning rate schedule.
     fn validation(&self) -> Option<Validation> {
         None
+    }
+
+    /// How it is seen that training fails.
+    fn signs(&self) -> Vec<Sign> {
+        vec![]
     }
 }
 
@@ -197,9 +202,19 @@ pub trait Counts {
     fn states(&self) -> Vec<(calotype_graph::StateSpec, calotype_graph::HostTensor)>;
 }
 
-/// The held-out set: early stopping, and a learning rate schedule that falls at a plateau.
+/// What is measured by the held-out set: the less, the better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// The mean loss of its rows, by [`Model::held_out`].
+    Loss,
+    /// How far samples are from its rows, by the sliced Wasserstein distance: of models that make rows and say no probabilities.
+    Samples,
+}
+
+/// The held-out set: the best checkpoint, early stopping, and a learning rate schedule that falls at a plateau.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Validation {
+    pub measure: Measure,
     /// Its part of the training rows.
     pub fraction: f64,
     /// Steps from one evaluation to the next; 0 is an epoch.

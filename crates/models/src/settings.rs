@@ -57,24 +57,32 @@ pub struct Setting {
     /// `FILE.npy` for a path that ends so; `<COLUMN>` for any text, `<LOW>..<HIGH>` for two numbers, the first the smaller.
     pub words: &'static [&'static str],
     pub doc: &'static str,
+    /// What counts in a run from before there was this setting, where that is not the default.
+    pub before: Option<Value>,
 }
 
 impl Setting {
     pub fn integer(key: &'static str, default: u64, range: (u64, u64), doc: &'static str) -> Self {
         let range = (range.0 as f64, range.1 as f64);
-        Setting { key, default: Value::Integer(default), range, words: &[], doc }
+        Setting { key, default: Value::Integer(default), range, words: &[], doc, before: None }
     }
 
     pub fn number(key: &'static str, default: f64, range: (f64, f64), doc: &'static str) -> Self {
-        Setting { key, default: Value::Number(default), range, words: &[], doc }
+        Setting { key, default: Value::Number(default), range, words: &[], doc, before: None }
     }
 
     pub fn flag(key: &'static str, default: bool, doc: &'static str) -> Self {
-        Setting { key, default: Value::Flag(default), range: (0.0, 0.0), words: &[], doc }
+        Setting { key, default: Value::Flag(default), range: (0.0, 0.0), words: &[], doc, before: None }
     }
 
     pub fn word(key: &'static str, default: &str, words: &'static [&'static str], doc: &'static str) -> Self {
-        Setting { key, default: Value::Word(default.to_owned()), range: (0.0, 0.0), words, doc }
+        Setting { key, default: Value::Word(default.to_owned()), range: (0.0, 0.0), words, doc, before: None }
+    }
+
+    /// With what counts in runs from before there was this setting.
+    #[must_use]
+    pub fn before(self, value: Value) -> Self {
+        Setting { before: Some(value), ..self }
     }
 
     /// Whether `text` is the path of a file, whose numbers a model is given as a [`Table`].

@@ -59,6 +59,19 @@ impl Turn {
     }
 }
 
+/// A way in which training fails, as it is seen in the losses of its steps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sign {
+    /// For a person: `saturated discriminator`.
+    pub name: &'static str,
+    /// The output of a training program that shows it, by staying below a number for so many steps that have this output.
+    pub loss: &'static str,
+    pub below: f32,
+    pub steps: u64,
+    /// What it means, and what to do.
+    pub remedy: &'static str,
+}
+
 /// The stages of a model, each with its program, held against each other.
 #[derive(Clone, Debug)]
 pub struct Stages {

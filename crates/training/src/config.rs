@@ -379,6 +379,9 @@ impl RunConfig {
         let amounts = [("steps", self.steps.to_string()), ("batch", self.batch.to_string())];
         // A model that counts has neither.
         let own = (info.settings)(preset);
+        for (key, before) in own.iter().filter_map(|s| Some((s.key, s.before.as_ref()?))) {
+            given.entry(key.to_owned()).or_insert_with(|| before.to_string());
+        }
         given.extend(amounts.into_iter().filter(|(k, _)| own.iter().any(|s| s.key == *k)).map(|(k, v)| (k.to_owned(), v)));
         Ok(info.build_with(preset, &given, &self.tables, &self.data.data_shape())?)
     }

@@ -52,8 +52,10 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use calotype_models::Measure;
 
-    const RULES: Validation = Validation { fraction: 0.1, every: 0, patience: 3, plateau: 2, least_lr: 0.2 };
+    const RULES: Validation =
+        Validation { measure: Measure::Loss, fraction: 0.1, every: 0, patience: 3, plateau: 2, least_lr: 0.2 };
 
     #[test]
     fn the_learning_rate_falls_and_then_patience_ends() {
