@@ -3,6 +3,7 @@
 
 pub mod aae;
 pub mod adversarial;
+pub mod augment;
 pub mod averages;
 pub mod context;
 pub mod counting;

@@ -70,6 +70,11 @@ pub trait Model: Send + Sync {
 
     fn values(&self) -> Values;
 
+    /// Whether training rows are mirrored left to right, half of them by chance.
+    fn flips(&self) -> bool {
+        false
+    }
+
     /// How it comes by its states.
     fn learning(&self) -> Learning<'_>;
 

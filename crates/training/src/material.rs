@@ -216,7 +216,8 @@ impl Material {
         };
         let n_classes = self.dataset.class_names().len();
         let feeder = Arc::new(Feeder::new(Arc::clone(&self.model), &prepared, &kept, n_classes, seed)?);
-        Ok(Rows::Steps { feeder, held_out, shown })
+        let learned = Evaluation::new(Arc::clone(&prepared), kept, SCORE_BATCH, seed)?;
+        Ok(Rows::Steps { feeder, held_out, shown, learned })
     }
 }
 
@@ -240,8 +241,9 @@ const MOST_NAMED: usize = 8;
 /// The training rows of a run.
 #[derive(Clone, Debug)]
 pub enum Rows {
-    /// Batches of every epoch, and the held-out set; rows that pictures show are of the held-out set if there is one.
-    Steps { feeder: Arc<Feeder>, held_out: Option<Evaluation>, shown: Evaluation },
+    /// Batches of every epoch, and the held-out set; rows that pictures show are of the held-out set if there is one. `learned`: those
+    /// that batches are made of.
+    Steps { feeder: Arc<Feeder>, held_out: Option<Evaluation>, shown: Evaluation, learned: Evaluation },
     /// Every row once.
     Once(Evaluation),
 }
@@ -323,5 +325,5 @@ fn preparation(model: &dyn Model) -> Result<Preparation> {
         [_, _, channels] => Some(channels),
         _ => None,
     };
-    Ok(Preparation { size: square_side(model.shape()), channels, encoding, ..Preparation::default() })
+    Ok(Preparation { size: square_side(model.shape()), channels, flips: model.flips(), encoding, ..Preparation::default() })
 }
