@@ -190,6 +190,12 @@ pub trait Descent: Send + Sync {
     fn signs(&self) -> Vec<Sign> {
         vec![]
     }
+
+    /// Whether the norms of its gradients are logged with each checkpoint, and warned of where they explode: of models whose losses do
+    /// not show it.
+    fn watches_gradients(&self) -> bool {
+        false
+    }
 }
 
 /// Learning by counting.

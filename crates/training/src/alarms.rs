@@ -13,9 +13,9 @@ const OPTIMISER: &str = "optimizer.";
 const SQUARES: [&str; 2] = [".exp_avg_sq", ".square_avg"];
 /// How the name begins of the norm of gradients in the log.
 pub(crate) const GRADIENT: &str = "gradient_norm_";
-/// A norm so many times the median of those before, of which there must be some, is an explosion.
-const EXPLOSION: f32 = 100.0;
-const LEAST_BEFORE: usize = 3;
+/// A norm so many times the least before is an explosion: in runs that go well it stays within a factor of ten, and the mean squares begin
+/// at zero, so that the first norms are up to thirty times too small.
+const EXPLOSION: f32 = 1000.0;
 /// Samples that differ by less than this part of what they did at best, and of what rows of the data do, are becoming alike.
 const ALIKE: f64 = 0.5;
 
@@ -23,8 +23,8 @@ const ALIKE: f64 = 0.5;
 #[derive(Debug)]
 pub(crate) struct Alarms {
     signs: Vec<Counted>,
-    /// By optimiser, the norms so far.
-    norms: BTreeMap<String, Vec<f32>>,
+    /// By optimiser, the least norm so far above 0.
+    least: BTreeMap<String, f32>,
     /// Optimisers that were warned of.
     exploded: Vec<String>,
     /// Of samples, the most so far.
@@ -43,13 +43,13 @@ impl Alarms {
     /// With what the log of the run holds so far.
     pub fn new(signs: Vec<Sign>, lines: &[Line]) -> Self {
         let signs = signs.into_iter().map(|sign| Counted { sign, steps: 0 }).collect();
-        let mut alarms = Alarms { signs, norms: BTreeMap::new(), exploded: vec![], most_diverse: 0.0, alike: false };
+        let mut alarms = Alarms { signs, least: BTreeMap::new(), exploded: vec![], most_diverse: 0.0, alike: false };
         for (name, value) in lines.iter().flat_map(|l| &l.losses).filter_map(|(name, value)| Some((name, (*value)?))) {
             if name == DIVERSITY {
                 alarms.most_diverse = alarms.most_diverse.max(f64::from(value));
             }
             if let Some(optimiser) = name.strip_prefix(GRADIENT) {
-                alarms.norms.entry(optimiser.to_owned()).or_default().push(value);
+                alarms.take_in(optimiser, value);
             }
         }
         alarms
@@ -73,18 +73,17 @@ impl Alarms {
     pub fn of_gradients(&mut self, norms: &[(String, f32)]) -> Vec<String> {
         let mut warnings = Vec::new();
         for (name, norm) in norms {
-            let before = self.norms.entry(name.clone()).or_default();
-            let usual = median(before);
-            before.push(*norm);
-            let explodes = usual.is_some_and(|usual| *norm > EXPLOSION * usual && usual > 0.0);
+            let least = self.least.get(name).copied();
+            self.take_in(name, *norm);
+            let explodes = least.is_some_and(|least| *norm > EXPLOSION * least);
             let known = self.exploded.contains(name);
             match (explodes, known) {
                 (true, false) => {
                     self.exploded.push(name.clone());
                     warnings.push(format!(
-                        "exploding gradients: their norm for `{name}` is {norm:.3}, {:.0} times the median so far: use a lower --set lr, or a \
+                        "exploding gradients: their norm for `{name}` is {norm:.3}, {:.0} times the least so far: use a lower --set lr, or a \
                          penalty on the discriminator's gradient where the model has one",
-                        norm / usual.unwrap_or(1.0)
+                        norm / least.unwrap_or(1.0)
                     ));
                 }
                 (false, true) => self.exploded.retain(|n| n != name),
@@ -92,6 +91,13 @@ impl Alarms {
             }
         }
         warnings
+    }
+
+    fn take_in(&mut self, optimiser: &str, norm: f32) {
+        if norm > 0.0 {
+            let least = self.least.entry(optimiser.to_owned()).or_insert(norm);
+            *least = least.min(norm);
+        }
     }
 
     /// Takes in the diversity of samples, 1 for that of the data.
@@ -111,13 +117,6 @@ impl Alarms {
         };
         new.then(warning).into_iter().collect()
     }
-}
-
-/// None of fewer than [`LEAST_BEFORE`].
-fn median(values: &[f32]) -> Option<f32> {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f32::total_cmp);
-    (sorted.len() >= LEAST_BEFORE).then(|| sorted[sorted.len() / 2])
 }
 
 /// The norm of each optimiser's gradients, from the mean squares that it keeps: √Σ v, without the correction of the first steps. Of a
@@ -157,13 +156,13 @@ mod tests {
     #[test]
     fn gradients_explode_against_their_own_past() {
         let line = |norm: f32| Line::of(1, 0.0, vec![("gradient_norm_g".into(), Some(norm)), ("loss_g".into(), Some(1e9))]);
-        let mut alarms = Alarms::new(vec![], &[line(1.0), line(2.0)]);
+        let mut alarms = Alarms::new(vec![], &[line(0.0), line(2.0), line(3.0)]);
         let mut said = |norm| alarms.of_gradients(&[("g".into(), norm), ("d".into(), 1.0)]);
-        assert!(said(500.0).is_empty(), "two are no past yet");
-        assert!(said(150.0).is_empty());
-        let [text] = <[String; 1]>::try_from(said(1e5)).expect("it explodes");
-        assert!(text.contains("`g`") && text.contains("lower --set lr"), "{text}");
-        assert!(said(1e6).is_empty(), "it is known");
+        assert!(said(1999.0).is_empty(), "a thousand times 2, of the run before it was resumed");
+        assert!(said(1.0).is_empty());
+        let [text] = <[String; 1]>::try_from(said(1500.0)).expect("it explodes");
+        assert!(text.contains("`g`") && text.contains("1500 times") && text.contains("lower --set lr"), "{text}");
+        assert!(said(1e5).is_empty(), "it is known");
         assert!(said(3.0).is_empty());
         assert_eq!(said(1e6).len(), 1, "it had been over");
     }

@@ -25,11 +25,16 @@ impl HeldOut {
     pub const LOSS: HeldOut = HeldOut { metric: "validation_nats", words: ["", " nats"], digits: 3 };
     /// The distance of samples from its rows, times 1,000.
     pub const SAMPLES: HeldOut =
-        HeldOut { metric: "sliced_wasserstein", words: ["sliced Wasserstein distance x 1000 of samples ", ""], digits: 1 };
+        HeldOut { metric: "sliced_wasserstein", words: ["sliced Wasserstein distance x 1000: ", ""], digits: 1 };
 
     /// A value with what it is.
     pub fn in_words(self, value: f32) -> String {
         format!("{}{value:.*}{}", self.words[0], self.digits, self.words[1])
+    }
+
+    /// The latest value beside the best one.
+    pub fn beside(self, now: f32, best: f32, best_step: u64) -> String {
+        format!("{} (best {best:.*} at step {best_step})", self.in_words(now), self.digits)
     }
 
     /// All that was found in a run, by step; none where nothing was held out.
@@ -209,7 +214,8 @@ mod tests {
             [line(1, "sliced_wasserstein", Some(30.0)), line(2, "loss_g", Some(1.0)), line(3, "sliced_wasserstein", None)];
         let (what, found) = HeldOut::found(&lines).expect("samples were measured");
         assert_eq!((what, found), (HeldOut::SAMPLES, vec![(1, 30.0)]));
-        assert_eq!(HeldOut::LOSS.in_words(1.0), "1.000 nats");
+        assert_eq!(HeldOut::LOSS.beside(1.5, 1.0, 7), "1.500 nats (best 1.000 at step 7)");
+        assert_eq!(HeldOut::SAMPLES.in_words(20.0), "sliced Wasserstein distance x 1000: 20.0");
         assert_eq!(HeldOut::found(&lines[1..2]), None);
     }
 

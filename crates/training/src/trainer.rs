@@ -88,6 +88,8 @@ pub struct Trainer<'a> {
     pub(crate) states: States,
     watch: Option<Watch>,
     alarms: Alarms,
+    /// As [`calotype_models::Descent::watches_gradients`].
+    watches_gradients: bool,
     pictures: Pictures,
     log: Log,
     pub(crate) progress: &'a mut Progress,
@@ -177,6 +179,7 @@ impl<'a> Trainer<'a> {
             states,
             watch,
             alarms,
+            watches_gradients: descent.watches_gradients(),
             pictures,
             log,
             progress,
@@ -265,8 +268,8 @@ impl<'a> Trainer<'a> {
             return Err(Stop::NonFinite { step: self.step, what, value, at_step: false });
         }
         let record = watch.take_in(value, self.step);
-        let [now, best] = [value, record.best].map(|v| watch.in_words(v));
-        self.progress.remark(&format!("held-out set: {now} (best {best} at step {})", record.best_step));
+        let found = watch.what().beside(value, record.best, record.best_step);
+        self.progress.remark(&format!("held-out set: {found}"));
         let warnings = diversity.map_or_else(Vec::new, |diversity| self.alarms.of_samples(diversity));
         self.warn(self.step, warnings)?;
         Ok(record.best_step == self.step)
@@ -332,7 +335,7 @@ impl<'a> Trainer<'a> {
     fn save(&mut self) -> Result<(), Stop> {
         self.retire(0)?;
         let states = self.states.read_finite(self.device, self.step)?;
-        let norms = gradient_norms(&states);
+        let norms = if self.watches_gradients { gradient_norms(&states) } else { vec![] };
         let validation = self.watch.as_ref().and_then(Watch::record);
         let checkpoint = Checkpoint::new(self.config.identity(), self.step, states).with_validation(validation);
         if !norms.is_empty() {
