@@ -37,7 +37,12 @@ fn main() -> ExitCode {
 
 /// The data that a tiny run is trained on.
 fn data(info: &ModelInfo) -> &'static str {
-    if info.name == "rnade" { "swiss-roll" } else { "digits" }
+    match info.name {
+        "rnade" => "swiss-roll",
+        // Digits are 8x8, and it grows to 16x16.
+        "progan" => "fashion-mnist",
+        _ => "digits",
+    }
 }
 
 /// Arguments of a tiny training run.

@@ -12,6 +12,15 @@ pub fn tiny(model: &str) -> &'static [(&'static str, &'static str)] {
         "gan" => &[("hidden", "8"), ("layers", "1"), ("latents", "3"), ("schedule", "constant")],
         "dcgan" => &[("size", "32"), ("width", "2"), ("latents", "4")],
         "nade" => &[("hidden", "9"), ("order", "random:3")],
+        // Three levels, whose phases are of two steps of 16 images, or three of 8.
+        "progan" => &[
+            ("size", "16"),
+            ("fmap_base", "8"),
+            ("fmap_max", "4"),
+            ("latents", "3"),
+            ("fade_images", "24"),
+            ("stable_images", "24"),
+        ],
         "rnade" => &[("hidden", "9"), ("components", "2")],
         "pixelcnn" => &[("width", "4"), ("blocks", "2"), ("dropout", "0")],
         "row-lstm" | "diagonal-bilstm" => &[("width", "4"), ("layers", "2")],

@@ -25,6 +25,7 @@ pub mod nade;
 pub mod optimisers;
 pub mod pixel;
 pub mod priors;
+pub mod progan;
 pub mod rnade;
 mod settings;
 mod stages;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use calotype_data::{CATALOGUE, Dataset, DatasetSpec, Encoding, Evaluation, Options, Part, Preparation, Prepared, Split};
-use calotype_models::{DataShape, Known, Learning, Model, SettingError, Settings, Tables, Values, find};
+use calotype_models::{DataShape, Known, Learning, Model, SettingError, Settings, Source, Tables, Values, find};
 
 use crate::config::{DataConfig, DeviceConfig, Period, RunConfig, Wanted, all_settings, square_side};
 use crate::data_settings::{data_settings, heeded, options};
@@ -210,6 +210,31 @@ impl Material {
         Ok(self.dataset.hold_out(&rows, fraction))
     }
 
+    /// That a model that grows by levels finds detail at the last one: images that would be enlarged have none.
+    fn check_side(&self) -> Result<()> {
+        let grows = self.model.learning().descent().is_some_and(|descent| {
+            let stages = descent.stages(self.model.batch());
+            stages.iter().flat_map(|stage| &stage.feeds).any(|feed| matches!(feed.source, Source::RowsAt { .. }))
+        });
+        let (Some([h, w, _]), Some(side)) = (self.dataset.image_shape(), square_side(self.model.shape()).filter(|_| grows))
+        else {
+            return Ok(());
+        };
+        let padded = [h, w, side] == [28, 28, 32];
+        if padded || side <= h.min(w) {
+            return Ok(());
+        }
+        let fits = 1_usize << h.min(w).ilog2();
+        let remedy = match fits >= LEAST_SIDE {
+            true => format!("the largest size that fits is --set size={fits}"),
+            false => format!("use images of at least {LEAST_SIDE}x{LEAST_SIDE}"),
+        };
+        let reason = format!(
+            "its images are {h}x{w}, and the levels above that size up to {side}x{side} would find no more detail; {remedy}"
+        );
+        Err(TrainingError::Unfit { model: self.model.info().name, data: self.dataset.name().to_owned(), reason })
+    }
+
     /// What the run learns from, in the order of its seed.
     ///
     /// # Errors
@@ -222,6 +247,7 @@ impl Material {
         if batch > kept.len() && !counted {
             return Err(calotype_data::DataError::BatchTooLarge { batch, rows: kept.len() }.into());
         }
+        self.check_side()?;
         let prepared = Arc::new(prepare(&self.dataset, &self.data)?);
         if counted {
             return Ok(Rows::Once(Evaluation::new(prepared, kept, batch, seed)?));
@@ -252,6 +278,9 @@ fn shape_of(dataset: &Dataset, n_train: usize) -> DataShape {
     let n_classes = dataset.labels().map_or(0, |_| dataset.class_names().len() as u32);
     DataShape { shape: dataset.shape().to_vec(), levels: dataset.levels(), n_train, n_classes }
 }
+
+/// Pixels a side of the smallest images that a model can grow to.
+const LEAST_SIDE: usize = 8;
 
 /// Names this many classes at most.
 const MOST_NAMED: usize = 8;
