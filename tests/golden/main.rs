@@ -5,6 +5,7 @@ mod basics;
 mod critics;
 mod distributions;
 mod indexing;
+mod infogan;
 mod losses;
 mod lstm;
 mod norms;
@@ -54,6 +55,7 @@ fn main() -> std::process::ExitCode {
     suite.devices("lstm_cell", lstm::lstm_cell);
     suite.devices("aae", aae::aae);
     suite.devices("dcgan", dcgan);
+    suite.devices("infogan", infogan::infogan);
     suite.devices("vae", vae::losses_and_gradients);
     suite.devices("nade", nade::conditionals_and_gradients);
     suite.devices("nade_sample", nade::samples);

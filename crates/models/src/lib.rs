@@ -15,6 +15,7 @@ mod facets;
 pub mod feeds;
 pub mod gan;
 pub mod independent;
+pub mod infogan;
 pub mod init;
 pub mod latent;
 pub mod layers;

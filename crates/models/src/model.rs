@@ -13,7 +13,7 @@ use crate::pixel::{diagonal_bilstm, pixelcnn, row_lstm};
 use crate::settings::{Preset, Setting, SettingError, Settings, nearest};
 use crate::stages::{Sign, Stage, Turn};
 use crate::table::Tables;
-use crate::{aae, context, dcgan, gan, independent, markov, nade, progan, rnade, vae};
+use crate::{aae, context, dcgan, gan, independent, infogan, markov, nade, progan, rnade, vae};
 
 /// What a model asks of its data set before it is configured.
 #[derive(Clone, Debug, PartialEq)]
@@ -332,6 +332,7 @@ pub fn all() -> Vec<&'static ModelInfo> {
         &aae::INFO,
         &gan::INFO,
         &dcgan::INFO,
+        &infogan::INFO,
         &progan::INFO,
     ];
     let added = ADDED.read().unwrap_or_else(PoisonError::into_inner);
