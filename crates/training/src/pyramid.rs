@@ -96,7 +96,7 @@ fn filtered(image: &[f32], [h, w]: [usize; 2], c: usize, gain: f32) -> Vec<f32> 
 
 /// The place `at - 2` of a line of `n`, mirrored into it.
 fn mirrored(at: usize, n: usize) -> usize {
-    let place = if at < 2 { 2 - at } else { at - 2 };
+    let place = at.abs_diff(2);
     if place < n { place } else { 2 * (n - 1) - place }
 }
 
