@@ -10,6 +10,7 @@ mod lstm;
 mod norms;
 mod pixel;
 mod pooling;
+mod progan;
 mod vae;
 
 use std::sync::Arc;
@@ -54,6 +55,7 @@ fn main() -> std::process::ExitCode {
     suite.devices("lstm_cell", lstm::lstm_cell);
     suite.devices("aae", aae::aae);
     suite.devices("dcgan", dcgan);
+    suite.devices("progan", progan::progan);
     suite.devices("vae", vae::losses_and_gradients);
     suite.devices("nade", nade::conditionals_and_gradients);
     suite.devices("nade_sample", nade::samples);
