@@ -5,6 +5,7 @@ mod basics;
 mod critics;
 mod distributions;
 mod indexing;
+mod infogan;
 mod losses;
 mod lstm;
 mod norms;
@@ -56,6 +57,7 @@ fn main() -> std::process::ExitCode {
     suite.devices("aae", aae::aae);
     suite.devices("dcgan", dcgan);
     suite.devices("progan", progan::progan);
+    suite.devices("infogan", infogan::infogan);
     suite.devices("vae", vae::losses_and_gradients);
     suite.devices("nade", nade::conditionals_and_gradients);
     suite.devices("nade_sample", nade::samples);

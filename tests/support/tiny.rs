@@ -11,6 +11,15 @@ pub fn tiny(model: &str) -> &'static [(&'static str, &'static str)] {
         "context" => &[("neighbours", "4"), ("shared", "true")],
         "gan" => &[("hidden", "8"), ("layers", "1"), ("latents", "3"), ("schedule", "constant")],
         "dcgan" => &[("size", "32"), ("width", "2"), ("latents", "4")],
+        "infogan" => &[
+            ("size", "8"),
+            ("width", "2"),
+            ("hidden", "6"),
+            ("hidden_q", "5"),
+            ("latents", "3"),
+            ("categories", "4"),
+            ("ema", "0.9"),
+        ],
         "nade" => &[("hidden", "9"), ("order", "random:3")],
         // Three levels, whose phases are of two steps of 16 images, or three of 8.
         "progan" => &[

@@ -45,6 +45,12 @@ pub trait Latent {
     /// The parts of a latent vector, in order.
     fn parts(&self) -> Vec<LatentPart>;
 
+    /// The parts whose meaning the model learns by itself, by name: a category, or numbers. The features of such a model begin with what
+    /// it recognises of them in a row, in the order of the parts: the probabilities of a category, the means of numbers.
+    fn codes(&self) -> Vec<&'static str> {
+        vec![]
+    }
+
     /// Rows from latents, with running statistics or averages. Input `z` f32 [B, Z], Z the length of all parts; output `rows` f32
     /// [B, ..shape]: images in [0, 1], vectors as [`Model::values`](crate::Model::values) says.
     fn sampling(&self, batch: usize) -> Result<Program, GraphError>;

@@ -1,5 +1,6 @@
 //! Layers, with PyTorch's names for their states.
 
+use calotype_graph::op::Distribution;
 use calotype_graph::{Dtype, Init, Layout, Mode, Scope, Tensor, Type, Window};
 
 /// A square kernel and how it walks.
@@ -88,6 +89,30 @@ pub fn one_hot(numbers: &Tensor, n: usize) -> Tensor {
     let b = numbers.dims()[0];
     let places = numbers.graph().iota(n).reshape([1, n]).expand([b, n]);
     numbers.cast(Dtype::F32).reshape([b, 1]).expand([b, n]).equal(&places)
+}
+
+/// Categories below k at random, each as likely: u32 [B]. `name` is that of its random numbers.
+pub fn random_categories(s: &Scope, name: &str, batch: usize, k: usize) -> Tensor {
+    let chosen = (s.random(name, Distribution::Uniform, [batch]) * k as f32).floor();
+    chosen.min(&s.graph().scalar((k.max(1) - 1) as f32)).cast(Dtype::U32)
+}
+
+/// [B, H, W, C] -> [B, C H W], as PyTorch has it; vectors as they are.
+pub fn flatten(x: &Tensor) -> Tensor {
+    let n = x.shape().numel() / x.dims()[0].max(1);
+    match *x.dims() {
+        [b, _, _, c] if c > 1 => x.permute(&[0, 3, 1, 2]).reshape([b, n]),
+        ref dims => x.reshape([dims[0], n]),
+    }
+}
+
+/// The inverse: [N, C H W] -> [N, H, W, C]; vectors as they are.
+pub fn unflatten(x: &Tensor, shape: &[usize]) -> Tensor {
+    let n = x.dims()[0];
+    match *shape {
+        [h, w, c] if c > 1 => x.reshape([n, c, h, w]).permute(&[0, 2, 3, 1]),
+        _ => x.reshape([&[n], shape].concat()),
+    }
 }
 
 /// Under the root of a deviation, so that one of exactly zero has a derivative.

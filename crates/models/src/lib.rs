@@ -3,6 +3,7 @@
 
 pub mod aae;
 pub mod adversarial;
+pub mod augment;
 pub mod averages;
 pub mod context;
 pub mod counting;
@@ -14,6 +15,7 @@ mod facets;
 pub mod feeds;
 pub mod gan;
 pub mod independent;
+pub mod infogan;
 pub mod init;
 pub mod latent;
 pub mod layers;

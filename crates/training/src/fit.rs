@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::Arc;
 
 use calotype_graph::{DeviceKind, DeviceProfile, GraphError, MemoryBytes, Plan, PlanError, PlanOptions, Program, plan};
-use calotype_models::{Learning, Model, Stage, Stages};
+use calotype_models::{Learning, Measure, Model, Stage, Stages};
 
 use crate::error::{Result, TrainingError};
 use crate::sampler::{SAMPLE_BATCH, SamplingPlans, sample_batch};
@@ -159,7 +159,8 @@ fn try_plans(model: &dyn Model, batch: usize, profile: &DeviceProfile) -> Result
             let named = |stage: &Stage| several.then(|| stage.name.clone());
             let each = stages.iter().map(|(stage, program)| plan(program).map_err(|cause| Misfit { cause, stage: named(stage) }));
             let plans = each.collect::<Result<_, Misfit>>()?;
-            (Some(Training { stages, plans }), descent.validation().is_some())
+            let by_loss = descent.validation().is_some_and(|v| v.measure == Measure::Loss);
+            (Some(Training { stages, plans }), by_loss)
         }
         Learning::Counting(_) => (None, true),
     };

@@ -12,8 +12,12 @@ use crate::data_settings::{data_settings, heeded, options};
 use crate::error::{Result, TrainingError};
 use crate::feeder::{Feeder, known_rows};
 use crate::files::read_given;
+use crate::progress::grouped;
 use crate::score::SCORE_BATCH;
 use crate::troubles::troubles;
+
+/// Fewer images than this are learned by heart by a discriminator that sees them unchanged.
+const FEW_IMAGES: usize = 2000;
 
 /// A configured model and the data that it learns from.
 pub struct Material {
@@ -172,8 +176,22 @@ impl Material {
         let standardised = self.data.preparation.encoding == Encoding::Standard && self.dataset.image_shape().is_none();
         match standardised {
             true => Ok(troubles(&self.dataset, &training_rows(&self.dataset, self.data.exclude)?, is_likelihood)),
-            false => Ok(vec![]),
+            false => Ok(self.few_images().into_iter().collect()),
         }
+    }
+
+    /// That a discriminator will know the images by heart, where it sees them as they are.
+    fn few_images(&self) -> Option<String> {
+        let augment = self.model.settings().iter().find(|(key, _)| *key == "augment")?.1.to_string();
+        let few = self.data.n_train < FEW_IMAGES && self.model.shape().len() == 3 && augment == "none";
+        few.then(|| {
+            format!(
+                "{} training images are few: a discriminator learns fewer than about {} by heart, and samples get worse from then on; \
+                 `--set augment=translation+cutout` helps, and `--set flips=true` where mirror images are as good",
+                grouped(self.data.n_train as u64),
+                grouped(FEW_IMAGES as u64)
+            )
+        })
     }
 
     /// The configuration of a new run on this device.
@@ -242,7 +260,8 @@ impl Material {
         };
         let n_classes = self.dataset.class_names().len();
         let feeder = Arc::new(Feeder::new(Arc::clone(&self.model), &prepared, &kept, n_classes, seed)?);
-        Ok(Rows::Steps { feeder, held_out, shown })
+        let learned = Evaluation::new(Arc::clone(&prepared), kept, SCORE_BATCH, seed)?;
+        Ok(Rows::Steps { feeder, held_out, shown, learned })
     }
 }
 
@@ -269,8 +288,9 @@ const MOST_NAMED: usize = 8;
 /// The training rows of a run.
 #[derive(Clone, Debug)]
 pub enum Rows {
-    /// Batches of every epoch, and the held-out set; rows that pictures show are of the held-out set if there is one.
-    Steps { feeder: Arc<Feeder>, held_out: Option<Evaluation>, shown: Evaluation },
+    /// Batches of every epoch, and the held-out set; rows that pictures show are of the held-out set if there is one. `learned`: those
+    /// that batches are made of.
+    Steps { feeder: Arc<Feeder>, held_out: Option<Evaluation>, shown: Evaluation, learned: Evaluation },
     /// Every row once.
     Once(Evaluation),
 }
@@ -352,5 +372,5 @@ fn preparation(model: &dyn Model) -> Result<Preparation> {
         [_, _, channels] => Some(channels),
         _ => None,
     };
-    Ok(Preparation { size: square_side(model.shape()), channels, encoding, ..Preparation::default() })
+    Ok(Preparation { size: square_side(model.shape()), channels, flips: model.flips(), encoding, ..Preparation::default() })
 }

@@ -1,10 +1,10 @@
 //! The networks: encoder, decoder and discriminators, each of two layers of rectified units.
 
 use calotype_graph::op::Distribution;
-use calotype_graph::{Dtype, Graph, GraphError, Init, Mode, Program, Scope, Tensor, Type};
+use calotype_graph::{Graph, GraphError, Init, Mode, Program, Scope, Tensor, Type};
 
 use super::Aae;
-use crate::layers::{Layers, one_hot};
+use crate::layers::{Layers, one_hot, random_categories};
 
 /// What the encoder makes of rows.
 pub(super) struct Code {
@@ -88,8 +88,7 @@ impl Aae {
     /// Categories at random, each as likely: [B, K], 1 in one place.
     pub(super) fn category(&self, s: &Scope, batch: usize) -> Tensor {
         let k = self.n_categories();
-        let chosen = (s.random("category", Distribution::Uniform, [batch]) * k as f32).floor();
-        one_hot(&chosen.min(&s.graph().scalar((k - 1) as f32)).cast(Dtype::U32), k)
+        one_hot(&random_categories(s, "category", batch, k), k)
     }
 
     /// Rows `x` -> their codes as features, under the name of the output.

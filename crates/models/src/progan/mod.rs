@@ -19,6 +19,7 @@ use calotype_graph::op::Distribution;
 use calotype_graph::{Graph, GraphError, HostTensor, Init, Mode, Program, Scope, Tensor, Type};
 
 use crate::adversarial;
+use crate::augment::Augment;
 use crate::averages::{self, Average};
 use crate::feeds::Feed;
 use crate::latent::{Latent, LatentKind, LatentPart};
@@ -80,6 +81,7 @@ fn settings(preset: Preset) -> Vec<Setting> {
         Setting::number("drift", 1e-3, (0.0, 1e6), "weight of the mean of D(x)² over real images, which keeps scores near 0"),
     ];
     all.extend(adversarial::settings(0.999));
+    all.extend(Augment::settings());
     all
 }
 
@@ -103,6 +105,8 @@ pub struct ProGan {
     adam_d: Optimiser,
     adam_g: Optimiser,
     average: Option<Average>,
+    /// Of what D sees.
+    augment: Augment,
 }
 
 /// What a level's share of an image is, f32 [levels]: 1 - α and α while one is faded in, else 1 of one level.
@@ -133,7 +137,9 @@ impl ProGan {
         let average = adversarial::average(&settings);
         let settings = settings.with("steps", Value::Integer(steps)).with("latents", Value::Integer(nz as u64));
         let networks = Networks { maps, channels, nz };
-        Ok(ProGan { shape: [size, size, channels], networks, phases, adam_d, adam_g, average, settings })
+        let shape = [size, size, channels];
+        let augment = Augment::of(&settings, &shape)?;
+        Ok(ProGan { shape, networks, phases, adam_d, adam_g, average, augment, settings })
     }
 
     pub fn networks(&self) -> &Networks {
@@ -172,15 +178,17 @@ impl ProGan {
 
         let z = graph.random("z", Distribution::Normal, [batch, self.networks.nz]);
         let fake = self.networks.generator(&g, &z, &shown);
-        let judged = critic(&real);
-        let loss_d = Adversarial::Wasserstein.critic(&judged, &critic(&fake));
+        let seen = self.augment.apply(&scope, "augment.fake", &fake);
+        let judged = critic(&self.augment.apply(&scope, "augment.real", &real));
+        let loss_d = Adversarial::Wasserstein.critic(&judged, &critic(&seen));
         let between = graph.random("between", Distribution::Uniform, [batch]);
-        let penalty = gradient_penalty(critic, &real, &fake, &between);
+        let augmented = |x: &Tensor| critic(&self.augment.apply(&scope, "augment.between", x));
+        let penalty = gradient_penalty(augmented, &real, &fake, &between);
         let drift = judged.square().mean_all();
         let (lambda, epsilon) = (self.settings.number("lambda") as f32, self.settings.number("drift") as f32);
         self.adam_d.update(&[&d], &(&loss_d + &penalty * lambda + drift * epsilon));
 
-        let loss_g = Adversarial::Wasserstein.generator(&critic(&fake)); // by the updated D
+        let loss_g = Adversarial::Wasserstein.generator(&critic(&seen)); // by the updated D
         self.adam_g.update(&[&g], &loss_g);
         if let Some(average) = self.average {
             average.update(&g);
@@ -214,6 +222,10 @@ impl Model for ProGan {
 
     fn values(&self) -> Values {
         Values::Signed
+    }
+
+    fn flips(&self) -> bool {
+        self.settings.flag("flips")
     }
 
     fn learning(&self) -> Learning<'_> {
@@ -257,6 +269,10 @@ impl Descent for ProGan {
 
     fn validation(&self) -> Option<Validation> {
         adversarial::validation(&self.settings)
+    }
+
+    fn watches_gradients(&self) -> bool {
+        true
     }
 }
 

@@ -3,7 +3,7 @@
 
 use calotype_graph::{Init, Layout, Scope, Tensor};
 
-use crate::layers::{Kernel, Layers};
+use crate::layers::{Kernel, Layers, flatten, unflatten};
 
 /// Of hidden units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,22 +128,4 @@ fn linear(s: &Scope, name: &str, x: &Tensor, m: usize) -> Tensor {
     let b = s.param("bias", [m], within(n), Layout::Plain);
     let _label = s.label("linear");
     x.matmul(&w) + &b
-}
-
-/// [B, H, W, C] -> [B, C H W], as PyTorch has it; vectors as they are.
-fn flatten(x: &Tensor) -> Tensor {
-    let n = x.shape().numel() / x.dims()[0].max(1);
-    match *x.dims() {
-        [b, _, _, c] if c > 1 => x.permute(&[0, 3, 1, 2]).reshape([b, n]),
-        ref dims => x.reshape([dims[0], n]),
-    }
-}
-
-/// The inverse: [N, C H W] -> [N, H, W, C]; vectors as they are.
-fn unflatten(x: &Tensor, shape: &[usize]) -> Tensor {
-    let n = x.dims()[0];
-    match *shape {
-        [h, w, c] if c > 1 => x.reshape([n, c, h, w]).permute(&[0, 2, 3, 1]),
-        _ => x.reshape([&[n], shape].concat()),
-    }
 }

@@ -22,7 +22,7 @@ use crate::folder::RunFolder;
 use crate::load::Loader;
 use crate::replace::write_atomically;
 use crate::rows::RowProgram;
-use crate::sampler::sheet_images;
+use crate::sampler::{Sampler, sheet_images};
 
 use codes::Codes;
 use grid::{Reconstructions, Samples};
@@ -87,6 +87,7 @@ pub(crate) struct Pictures {
 pub(crate) struct Studio<'a> {
     pub model: &'a dyn Model,
     pub plans: &'a Plans,
+    pub sampler: Sampler,
     pub loader: Loader,
     pub seed: u64,
     /// Rows of the data, to show beside what the model makes; none for a model that counts.
@@ -104,13 +105,13 @@ impl Pictures {
     pub fn load(device: &mut dyn Device, studio: &Studio) -> Result<Self> {
         let mut all: Vec<(Kind, Box<dyn Show>)> = Vec::new();
         let mut sheet = None;
-        let Studio { model, plans, loader, seed, rows } = *studio;
-        let load = |device: &mut dyn Device, count| Maker::load(model, device, &plans.sampling, loader, (count, seed));
+        let Studio { model, plans, loader, seed, rows, .. } = *studio;
+        let maker = |count| Maker::new(model, &studio.sampler, (count, seed));
         match *model.shape() {
             [h, w, c @ (1 | 3)] => {
                 let (shape, values) = ([h, w, c], model.values());
                 let count = sheet_images(model.shape());
-                if let Some(maker) = load(device, count)? {
+                if let Some(maker) = maker(count) {
                     let columns = maker.columns().unwrap_or_else(|| (count as f64).sqrt().ceil() as usize);
                     sheet = model.latent().map(|_| Sheet { height: h, width: w, columns });
                     all.push((Kind::SAMPLES, Box::new(Samples { maker, shape, values })));
@@ -122,7 +123,7 @@ impl Pictures {
                 }
             }
             [columns] => {
-                if let (Some(maker), Some(rows)) = (load(device, points::SAMPLES)?, rows) {
+                if let (Some(maker), Some(rows)) = (maker(points::SAMPLES), rows) {
                     all.push((
                         Kind::SAMPLES,
                         Box::new(Points::new(device, studio, maker, &rows_of(rows, points::ROWS), columns)?),
