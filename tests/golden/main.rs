@@ -11,6 +11,7 @@ mod lstm;
 mod norms;
 mod pixel;
 mod pooling;
+mod progan;
 mod vae;
 
 use std::sync::Arc;
@@ -55,6 +56,7 @@ fn main() -> std::process::ExitCode {
     suite.devices("lstm_cell", lstm::lstm_cell);
     suite.devices("aae", aae::aae);
     suite.devices("dcgan", dcgan);
+    suite.devices("progan", progan::progan);
     suite.devices("infogan", infogan::infogan);
     suite.devices("vae", vae::losses_and_gradients);
     suite.devices("nade", nade::conditionals_and_gradients);

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use calotype_graph::philox::{Domain, Stream};
-use calotype_models::{Ability, Learning, Model, ModelInfo, abilities, all, in_words};
+use calotype_models::{Ability, Learning, Model, ModelInfo, abilities, all, find, in_words};
 use calotype_tests::{Suite, tiny};
 use calotype_training::{Material, Wanted};
 use support::{Place, lines, newest, same, until};
@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         suite.test(format!("{name}: every command uses it or refuses"), move || is_used(info));
         suite.test(format!("{name}: help and README say what it can do"), move || is_described(info));
     }
+    suite.test("progan: resumed at any step of any phase", resumes_anywhere);
     suite.run()
 }
 
@@ -47,13 +48,19 @@ fn data(info: &ModelInfo) -> &'static str {
 
 /// Arguments of a tiny training run.
 fn train(info: &ModelInfo, out: &str, more: &[&str]) -> Vec<String> {
+    train_with(info, &[], out, more)
+}
+
+/// The same with other values for some of its tiny settings.
+fn train_with(info: &ModelInfo, other: &[(&str, &str)], out: &str, more: &[&str]) -> Vec<String> {
     let has = |key: &str| (info.settings)(info.default_preset()).iter().any(|s| s.key == key);
     let fixed = ["train", info.name, "--out", out, "--data", data(info), "--device", "cpu", "--threads", "1"];
     let mut args: Vec<String> = fixed.iter().map(|a| (*a).to_owned()).collect();
     if has("batch") {
         args.extend(["--batch", "8"].map(str::to_owned));
     }
-    tiny(info.name).iter().for_each(|(key, value)| args.extend(["--set".to_owned(), format!("{key}={value}")]));
+    let usual = tiny(info.name).iter().filter(|(key, _)| other.iter().all(|(o, _)| o != key));
+    usual.chain(other).for_each(|(key, value)| args.extend(["--set".to_owned(), format!("{key}={value}")]));
     args.extend(more.iter().map(|a| (*a).to_owned()));
     args
 }
@@ -112,6 +119,28 @@ fn goes_on(info: &'static ModelInfo) {
     }
 }
 
+/// 14 steps, of three levels and five phases, are k steps and the rest of them, for every k: states, shares, moments that begin anew, and the
+/// picture of the growth.
+fn resumes_anywhere() {
+    const STEPS: u64 = 14;
+    let (place, info) = (Place::new(), find("progan").expect("a model"));
+    let picture = |name: &str| fs::read(place.path(&format!("{name}/samples/growth.png"))).expect("a picture");
+    let all = STEPS.to_string();
+    run(&place, &train(info, "whole", &["--set", "validation=0", "--steps", &all]));
+    for done in 1..STEPS {
+        let (part, first) = (format!("part-{done}"), done.to_string());
+        run(&place, &train(info, &part, &["--set", "validation=0", "--steps", &first]));
+        place.run(&["train", "--resume", &part, "--steps", &all]).ok();
+        same(&place.checkpoint(&part, STEPS), &place.checkpoint("whole", STEPS));
+        assert_eq!(picture(&part), picture("whole"), "resumed after step {done}");
+    }
+}
+
+/// Phases of a model that grows, for kills: so long that most fall on the way to the last level.
+fn grows(info: &ModelInfo) -> &'static [(&'static str, &'static str)] {
+    if info.name == "progan" { &[("fade_images", "480"), ("stable_images", "480")] } else { &[] }
+}
+
 /// Killed at random instants (the seed makes them the same each time, as far as a machine allows), then continued: the result is
 /// what it would have been.
 fn is_killed(info: &'static ModelInfo) {
@@ -123,7 +152,7 @@ fn is_killed(info: &'static ModelInfo) {
     let has = |key: &str| (info.settings)(info.default_preset()).iter().any(|s| s.key == key);
     let no_end: &[&str] = if has("validation") { &["--set", "validation=0"] } else { &[] };
     let many = ["--steps", "1000000", "--set", "checkpoint_every=5", "--set", "sample_every=1000000", "--set", "log_every=1"];
-    let begin = train(info, "run", &[no_end, &many].concat());
+    let begin = train_with(info, grows(info), "run", &[no_end, &many].concat());
     let begin: Vec<&str> = begin.iter().map(String::as_str).collect();
     let mut before = 0;
     for round in 0..10 {
@@ -146,7 +175,8 @@ fn is_killed(info: &'static ModelInfo) {
     let total = (before + 5).to_string();
     let resumed = place.run(&["train", "--resume", "run", "--steps", &total]).ok();
     assert!(!resumed.stderr.contains("damaged"), "no half checkpoint: {}", resumed.stderr);
-    run(&place, &train(info, "whole", &[no_end, &["--steps", &total, "--set", "checkpoint_every=1000000"]].concat()));
+    let whole = [no_end, &["--steps", &total, "--set", "checkpoint_every=1000000"]].concat();
+    run(&place, &train_with(info, grows(info), "whole", &whole));
     same(&place.checkpoint("run", before + 5), &place.checkpoint("whole", before + 5));
     let metrics = fs::read_to_string(place.path("run/metrics.jsonl")).expect("metrics");
     let step = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["step"].as_u64().expect("a step");

@@ -21,10 +21,10 @@ pub fn tiny(model: &str) -> &'static [(&'static str, &'static str)] {
             ("ema", "0.9"),
         ],
         "nade" => &[("hidden", "9"), ("order", "random:3")],
-        // Three levels, whose phases are of two steps of 16 images, or three of 8.
+        // Three levels, whose phases are of two steps of 16 images, or three of 8. PixelNorm of a single map would be its sign.
         "progan" => &[
             ("size", "16"),
-            ("fmap_base", "8"),
+            ("fmap_base", "16"),
             ("fmap_max", "4"),
             ("latents", "3"),
             ("fade_images", "24"),

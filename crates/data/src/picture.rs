@@ -7,7 +7,7 @@ use std::path::Path;
 pub use image::RgbImage;
 use image::codecs::gif::{GifEncoder, Repeat};
 use image::codecs::png::PngEncoder;
-use image::{Delay, Frame, Rgb};
+use image::{Delay, Frame, Rgb, imageops};
 
 use crate::error::{DataError, Result};
 use crate::format::decode_file;
@@ -50,13 +50,50 @@ pub fn grid(images: &[f32], [n, h, w, c]: [usize; 4], columns: Option<usize>, ma
 /// [`grid`] with a margin of 1, enlarged by a whole factor where it would be smaller than a person likes to look at: to
 /// `about_pixels` wide, or less by a part of the factor. Errors: as [`grid`].
 pub fn sheet(images: &[f32], [n, h, w, c]: [usize; 4], columns: Option<usize>, about_pixels: usize) -> Result<RgbImage> {
-    let wide = columns.unwrap_or_else(|| (n as f64).sqrt().ceil() as usize).clamp(1, n.max(1)) * (w + 1) + 1;
-    let factor = (about_pixels / wide).max(1);
+    let factor = sheet_factor(columns.unwrap_or_else(|| (n as f64).sqrt().ceil() as usize).clamp(1, n.max(1)), w, about_pixels);
     if factor == 1 || images.len() != n * h * w * c {
         return grid(images, [n, h, w, c], columns, 1);
     }
     let large: Vec<f32> = images.chunks_exact((h * w * c).max(1)).flat_map(|image| enlarged(image, [h, w, c], factor)).collect();
     grid(&large, [n, h * factor, w * factor, c], columns, factor)
+}
+
+/// By how much a [`sheet`] enlarges its images; as wide are its margins.
+fn sheet_factor(columns: usize, w: usize, about_pixels: usize) -> usize {
+    (about_pixels / (columns * (w + 1) + 1)).max(1)
+}
+
+/// Image `n` of a [`sheet`] of images of [h, w] in so many columns, as it is in the sheet; none where the sheet has no place for it.
+pub fn image_of_sheet(sheet: &RgbImage, [h, w]: [usize; 2], columns: usize, about_pixels: usize, n: usize) -> Option<RgbImage> {
+    let (columns, factor) = (columns.max(1), sheet_factor(columns.max(1), w, about_pixels));
+    let (left, top) = (factor + n % columns * (w + 1) * factor, factor + n / columns * (h + 1) * factor);
+    let (width, height) = (w * factor, h * factor);
+    let fits = left + width <= sheet.width() as usize && top + height <= sheet.height() as usize;
+    fits.then(|| imageops::crop_imm(sheet, left as u32, top as u32, width as u32, height as u32).to_image())
+}
+
+/// A picture with every pixel as many times as high and wide as fits about so many pixels of width.
+pub fn enlarged_to(picture: &RgbImage, about_pixels: usize) -> RgbImage {
+    let (w, h) = picture.dimensions();
+    let factor = (about_pixels as u32 / w.max(1)).max(1);
+    imageops::resize(picture, w * factor, h * factor, imageops::FilterType::Nearest)
+}
+
+/// Columns of images beside each other, with grey pixels between and around them. None where there are no images, or not all of one
+/// size.
+pub fn columns(columns: &[Vec<RgbImage>]) -> Option<RgbImage> {
+    let (w, h) = columns.first()?.first()?.dimensions();
+    let tallest = columns.iter().map(Vec::len).max()? as u32;
+    if columns.iter().flatten().any(|image| image.dimensions() != (w, h)) {
+        return None;
+    }
+    let mut picture = RgbImage::from_pixel(columns.len() as u32 * (w + 1) + 1, tallest * (h + 1) + 1, MARGIN);
+    for (x, column) in columns.iter().enumerate() {
+        for (y, image) in column.iter().enumerate() {
+            imageops::replace(&mut picture, image, (x as u32 * (w + 1) + 1).into(), (y as u32 * (h + 1) + 1).into());
+        }
+    }
+    Some(picture)
 }
 
 /// Images of two sets in lines of `line` values, each line of the one above the same line of the other, so that images of one place

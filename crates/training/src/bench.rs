@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use calotype_graph::{Device, DeviceKind, Poll, Ticket};
 use calotype_models::feeds::borrowed;
-use calotype_models::{Model, Named, Stage, init};
+use calotype_models::{Model, Named, Stage, Stages, init};
 use serde::Serialize;
 
 use crate::error::{Result, TrainingError};
@@ -22,6 +22,10 @@ const WARM_UP: usize = 3;
 /// What was measured.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Measured {
+    /// Where there are several: those that were timed, by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stages: Option<String>,
+    /// Rows of a step, of the first of them.
     pub batch: usize,
     /// Steps that were timed.
     pub n_steps: usize,
@@ -43,32 +47,34 @@ pub struct Measured {
     pub peak_resident_bytes: Option<u64>,
 }
 
-/// Trains `n_steps` (at least 1) steps of `model` on a device that has nothing loaded, from the first step of its schedule, on rows
-/// that are made up, and times them.
+/// Trains `n_steps` (at least 1) steps of `model` on a device that has nothing loaded, on rows that are made up, and times them: from the
+/// first step of the stage of that name, or else from where the last stages begin.
 ///
 /// # Errors
-/// What the device says; a model that does not learn by steps.
+/// What the device says; a model that does not learn by steps; a stage that there is not.
 pub fn measure(
     model: &dyn Model,
     device: &mut dyn Device,
     training: &Training,
     loader: Loader,
     n_steps: usize,
+    stage: Option<&str>,
 ) -> Result<Measured> {
     const SEED: u64 = 0;
     let name = model.info().name;
     let counts = || TrainingError::Contradiction(format!("{name} learns by counting and has no training step to time"));
     let descent = model.learning().descent().ok_or_else(counts)?;
     let fed: Vec<Vec<Named>> = training.stages.iter().map(|(stage, _)| made_up(model, stage)).collect();
+    let from = begins(&training.stages, stage)?;
     let begin = Instant::now();
     let mut schedule = Schedule::new(descent, training, loader, SEED);
-    schedule.enter(device, 0)?;
+    schedule.enter(device, from)?;
     for spec in training.plans.iter().flat_map(|p| &p.states) {
         device.write_state(&spec.name, &init::initial(spec, SEED))?;
     }
     let mut flops = 0.0;
     let mut submit = |device: &mut dyn Device, step: usize| -> Result<Ticket> {
-        let step = step as u64;
+        let step = from + step as u64;
         schedule.enter(device, step)?;
         let rows = fed[descent.at(step, 1.0).stage].clone();
         let Ready { id, stage, inputs, .. } = schedule.ready(step, rows, 1.0)?;
@@ -101,9 +107,12 @@ pub fn measure(
     let mut steps_s: Vec<f64> = ends.windows(2).skip(WARM_UP - 1).map(|w| (w[1] - w[0]).as_secs_f64()).collect();
     steps_s.sort_by(f64::total_cmp);
     let median = steps_s[steps_s.len() / 2];
-    let batch = training.stages.get(0).batch;
+    let timed: Vec<&Stage> = training.stages.at(from).into_iter().map(|n| training.stages.get(n)).collect();
+    let batch = timed.first().map_or(0, |stage| stage.batch);
+    let names = || timed.iter().map(|stage| stage.name.as_str()).collect::<Vec<_>>().join(", ");
     let dispatches = (host.n_dispatches - host_before.n_dispatches).max(1);
     let measured = Measured {
+        stages: (training.stages.len() > 1).then(names),
         batch,
         n_steps: steps_s.len(),
         first_step_s,
@@ -120,6 +129,14 @@ pub fn measure(
         peak_resident_bytes: peak_resident_bytes(),
     };
     Ok(measured)
+}
+
+/// The first step of a stage, or of the last ones.
+fn begins(stages: &Stages, name: Option<&str>) -> Result<u64> {
+    let Some(name) = name else { return Ok(stages.borders().into_iter().rfind(|&at| !stages.at(at).is_empty()).unwrap_or(0)) };
+    let names = || stages.iter().map(|(stage, _)| stage.name.as_str()).collect::<Vec<_>>().join(", ");
+    let found = stages.iter().find(|(stage, _)| stage.name == name).map(|(stage, _)| stage.span.start);
+    found.ok_or_else(|| TrainingError::Contradiction(format!("no stage `{name}`; there are: {}", names())))
 }
 
 /// What a stage is fed.

@@ -5,10 +5,10 @@ use std::fs;
 use std::sync::Arc;
 
 use calotype_graph::{DeviceKind, DeviceProfile, GraphError, MemoryBytes, Plan, PlanError, PlanOptions, Program, plan};
-use calotype_models::{Learning, Measure, Model, Stages};
+use calotype_models::{Learning, Measure, Model, Stage, Stages};
 
 use crate::error::{Result, TrainingError};
-use crate::sampler::{SAMPLE_BATCH, SamplingPlans};
+use crate::sampler::{SAMPLE_BATCH, SamplingPlans, sample_batch};
 use crate::score::SCORE_BATCH;
 
 /// What is loaded while a model learns.
@@ -58,8 +58,19 @@ impl Training {
 
     /// The plans that are loaded when they take most, apart from states.
     fn largest(&self) -> Vec<&Arc<Plan>> {
-        let sets = self.stages.borders().into_iter().map(|step| self.at(step));
-        sets.max_by_key(|set| set.iter().map(|p| p.memory.total() - p.memory.state).sum::<u64>()).unwrap_or_default()
+        self.largest_at().map(|step| self.at(step)).unwrap_or_default()
+    }
+
+    /// The first step at which they do.
+    fn largest_at(&self) -> Option<u64> {
+        let bytes = |step: &u64| self.at(*step).iter().map(|p| p.memory.total() - p.memory.state).sum::<u64>();
+        self.stages.borders().into_iter().max_by_key(bytes)
+    }
+
+    /// The stages that are loaded then, by name; none where there is only one.
+    fn largest_name(&self) -> Option<String> {
+        let at = self.largest_at().filter(|_| self.stages.len() > 1)?;
+        Some(self.stages.at(at).into_iter().map(|n| self.stages.get(n).name.as_str()).collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -99,8 +110,8 @@ pub fn host_memory_bytes() -> Option<u64> {
 pub fn plans(model: &dyn Model, batch: usize, profile: &DeviceProfile) -> Result<Plans> {
     match try_plans(model, batch, profile) {
         Ok(plans) => Ok(plans),
-        Err(PlanError::Graph(e)) => Err(e.into()),
-        Err(cause) => {
+        Err(Misfit { cause: PlanError::Graph(e), .. }) => Err(e.into()),
+        Err(Misfit { cause, stage }) => {
             let remedy = match largest_batch(model, profile, batch) {
                 Some(fits) => format!("the largest that fits is --batch {fits}"),
                 None => format!(
@@ -108,7 +119,8 @@ pub fn plans(model: &dyn Model, batch: usize, profile: &DeviceProfile) -> Result
                     model.info().name
                 ),
             };
-            Err(TrainingError::DoesNotFit { batch, why: in_words(&cause), remedy })
+            let at = stage.map_or_else(String::new, |name| format!("at `{name}` "));
+            Err(TrainingError::DoesNotFit { batch, why: format!("{at}{}", in_words(&cause)), remedy })
         }
     }
 }
@@ -123,14 +135,30 @@ fn in_words(cause: &PlanError) -> String {
     }
 }
 
-fn try_plans(model: &dyn Model, batch: usize, profile: &DeviceProfile) -> Result<Plans, PlanError> {
+/// Why plans do not fit.
+struct Misfit {
+    cause: PlanError,
+    /// The stage of training that does not, where there are several.
+    stage: Option<String>,
+}
+
+impl<E: Into<PlanError>> From<E> for Misfit {
+    fn from(e: E) -> Self {
+        Misfit { cause: e.into(), stage: None }
+    }
+}
+
+fn try_plans(model: &dyn Model, batch: usize, profile: &DeviceProfile) -> Result<Plans, Misfit> {
     // Memory is held against all plans together, below.
     let unlimited = DeviceProfile { memory_bytes: None, ..profile.clone() };
     let plan = |program: &Program| plan(program, &unlimited, PlanOptions::default()).map(Arc::new);
     let (training, watched) = match model.learning() {
         Learning::Descent(descent) => {
             let stages = Stages::new(descent, batch)?;
-            let plans = stages.iter().map(|(_, program)| plan(program)).collect::<Result<_, PlanError>>()?;
+            let several = stages.len() > 1;
+            let named = |stage: &Stage| several.then(|| stage.name.clone());
+            let each = stages.iter().map(|(stage, program)| plan(program).map_err(|cause| Misfit { cause, stage: named(stage) }));
+            let plans = each.collect::<Result<_, Misfit>>()?;
             let by_loss = descent.validation().is_some_and(|v| v.measure == Measure::Loss);
             (Some(Training { stages, plans }), by_loss)
         }
@@ -138,8 +166,10 @@ fn try_plans(model: &dyn Model, batch: usize, profile: &DeviceProfile) -> Result
     };
     let held_out = if watched { model.held_out(SCORE_BATCH) } else { None };
     let held_out = held_out.map(|program| plan(&program?)).transpose()?;
-    let sampling = SamplingPlans::new(model, SAMPLE_BATCH, &unlimited)?;
-    let planned = |program: Option<Result<Program, GraphError>>| program.map(|program| plan(&program?)).transpose();
+    let sampling = SamplingPlans::new(model, sample_batch(model.shape()), &unlimited)?;
+    let planned = |program: Option<Result<Program, GraphError>>| -> Result<Option<Arc<Plan>>, PlanError> {
+        program.map(|program| plan(&program?)).transpose()
+    };
     let reconstruction = planned(model.autoencoder().map(|a| a.reconstruction(SAMPLE_BATCH)))?;
     let codes = planned(model.codes().and_then(|_| model.features(SAMPLE_BATCH)))?;
     // Of images there is no picture of what a critic thinks of all places.
@@ -149,7 +179,8 @@ fn try_plans(model: &dyn Model, batch: usize, profile: &DeviceProfile) -> Result
     plans.total_bytes = total_bytes(&plans, profile);
     match profile.memory_bytes {
         Some(limit) if plans.total_bytes > limit => {
-            Err(PlanError::OutOfMemory { bytes: plans.total_bytes, limit, device: profile.name.clone() })
+            let cause = PlanError::OutOfMemory { bytes: plans.total_bytes, limit, device: profile.name.clone() };
+            Err(Misfit { cause, stage: plans.training.as_ref().and_then(Training::largest_name) })
         }
         _ => Ok(plans),
     }

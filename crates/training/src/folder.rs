@@ -129,6 +129,16 @@ impl RunFolder {
         self.samples().join(format!("{}-{step:07}.png", kind.stem))
     }
 
+    /// One column of samples a level, of a model that grows.
+    pub fn growth(&self) -> PathBuf {
+        self.samples().join("growth.png")
+    }
+
+    /// The film of one latent, of a model that makes images of latents.
+    pub fn latent(&self) -> PathBuf {
+        self.samples().join("latent.gif")
+    }
+
     pub fn checkpoints_folder(&self) -> PathBuf {
         self.path.join("checkpoints")
     }

@@ -77,7 +77,7 @@ pub use quality::{Distances, Reference};
 pub use replace::{replace, temporary_of, write_atomically};
 pub use restore::{Choice, Restored, choose, restore_newest};
 pub use rows::{Part, RowProgram};
-pub use sampler::{Drawer, Known, SAMPLE_BATCH, SamplingPlans, brightness};
+pub use sampler::{Drawer, Known, SAMPLE_BATCH, SamplingPlans, brightness, sample_batch};
 pub use score::{Encoder, SCORE_BATCH, Scorer, log_mean_exp, mean_and_error, nats};
 pub use states::state_of_run;
 pub use trainer::{Ending, Outcome, Setup, learn};

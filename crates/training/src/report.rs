@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use calotype_models::Learning;
@@ -184,15 +185,31 @@ fn pictures(page: &mut String, folder: &RunFolder) -> Result<()> {
         for n in 1..=shown {
             let step = steps[steps.len() * n / shown - 1];
             let path = folder.picture(kind, step);
-            let png = fs::read(&path).map_err(TrainingError::io(&path))?;
-            let _ = write!(
-                page,
-                "<figure><img alt=\"{} after {step} steps\" src=\"data:image/png;base64,{}\"><figcaption>step {step}</figcaption></figure>",
-                kind.title.to_lowercase(),
-                BASE64_STANDARD.encode(&png)
-            );
+            let alt = format!("{} after {step} steps", kind.title.to_lowercase());
+            figure(page, &path, &alt, &format!("step {step}"))?;
         }
     }
+    for (path, title, text) in [
+        (folder.growth(), "Growth", "A column a level: the same latents when its training ended, or as they are."),
+        (folder.latent(), "One latent", "Through all of training."),
+    ] {
+        if path.exists() {
+            let _ = write!(page, "<h2>{title}</h2><p>{text}</p>");
+            figure(page, &path, &title.to_lowercase(), "")?;
+        }
+    }
+    Ok(())
+}
+
+/// A picture inside the page.
+fn figure(page: &mut String, path: &Path, alt: &str, caption: &str) -> Result<()> {
+    let bytes = fs::read(path).map_err(TrainingError::io(path))?;
+    let kind = if path.extension().is_some_and(|e| e == "gif") { "gif" } else { "png" };
+    let data = BASE64_STANDARD.encode(&bytes);
+    let _ = write!(
+        page,
+        "<figure><img alt=\"{alt}\" src=\"data:image/{kind};base64,{data}\"><figcaption>{caption}</figcaption></figure>"
+    );
     Ok(())
 }
 

@@ -10,8 +10,22 @@ use crate::load::Loader;
 use crate::rows::{RowProgram, pad};
 use crate::wait;
 
-/// Rows of the sampling programs, and of the grids made while training.
+/// Rows of the sampling programs of models whose rows are not large, and of the grids made while training.
 pub const SAMPLE_BATCH: usize = 64;
+
+/// Values of a batch of samples: images of 128x128 in colour.
+const MOST_SAMPLED: usize = SAMPLE_BATCH * 128 * 128 * 3;
+
+/// Rows of the sampling program of a model whose rows are of this shape: fewer of large images, whose activations take memory.
+pub fn sample_batch(shape: &[usize]) -> usize {
+    (MOST_SAMPLED / shape.iter().product::<usize>().max(1)).clamp(1, SAMPLE_BATCH)
+}
+
+/// Images of a sheet of samples: 64, or fewer large ones.
+pub(crate) fn sheet_images(shape: &[usize]) -> usize {
+    const LEAST: usize = 8;
+    sample_batch(shape).max(LEAST)
+}
 
 /// The programs that make rows, planned.
 #[derive(Clone, Debug)]

@@ -221,9 +221,14 @@ impl<'a> Trainer<'a> {
             self.retire(IN_FLIGHT)?;
             let better = self.look()?;
             let last = self.step == total || self.is_over();
-            if last || self.step.is_multiple_of(period.sample_every) {
+            // A stage that ends now shows what became of it.
+            let ends = self.schedule.changes_at(self.step);
+            if last || ends || self.step.is_multiple_of(period.sample_every) {
                 self.retire(0)?;
                 self.picture()?;
+            }
+            if last || ends {
+                self.pictures.growth(self.folder, self.step)?;
             }
             // After the samples: what a checkpoint claims to have been done has been done.
             if last || better || self.step.is_multiple_of(period.checkpoint_every) {
@@ -240,6 +245,7 @@ impl<'a> Trainer<'a> {
         };
         if ending != Ending::Interrupted {
             self.pictures.films(self.folder)?;
+            report::write(self.folder, self.config)?;
         }
         Ok(Outcome { ending, step: self.step, checkpoint: self.folder.checkpoint(self.step) })
     }

@@ -97,6 +97,10 @@ pub struct BenchTrainArgs {
     #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub steps: u64,
 
+    /// The stage to time, of a model that is trained in several: `32x32` of progan [default: the last]
+    #[arg(long, value_name = "NAME")]
+    pub stage: Option<String>,
+
     /// Writes the times as JSON
     #[arg(long, value_name = "FILE")]
     pub export: Option<PathBuf>,

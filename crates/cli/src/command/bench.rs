@@ -44,7 +44,8 @@ fn train(args: &BenchTrainArgs, threads: usize) -> Result<Ending> {
             args.model
         ))
     })?;
-    let measured = measure(material.model.as_ref(), opened.device(), &training, Loader { threads }, args.steps as usize)?;
+    let stage = args.stage.as_deref();
+    let measured = measure(material.model.as_ref(), opened.device(), &training, Loader { threads }, args.steps as usize, stage)?;
     opened.keep_pipelines();
     print(&table(&args.model, &profile.name, &measured))?;
     if let Some(path) = &args.export {
@@ -60,7 +61,8 @@ fn train(args: &BenchTrainArgs, threads: usize) -> Result<Ending> {
 fn table(model: &str, device: &str, m: &Measured) -> String {
     let ms = |s: f64| format!("{:.1} ms", s * 1e3);
     let host = m.host_us_per_dispatch.map_or_else(String::new, |us| format!(", {us:.2} us of host time each"));
-    let mut text = format!("{model}, batch {}, on {device}\n\n", m.batch);
+    let stages = m.stages.as_ref().map_or_else(String::new, |names| format!(", stage {names}"));
+    let mut text = format!("{model}{stages}, batch {}, on {device}\n\n", m.batch);
     let rows = [
         ("a step", format!("{} (median of {}; {} to {})", ms(m.step_s_median), m.n_steps, ms(m.step_s_min), ms(m.step_s_max))),
         ("images", format!("{:.1} a second", m.images_per_s)),

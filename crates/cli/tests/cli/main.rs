@@ -10,6 +10,7 @@ mod densities;
 mod interruptions;
 mod measuring;
 mod precision;
+mod progan;
 mod refusals;
 mod support;
 mod tables;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use calotype_data::picture::{read_png, write_gif};
+use calotype_data::picture::{RgbImage, read_png, write_gif};
 
 use super::Kind;
 use crate::error::{Result, TrainingError};
@@ -11,7 +11,7 @@ use crate::replace::replace;
 
 /// At most so many pictures, evenly spaced, the last among them.
 const FRAMES: usize = 60;
-const FRAME_MS: u32 = 120;
+pub(super) const FRAME_MS: u32 = 120;
 /// The last picture stays so many times as long.
 const LAST_FRAMES: usize = 12;
 
@@ -22,19 +22,26 @@ const LAST_FRAMES: usize = 12;
 /// What the system says when it is written.
 pub(super) fn write(folder: &RunFolder, kind: Kind) -> Result<()> {
     let steps = chosen(&folder.picture_steps(kind)?);
-    let mut frames: Vec<_> = steps.iter().filter_map(|&step| read_png(&folder.picture(kind, step)).ok()).collect();
-    let Some(last) = frames.last().cloned() else { return Ok(()) };
-    frames.retain(|f| f.dimensions() == last.dimensions());
-    if frames.len() < 2 {
-        return Ok(());
-    }
-    frames.extend(std::iter::repeat_n(last, LAST_FRAMES - 1));
+    let pictures = steps.iter().filter_map(|&step| read_png(&folder.picture(kind, step)).ok());
+    let Some(frames) = frames(pictures.collect()) else { return Ok(()) };
     let path = folder.samples().join(kind.film);
     let written = replace(&path, |file| write_gif(file, &frames, FRAME_MS).map_err(io::Error::other));
     written.map_err(TrainingError::io(&path))
 }
 
-fn chosen(steps: &[u64]) -> Vec<u64> {
+/// Pictures as the frames of a film, the last one longer; none of fewer than two of the last one's size.
+pub(super) fn frames(mut pictures: Vec<RgbImage>) -> Option<Vec<RgbImage>> {
+    let last = pictures.last()?.clone();
+    pictures.retain(|f| f.dimensions() == last.dimensions());
+    if pictures.len() < 2 {
+        return None;
+    }
+    pictures.extend(std::iter::repeat_n(last, LAST_FRAMES - 1));
+    Some(pictures)
+}
+
+/// Steps of pictures that a film shows.
+pub(super) fn chosen(steps: &[u64]) -> Vec<u64> {
     let n = steps.len().min(FRAMES);
     (1..=n).map(|i| steps[i * steps.len() / n - 1]).collect()
 }

@@ -11,7 +11,7 @@ use crate::rows::RowProgram;
 use crate::sampler::brightness;
 
 /// Grids of small images are enlarged to about this many pixels on the screen.
-const ABOUT_PIXELS: usize = 320;
+pub(super) const ABOUT_PIXELS: usize = 320;
 
 /// Samples, from the same latents or random numbers at every step.
 #[derive(Debug)]

@@ -5,8 +5,10 @@ mod film;
 mod grid;
 mod maker;
 mod points;
+mod tiles;
 
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 
 use calotype_data::Evaluation;
@@ -20,12 +22,13 @@ use crate::folder::RunFolder;
 use crate::load::Loader;
 use crate::replace::write_atomically;
 use crate::rows::RowProgram;
-use crate::sampler::{SAMPLE_BATCH, Sampler};
+use crate::sampler::{Sampler, sheet_images};
 
 use codes::Codes;
 use grid::{Reconstructions, Samples};
 use maker::Maker;
 use points::Points;
+use tiles::Sheet;
 
 /// A kind of picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +75,13 @@ trait Show: fmt::Debug {
 
 /// Makes the pictures of a run.
 #[derive(Debug)]
-pub(crate) struct Pictures(Vec<(Kind, Box<dyn Show>)>);
+pub(crate) struct Pictures {
+    all: Vec<(Kind, Box<dyn Show>)>,
+    /// Of samples that are images, made of latents.
+    sheet: Option<Sheet>,
+    /// The steps of each level of a model that grows.
+    levels: Vec<Range<u64>>,
+}
 
 /// What pictures are made with.
 pub(crate) struct Studio<'a> {
@@ -95,12 +104,16 @@ impl Pictures {
     /// The device cannot load a plan.
     pub fn load(device: &mut dyn Device, studio: &Studio) -> Result<Self> {
         let mut all: Vec<(Kind, Box<dyn Show>)> = Vec::new();
+        let mut sheet = None;
         let Studio { model, plans, loader, seed, rows, .. } = *studio;
         let maker = |count| Maker::new(model, &studio.sampler, (count, seed));
         match *model.shape() {
             [h, w, c @ (1 | 3)] => {
                 let (shape, values) = ([h, w, c], model.values());
-                if let Some(maker) = maker(SAMPLE_BATCH) {
+                let count = sheet_images(model.shape());
+                if let Some(maker) = maker(count) {
+                    let columns = maker.columns().unwrap_or_else(|| (count as f64).sqrt().ceil() as usize);
+                    sheet = model.latent().map(|_| Sheet { height: h, width: w, columns });
                     all.push((Kind::SAMPLES, Box::new(Samples { maker, shape, values })));
                 }
                 if let (Some(plan), Some(rows)) = (&plans.reconstruction, rows) {
@@ -125,7 +138,7 @@ impl Pictures {
             let codes = Codes::new(studio, &facet, program, rows_of(rows, codes::ROWS), classes);
             all.push((Kind::CODES, Box::new(codes)));
         }
-        Ok(Pictures(all))
+        Ok(Pictures { all, sheet, levels: tiles::levels(model) })
     }
 
     /// Writes the pictures of this step, each in one go.
@@ -133,18 +146,30 @@ impl Pictures {
     /// # Errors
     /// What the device or the system says.
     pub fn write(&self, device: &mut dyn Device, folder: &RunFolder, step: u64) -> Result<()> {
-        for (kind, show) in &self.0 {
+        for (kind, show) in &self.all {
             save(&folder.picture(*kind, step), &show.picture(device)?)?;
         }
         Ok(())
     }
 
-    /// Writes the film of each kind, of what is in the folder.
+    /// Writes the picture of the growth as it is after `step` steps, of a model that grows.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn growth(&self, folder: &RunFolder, step: u64) -> Result<()> {
+        match self.sheet {
+            Some(sheet) if !self.levels.is_empty() => tiles::growth(folder, sheet, &self.levels, step),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the film of each kind, of what is in the folder, and that of one latent.
     ///
     /// # Errors
     /// A film that cannot be written.
     pub fn films(&self, folder: &RunFolder) -> Result<()> {
-        self.0.iter().try_for_each(|(kind, _)| film::write(folder, *kind))
+        self.all.iter().try_for_each(|(kind, _)| film::write(folder, *kind))?;
+        self.sheet.map_or(Ok(()), |sheet| tiles::latent(folder, sheet))
     }
 }
 

@@ -42,7 +42,7 @@ fn the_folder_holds_what_it_should() {
     };
     assert_eq!(names("."), ["checkpoints", "lock", "metrics.jsonl", "report.html", "run.toml", "samples"]);
     assert_eq!(names("checkpoints"), ["step-0000008.safetensors", "step-0000010.safetensors"]);
-    assert_eq!(names("samples"), ["samples.gif", "step-0000005.png", "step-0000010.png"]);
+    assert_eq!(names("samples"), ["latent.gif", "samples.gif", "step-0000005.png", "step-0000010.png"]);
     let lines = metrics::read(&run.join("metrics.jsonl")).expect("metrics");
     assert_eq!(lines.iter().map(|l| l.step).collect::<Vec<_>>(), [3, 6, 9, 10]);
     assert!(lines.iter().all(|l| l.losses.iter().all(|(_, v)| v.is_some_and(f32::is_finite)) && l.losses.len() == 2));

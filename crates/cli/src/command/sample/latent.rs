@@ -5,7 +5,7 @@ use calotype_data::{picture, read_npy};
 use calotype_graph::Program;
 use calotype_models::latent::{between, by_category, latents, n_latents};
 use calotype_models::{Latent, LatentPart};
-use calotype_training::{SAMPLE_BATCH, TrainingError};
+use calotype_training::{TrainingError, sample_batch};
 
 use super::lattice::{MOST_ROWS, SIDE, STEPS, manifold, middle, traversal};
 use super::{ABOUT_PIXELS, COUNT, Form, done, save_gif, save_npy, save_png, target, test_row};
@@ -73,7 +73,7 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
         None => wanted(args, form, latent)?,
     };
     writable(&out)?;
-    let program = latent.sampling(SAMPLE_BATCH)?;
+    let program = latent.sampling(sample_batch(&shape))?;
     let mut session = used.on(args.device.as_deref(), threads)?;
     let latents = match &args.traverse {
         None => latents,
