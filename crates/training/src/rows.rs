@@ -17,7 +17,7 @@ const IN_FLIGHT: usize = 2;
 
 /// A loaded program from rows to numbers: an input f32 [B, ..], an output f32 [B, ..]; what it draws, it draws by a seed and the
 /// number of the batch.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RowProgram {
     id: PlanId,
     /// Of the input that the rows are.

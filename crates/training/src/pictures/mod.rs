@@ -47,6 +47,13 @@ impl Kind {
                orange seems real to it and violet made.",
         film: "samples.gif",
     };
+    pub const TRAVERSAL: Kind = Kind {
+        stem: "traversal",
+        title: "Traversal of codes",
+        text: "Each code in turn, in three rows of other latents: the categories from left to right, then each continuous code from -2 to \
+               2. Along a row nothing else changes.",
+        film: "traversal.gif",
+    };
     pub const RECONSTRUCTIONS: Kind = Kind {
         stem: "reconstructions",
         title: "Reconstructions",
@@ -60,7 +67,7 @@ impl Kind {
         film: "codes.gif",
     };
     /// All of them, in the order in which they are shown.
-    pub const ALL: &'static [Kind] = &[Kind::SAMPLES, Kind::RECONSTRUCTIONS, Kind::CODES];
+    pub const ALL: &'static [Kind] = &[Kind::SAMPLES, Kind::TRAVERSAL, Kind::RECONSTRUCTIONS, Kind::CODES];
 }
 
 /// Something that is shown as it is at the moment.
@@ -100,7 +107,11 @@ impl Pictures {
             [h, w, c @ (1 | 3)] => {
                 let (shape, values) = ([h, w, c], model.values());
                 if let Some(maker) = load(device, SAMPLE_BATCH)? {
+                    let codes = maker.of_codes(model, seed);
                     all.push((Kind::SAMPLES, Box::new(Samples { maker, shape, values })));
+                    if let Some(maker) = codes {
+                        all.push((Kind::TRAVERSAL, Box::new(Samples { maker, shape, values })));
+                    }
                 }
                 if let (Some(plan), Some(rows)) = (&plans.reconstruction, rows) {
                     let program = RowProgram::load(device, plan, loader, seed)?;
