@@ -37,7 +37,12 @@ fn main() -> ExitCode {
 
 /// The data that a tiny run is trained on.
 fn data(info: &ModelInfo) -> &'static str {
-    if info.name == "rnade" { "swiss-roll" } else { "digits" }
+    match info.name {
+        "rnade" => "swiss-roll",
+        // Digits are 8x8, and it grows to 16x16.
+        "progan" => "fashion-mnist",
+        _ => "digits",
+    }
 }
 
 /// Arguments of a tiny training run.
@@ -145,7 +150,8 @@ fn is_killed(info: &'static ModelInfo) {
     same(&place.checkpoint("run", before + 5), &place.checkpoint("whole", before + 5));
     let metrics = fs::read_to_string(place.path("run/metrics.jsonl")).expect("metrics");
     let step = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["step"].as_u64().expect("a step");
-    assert_eq!(metrics.lines().map(step).collect::<Vec<_>>(), (1..=before + 5).collect::<Vec<_>>(), "each step once");
+    let losses = metrics.lines().filter(|line| !line.contains("\"gradient_norm_")).map(step);
+    assert_eq!(losses.collect::<Vec<_>>(), (1..=before + 5).collect::<Vec<_>>(), "each step once");
 }
 
 /// A count that is killed leaves a run folder that can be trained, and nothing that looks whole.

@@ -21,6 +21,15 @@ pub fn tiny(model: &str) -> &'static [(&'static str, &'static str)] {
             ("ema", "0.9"),
         ],
         "nade" => &[("hidden", "9"), ("order", "random:3")],
+        // Three levels, whose phases are of two steps of 16 images, or three of 8.
+        "progan" => &[
+            ("size", "16"),
+            ("fmap_base", "8"),
+            ("fmap_max", "4"),
+            ("latents", "3"),
+            ("fade_images", "24"),
+            ("stable_images", "24"),
+        ],
         "rnade" => &[("hidden", "9"), ("components", "2")],
         "pixelcnn" => &[("width", "4"), ("blocks", "2"), ("dropout", "0")],
         "row-lstm" | "diagonal-bilstm" => &[("width", "4"), ("layers", "2")],

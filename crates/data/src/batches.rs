@@ -79,6 +79,12 @@ impl Batches {
         order[nth * self.batch..][..self.batch].iter().map(|&place| self.rows[place as usize]).collect()
     }
 
+    /// The classes of batch `step`, without its values; none where the data have none.
+    pub fn labels(&self, step: u64) -> Vec<u32> {
+        let labels = self.prepared.labels();
+        labels.map(|l| self.indices(step).iter().map(|&row| l[row as usize]).collect()).unwrap_or_default()
+    }
+
     /// The places of a batch in another order, drawn for this step: whose classes, say, each row is shown beside its own.
     pub fn other_order(&self, step: u64) -> Vec<u32> {
         Draws::new(self.seed, Stream::OtherOrder, step).permutation(self.batch as u32)

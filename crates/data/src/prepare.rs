@@ -1,5 +1,7 @@
 //! Preparation: data as read become f32 as a model wants them.
 
+mod reduced;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -155,6 +157,9 @@ pub struct Prepared {
     standard: Option<Standard>,
     /// What each level becomes; for bits drawn by chance its probability.
     of_level: Vec<f32>,
+    /// The data set's name, for messages, and the most bytes that its rows may take.
+    origin: String,
+    max_bytes: u64,
 }
 
 impl Prepared {
@@ -224,7 +229,8 @@ impl Prepared {
             Values::Continuous(_) | Values::Double(_) => vec![],
         };
         let (n_rows, labels) = (dataset.n_rows(), dataset.labels().map(<[u32]>::to_vec));
-        Ok(Prepared { preparation: preparation.clone(), shape, values, n_rows, labels, standard: None, of_level })
+        let (preparation, origin, max_bytes) = (preparation.clone(), dataset.name().to_owned(), dataset.max_bytes());
+        Ok(Prepared { preparation, shape, values, n_rows, labels, standard: None, of_level, origin, max_bytes })
     }
 
     /// The shape of one row: [H, W, C] or `[D]`.

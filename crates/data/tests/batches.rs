@@ -419,3 +419,74 @@ fn prefetch_hands_on_errors_and_survives_a_panic() {
     let mut panicking = Prefetch::<u64>::spawn(0, 1, |_| panic!("on purpose"));
     assert!(matches!(panicking.next().unwrap_err(), DataError::PrefetchStopped { step: 0 }));
 }
+
+// ---- smaller sizes
+
+fn at_sides(data: &Dataset, preparation: Preparation, sides: &[usize]) -> Vec<Vec<f32>> {
+    let rows: Vec<u32> = (0..data.n_rows() as u32).collect();
+    let values = |prepared: Prepared| {
+        let evaluation = Evaluation::new(Arc::new(prepared), rows.clone(), data.n_rows(), 0).unwrap();
+        evaluation.iter().next().unwrap().batch.images
+    };
+    prepare(data, preparation).reduced(sides).unwrap().into_iter().map(values).collect()
+}
+
+/// The mean of each square, from the full size, rounded once; of floats not at all.
+#[test]
+fn smaller_sizes_are_means_of_the_full_one() {
+    let row: Vec<u8> = (0..2 * 16).map(|i| (i * 37 % 251) as u8).collect();
+    let data = bytes(&[4, 4, 1], 256, row.clone());
+    let mean = |image: usize, (top, left): (usize, usize), side: usize| {
+        let sum: u32 = (0..side * side).map(|i| u32::from(row[image * 16 + (top + i / side) * 4 + left + i % side])).sum();
+        (f64::from(sum) / (side * side) as f64).round() as f32
+    };
+    let units = |values: &[f32]| values.iter().map(|v| (v * 255.0).round()).collect::<Vec<_>>();
+    let got = at_sides(&data, encoded(Encoding::Unit), &[2, 1, 4]);
+    let halves: Vec<f32> = (0..8).map(|i| mean(i / 4, (i / 2 % 2 * 2, i % 2 * 2), 2)).collect();
+    assert_eq!(units(&got[0]), halves);
+    assert_eq!(units(&got[1]), [mean(0, (0, 0), 4), mean(1, (0, 0), 4)], "of the full size, not of the level above");
+    assert_eq!(got[2], all(&data, encoded(Encoding::Unit)));
+    // 1.5, 0 and 0 above 0 each round to 2 and 0, whose mean is 0.5 and would become 1.
+    let twice = bytes(&[4, 4, 1], 256, vec![1, 2, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(units(&at_sides(&twice, encoded(Encoding::Unit), &[1])[0]), [0.0], "6 / 16 is rounded once");
+    // Of few levels a mean is one of 256: 0, 0, 16, 8 of 17 levels.
+    let few = bytes(&[2, 2, 1], 17, vec![0, 0, 16, 8]);
+    assert_eq!(units(&at_sides(&few, encoded(Encoding::Unit), &[1])[0]), [96.0]);
+    let colours: Vec<f32> = (0..12).map(|i| i as f32 / 16.0).collect();
+    let [mean] = at_sides(&floats(&[2, 2, 3], colours), encoded(Encoding::Signed), &[1]).try_into().unwrap();
+    assert!(mean.iter().zip([4.5, 5.5, 6.5]).all(|(got, want): (&f32, f32)| (got - (want / 8.0 - 1.0)).abs() < 1e-6), "{mean:?}");
+}
+
+#[test]
+fn rows_of_a_smaller_size_are_mirrored_when_the_full_ones_are() {
+    let data = bytes(&[4, 4, 1], 256, (0..8 * 16).map(|i| (i * 53 % 256) as u8).collect());
+    let full = prepare(&data, Preparation { flips: true, ..encoded(Encoding::Unit) });
+    let half = Arc::new(full.reduced(&[2]).unwrap().remove(0));
+    let batches = |prepared: &Arc<Prepared>| Batches::new(Arc::clone(prepared), (0..8).collect(), 8, 3).unwrap();
+    let (full, half) = (batches(&full), batches(&half));
+    for step in 0..4 {
+        let (full, half) = (full.batch(step), half.batch(step));
+        assert_eq!(full.indices, half.indices);
+        for (image, small) in full.images.chunks_exact(16).zip(half.images.chunks_exact(4)) {
+            let mean = |at: usize| [0, 1, 4, 5].map(|d| image[at / 2 * 8 + at % 2 * 2 + d]).iter().sum::<f32>() / 4.0;
+            assert!((0..4).all(|at| (small[at] - mean(at)).abs() <= 0.5 / 255.0 + 1e-6), "{image:?} {small:?}");
+        }
+    }
+}
+
+#[test]
+fn smaller_sizes_that_cannot_be_are_refused() {
+    let images = bytes(&[4, 4, 1], 256, vec![0; 32]);
+    let of = |data: &Dataset, encoding, sides: &[usize]| prepare(data, encoded(encoding)).reduced(sides).unwrap_err().to_string();
+    assert!(of(&images, Encoding::Unit, &[3]).contains("a whole part of the 4 pixels"));
+    assert!(of(&images, Encoding::Standard, &[2]).contains("4x4, as `standard`"));
+    assert!(of(&bytes(&[2, 4, 1], 256, vec![0; 16]), Encoding::Unit, &[2]).contains("2x4"));
+    assert!(of(&bytes(&[4], 256, vec![0; 8]), Encoding::Unit, &[2]).contains("vectors"));
+    // 32 bytes of the images and 8 of their half size.
+    let limited = |max: u64| {
+        let images = bytes(&[4, 4, 1], 256, vec![0; 32]).with_max_bytes(max);
+        prepare(&images, encoded(Encoding::Unit)).reduced(&[2])
+    };
+    assert!(limited(40).is_ok());
+    let Err(DataError::TooLarge { claimed_bytes: 40, limit_bytes: 39, .. }) = limited(39) else { panic!("it does not fit") };
+}

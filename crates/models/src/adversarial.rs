@@ -69,7 +69,7 @@ pub fn saturation(loss: Adversarial) -> Option<Sign> {
         loss: "loss_d",
         below,
         steps: SATURATED_STEPS,
-        remedy: "the generator learns nothing from a discriminator that is never wrong; try a lower --set lr, --set \
-                 augment=translation+cutout, or more data",
+        remedy: "the generator learns nothing from a discriminator that is never wrong; try a lower --set lr (or \
+                 lr_d), --set augment=translation+cutout, or more data",
     })
 }

@@ -9,13 +9,16 @@ use std::sync::Arc;
 use calotype_graph::op::{Distribution, PoolWindow};
 use calotype_graph::{Graph, GraphError, Init, Mode, Program, Scope, Tensor, Type};
 
+use crate::adversarial;
+use crate::augment::Augment;
+use crate::averages::{self, Average};
 use crate::latent::{Latent, LatentKind, LatentPart};
 use crate::layers::{Kernel, Layers};
-use crate::losses::{bce_fake, bce_real};
-use crate::model::{DataShape, Descent, Learning, Model, ModelInfo, Values};
+use crate::losses::{Adversarial, bce_fake, bce_real};
+use crate::model::{DataShape, Descent, Learning, Model, ModelInfo, Validation, Values};
 use crate::optimisers::{Optimiser, Rule};
 use crate::settings::{Preset, Setting, SettingError, Settings};
-use crate::stages::{Stage, Turn};
+use crate::stages::{Sign, Stage, Turn};
 
 pub static INFO: ModelInfo = ModelInfo {
     name: "dcgan",
@@ -44,7 +47,7 @@ fn settings(preset: Preset) -> Vec<Setting> {
         Preset::PAPER => (64, 64, 50_000),
         _ => (32, 32, 6_000),
     };
-    vec![
+    let own = vec![
         Setting::integer("size", size, (32, 128), "height and width of the images: 32, 64 or 128"),
         Setting::integer("width", width, (1, 512), "f: filters of the layer next to the image"),
         Setting::integer("latents", 100, (1, 4096), "number of latents: the length of z"),
@@ -53,7 +56,8 @@ fn settings(preset: Preset) -> Vec<Setting> {
         Setting::number("lr", 2e-4, (0.0, 1.0), "learning rate of Adam, for both networks"),
         Setting::number("beta1", 0.5, (0.0, 0.999_999), "β1 of Adam"),
         Setting::number("beta2", 0.999, (0.0, 0.999_999_9), "β2 of Adam"),
-    ]
+    ];
+    own.into_iter().chain(adversarial::settings(0.0)).chain(Augment::settings()).collect()
 }
 
 /// A configured DCGAN.
@@ -67,6 +71,10 @@ pub struct Dcgan {
     /// f: filters of the layer nearest to the image.
     f: usize,
     nz: usize,
+    /// Of G, by which samples are made.
+    average: Option<Average>,
+    /// Of what D sees.
+    augment: Augment,
     adam_d: Optimiser,
     adam_g: Optimiser,
 }
@@ -84,7 +92,9 @@ impl Dcgan {
         let [adam_d, adam_g] = ["discriminator", "generator"].map(|name| Optimiser::new(name, rule, settings.number("lr")));
         let (f, nz) = (settings.size("width"), settings.size("latents"));
         let [_, _, channels] = data.picture()?;
-        Ok(Dcgan { shape: [size, size, channels], size, channels, f, nz, adam_d, adam_g, settings })
+        let shape = [size, size, channels];
+        let (average, augment) = (adversarial::average(&settings), Augment::of(&settings, &shape)?);
+        Ok(Dcgan { shape, size, channels, f, nz, average, augment, adam_d, adam_g, settings })
     }
 
     /// 2x stages between 4x4 and the layer nearest to the image.
@@ -147,6 +157,10 @@ impl Model for Dcgan {
         Values::Signed
     }
 
+    fn flips(&self) -> bool {
+        self.settings.flag("flips")
+    }
+
     fn learning(&self) -> Learning<'_> {
         Learning::Descent(self)
     }
@@ -178,13 +192,17 @@ impl Descent for Dcgan {
         let (g, d) = (scope.sub("generator"), scope.sub("discriminator"));
         let real = graph.input("x", Type::f32([batch, self.size, self.size, self.channels]));
         let z = graph.random("z", Distribution::Normal, [batch, self.nz]);
-        let fake = self.generator(&g, &z);
+        let fake = self.augment.apply(&scope, "augment.fake", &self.generator(&g, &z));
+        let real = self.augment.apply(&scope, "augment.real", &real);
 
         let loss_d = bce_real(&self.discriminator(&d, &real)) + bce_fake(&self.discriminator(&d, &fake));
         self.adam_d.update(&[&d], &loss_d);
 
         let loss_g = bce_real(&self.discriminator(&d, &fake)); // by the updated D
         self.adam_g.update(&[&g], &loss_g);
+        if let Some(average) = self.average {
+            average.update(&g);
+        }
 
         graph.output("loss_d", &loss_d);
         graph.output("loss_g", &loss_g);
@@ -192,7 +210,20 @@ impl Descent for Dcgan {
     }
 
     fn at(&self, step: u64, _lr_scale: f64) -> Turn {
-        Turn::only([self.adam_d.scalars(step, 1.0), self.adam_g.scalars(step, 1.0)].concat())
+        let average = self.average.map_or_else(Vec::new, |average| average.scalars(step));
+        Turn::only([self.adam_d.scalars(step, 1.0), self.adam_g.scalars(step, 1.0), average].concat())
+    }
+
+    fn validation(&self) -> Option<Validation> {
+        adversarial::validation(&self.settings)
+    }
+
+    fn signs(&self) -> Vec<Sign> {
+        adversarial::saturation(Adversarial::NonSaturating).into_iter().collect()
+    }
+
+    fn watches_gradients(&self) -> bool {
+        true
     }
 }
 
@@ -205,7 +236,7 @@ impl Latent for Dcgan {
         let graph = Graph::new("dcgan sampling");
         let scope = Scope::new(&graph, Mode::Eval);
         let z = graph.input("z", Type::f32([batch, self.nz]));
-        let x = self.generator(&scope.sub("generator"), &z);
+        let x = self.generator(&averages::used(&scope, self.average, "generator"), &z);
         graph.output("rows", &(x * 0.5 + 0.5));
         graph.finish()
     }

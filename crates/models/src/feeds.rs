@@ -10,6 +10,9 @@ use crate::model::{Model, Values};
 pub enum Source {
     /// The rows of a batch as the model takes them: f32 [B, ..shape], of [`Model::values`].
     Rows,
+    /// The same rows, images that are reduced to `side` pixels high and wide, each pixel the mean of those that it covers: f32
+    /// [B, side, side, C]. Of square images, whose sides are `side` times a power of two.
+    RowsAt { side: usize },
     /// Their classes, each below `n_classes`: u32 [B].
     Labels { n_classes: u32 },
     /// The classes of the same rows in another order, drawn anew each step: u32 [B].
@@ -42,6 +45,10 @@ impl Feed {
     /// The rows, as `x`.
     pub const ROWS: Feed = Feed { name: "x", source: Source::Rows };
 
+    pub fn rows_at(name: &'static str, side: usize) -> Self {
+        Feed { name, source: Source::RowsAt { side } }
+    }
+
     pub fn labels(name: &'static str, n_classes: u32) -> Self {
         Feed { name, source: Source::Labels { n_classes } }
     }
@@ -58,10 +65,18 @@ impl Feed {
         Feed { name, source: Source::KnownLabels(known) }
     }
 
+    /// Of a row that it is made of: [..shape], or the reduced one.
+    pub fn shape(&self, model: &dyn Model) -> Vec<usize> {
+        match (self.source, model.shape()) {
+            (Source::RowsAt { side }, &[_, _, channels]) => vec![side, side, channels],
+            (_, shape) => shape.to_vec(),
+        }
+    }
+
     /// Classes that the data must have, of which none may be numbered this or above; none where they need not have any.
     pub fn n_classes(&self) -> Option<u32> {
         match self.source {
-            Source::Rows => None,
+            Source::Rows | Source::RowsAt { .. } => None,
             Source::Labels { n_classes } | Source::OtherLabels { n_classes } => Some(n_classes),
             Source::KnownRows(known) | Source::KnownLabels(known) => Some(known.n_classes),
         }
@@ -71,7 +86,7 @@ impl Feed {
     pub fn known(&self) -> Option<Known> {
         match self.source {
             Source::KnownRows(known) | Source::KnownLabels(known) => Some(known),
-            Source::Rows | Source::Labels { .. } | Source::OtherLabels { .. } => None,
+            Source::Rows | Source::RowsAt { .. } | Source::Labels { .. } | Source::OtherLabels { .. } => None,
         }
     }
 
@@ -86,8 +101,8 @@ impl Feed {
         let mut random = Stream::new(seed, Domain::Data, self.name, step as u32);
         let batch = self.known().map_or(batch, |known| known.batch);
         match self.source {
-            Source::Rows | Source::KnownRows(_) => {
-                let shape = [&[batch], model.shape()].concat();
+            Source::Rows | Source::RowsAt { .. } | Source::KnownRows(_) => {
+                let shape = [&[batch], self.shape(model).as_slice()].concat();
                 let value = |u: f32| match model.values() {
                     Values::Levels(levels) => (u * levels as f32).floor(),
                     Values::Signed | Values::Standardised => 2.0 * u - 1.0,

@@ -12,15 +12,18 @@ use std::sync::Arc;
 use calotype_graph::op::Distribution;
 use calotype_graph::{Graph, GraphError, Init, Mode, Program, Scope, Tensor, Type};
 
+use crate::adversarial;
+use crate::augment::Augment;
+use crate::averages::{self, Average};
 use crate::facets::{Critic, Judgement};
 use crate::feeds::Feed;
 use crate::latent::{Latent, LatentKind, LatentPart};
 use crate::layers::Layers;
 use crate::losses::{Adversarial, gradient_penalty, r1};
-use crate::model::{DataShape, Descent, Learning, Model, ModelInfo, Values};
+use crate::model::{DataShape, Descent, Learning, Model, ModelInfo, Validation, Values};
 use crate::optimisers::{Optimiser, Rule, Schedule};
 use crate::settings::{Preset, Setting, SettingError, Settings};
-use crate::stages::{Stage, Turn};
+use crate::stages::{Sign, Stage, Turn};
 
 pub static INFO: ModelInfo = ModelInfo {
     name: "gan",
@@ -60,7 +63,7 @@ fn settings(preset: Preset) -> Vec<Setting> {
         IMAGES => (64, 12_000, 5e-4, 0.99, "linear"),
         _ => (256, 8_000, 1e-3, 0.99, "linear"),
     };
-    vec![
+    let own = vec![
         Setting::word("loss", "non-saturating", LOSS_WORDS, "adversarial loss"),
         Setting::number(
             "gamma",
@@ -91,7 +94,8 @@ fn settings(preset: Preset) -> Vec<Setting> {
         Setting::word("schedule", schedule, &["constant", "linear"], "learning rate schedule; linear: to 0 at the last step"),
         Setting::number("beta1", 0.5, (0.0, 0.999_999), "β1 of Adam"),
         Setting::number("beta2", beta2, (0.0, 0.999_999_9), "β2 of Adam"),
-    ]
+    ];
+    own.into_iter().chain(adversarial::settings(0.0)).chain(Augment::settings()).collect()
 }
 
 /// The penalty on D's gradient, with its weight.
@@ -118,6 +122,10 @@ pub struct Gan {
     /// Batch norm in G.
     norm: bool,
     nz: usize,
+    /// Of G, by which samples are made.
+    average: Option<Average>,
+    /// Of what D sees, where rows are images.
+    augment: Augment,
     adam_d: Optimiser,
     adam_g: Optimiser,
 }
@@ -147,7 +155,8 @@ impl Gan {
         let (adam_d, adam_g) = (optimiser("discriminator", steps), optimiser("generator", steps.div_ceil(n_critic)));
         let (hidden, layers, nz) = (settings.size("hidden"), settings.size("layers"), settings.size("latents"));
         let norm = settings.word("norm") == "batch" || (settings.word("norm") == "auto" && shape.len() == 3);
-        Ok(Gan { shape, loss, penalty, n_critic, hidden, layers, norm, nz, adam_d, adam_g, settings })
+        let (average, augment) = (adversarial::average(&settings), Augment::of(&settings, &shape)?);
+        Ok(Gan { shape, loss, penalty, n_critic, hidden, layers, norm, nz, average, augment, adam_d, adam_g, settings })
     }
 
     /// Values of a row.
@@ -182,6 +191,16 @@ impl Gan {
         self.shape.len() == 3
     }
 
+    /// Rows [B, D] as D sees them in training. `name`: of the random numbers.
+    fn seen(&self, s: &Scope, name: &str, x: &Tensor) -> Tensor {
+        if self.augment == Augment::default() {
+            return x.clone();
+        }
+        let b = x.dims()[0];
+        let images = x.reshape([&[b], self.shape.as_slice()].concat());
+        self.augment.apply(s, name, &images).reshape([b, self.dims()])
+    }
+
     /// One update of D, then, in the stage `both`, one of G through the updated D. The fakes and G's activations are computed once.
     fn turn(&self, batch: usize, both: bool) -> Result<Program, GraphError> {
         let graph = Graph::new("gan training");
@@ -191,8 +210,9 @@ impl Gan {
         let z = graph.random("z", Distribution::Normal, [batch, self.nz]);
         let fake = self.generator(&g, &z);
 
-        let judged = self.discriminator(&d, &real);
-        let loss_d = self.loss.critic(&judged, &self.discriminator(&d, &fake));
+        let seen = self.seen(&scope, "augment.fake", &fake);
+        let judged = self.discriminator(&d, &self.seen(&scope, "augment.real", &real));
+        let loss_d = self.loss.critic(&judged, &self.discriminator(&d, &seen));
         graph.output("loss_d", &loss_d);
         let penalised = match self.penalty {
             Penalty::None => loss_d,
@@ -203,7 +223,8 @@ impl Gan {
             }
             Penalty::Gradient(lambda) => {
                 let alpha = graph.random("alpha", Distribution::Uniform, [batch]);
-                let penalty = gradient_penalty(|x| self.discriminator(&d, x), &real, &fake, &alpha);
+                let penalty =
+                    gradient_penalty(|x| self.discriminator(&d, &self.seen(&scope, "augment.between", x)), &real, &fake, &alpha);
                 graph.output("gradient_penalty", &penalty);
                 loss_d + penalty * lambda
             }
@@ -211,8 +232,11 @@ impl Gan {
         self.adam_d.update(&[&d], &penalised);
 
         if both {
-            let loss_g = self.loss.generator(&self.discriminator(&d, &fake)); // by the updated D
+            let loss_g = self.loss.generator(&self.discriminator(&d, &seen)); // by the updated D
             self.adam_g.update(&[&g], &loss_g);
+            if let Some(average) = self.average {
+                average.update(&g);
+            }
             graph.output("loss_g", &loss_g);
         }
         graph.finish()
@@ -258,6 +282,10 @@ impl Model for Gan {
         if self.is_image() { Values::Signed } else { Values::Standardised }
     }
 
+    fn flips(&self) -> bool {
+        self.settings.flag("flips")
+    }
+
     fn learning(&self) -> Learning<'_> {
         Learning::Descent(self)
     }
@@ -284,9 +312,25 @@ impl Descent for Gan {
     fn at(&self, step: u64, _lr_scale: f64) -> Turn {
         let of_d = self.adam_d.scalars(step, 1.0);
         match (step + 1).is_multiple_of(self.n_critic) {
-            true => Turn::only([of_d, self.adam_g.scalars(step / self.n_critic, 1.0)].concat()),
+            true => {
+                let t = step / self.n_critic;
+                let average = self.average.map_or_else(Vec::new, |average| average.scalars(t));
+                Turn::only([of_d, self.adam_g.scalars(t, 1.0), average].concat())
+            }
             false => Turn { stage: 1, scalars: of_d, resets: vec![] },
         }
+    }
+
+    fn validation(&self) -> Option<Validation> {
+        adversarial::validation(&self.settings)
+    }
+
+    fn signs(&self) -> Vec<Sign> {
+        adversarial::saturation(self.loss).into_iter().collect()
+    }
+
+    fn watches_gradients(&self) -> bool {
+        true
     }
 }
 
@@ -298,7 +342,7 @@ impl Latent for Gan {
     fn sampling(&self, batch: usize) -> Result<Program, GraphError> {
         let graph = Graph::new("gan sampling");
         let z = graph.input("z", Type::f32([batch, self.nz]));
-        let x = self.generator(&Scope::new(&graph, Mode::Eval).sub("generator"), &z);
+        let x = self.generator(&averages::used(&Scope::new(&graph, Mode::Eval), self.average, "generator"), &z);
         let x = if self.is_image() { x * 0.5 + 0.5 } else { x };
         graph.output("rows", &x.reshape([&[batch], self.shape.as_slice()].concat()));
         graph.finish()

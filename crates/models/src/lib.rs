@@ -3,6 +3,7 @@
 
 pub mod aae;
 pub mod adversarial;
+pub mod augment;
 pub mod averages;
 pub mod context;
 pub mod counting;
@@ -25,6 +26,7 @@ pub mod nade;
 pub mod optimisers;
 pub mod pixel;
 pub mod priors;
+pub mod progan;
 pub mod rnade;
 mod settings;
 mod stages;

@@ -13,7 +13,7 @@ use crate::pixel::{diagonal_bilstm, pixelcnn, row_lstm};
 use crate::settings::{Preset, Setting, SettingError, Settings, nearest};
 use crate::stages::{Sign, Stage, Turn};
 use crate::table::Tables;
-use crate::{aae, context, dcgan, gan, independent, infogan, markov, nade, rnade, vae};
+use crate::{aae, context, dcgan, gan, independent, infogan, markov, nade, progan, rnade, vae};
 
 /// What a model asks of its data set before it is configured.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,6 +69,11 @@ pub trait Model: Send + Sync {
     fn shape(&self) -> &[usize];
 
     fn values(&self) -> Values;
+
+    /// Whether training rows are mirrored left to right, half of them by chance.
+    fn flips(&self) -> bool {
+        false
+    }
 
     /// How it comes by its states.
     fn learning(&self) -> Learning<'_>;
@@ -184,6 +189,12 @@ pub trait Descent: Send + Sync {
     /// How it is seen that training fails.
     fn signs(&self) -> Vec<Sign> {
         vec![]
+    }
+
+    /// Whether the norms of its gradients are logged with each checkpoint, and warned of where they explode: of models whose losses do
+    /// not show it.
+    fn watches_gradients(&self) -> bool {
+        false
     }
 }
 
@@ -322,6 +333,7 @@ pub fn all() -> Vec<&'static ModelInfo> {
         &gan::INFO,
         &dcgan::INFO,
         &infogan::INFO,
+        &progan::INFO,
     ];
     let added = ADDED.read().unwrap_or_else(PoisonError::into_inner);
     ALL.iter().copied().chain(added.iter().copied()).collect()

@@ -439,6 +439,22 @@ impl TrainingError {
 mod tests {
     use super::*;
 
+    /// A run from before there were moving averages and held-out rows goes on without them, whatever the defaults are now.
+    #[test]
+    fn what_older_runs_do_not_say_is_as_it_was() {
+        let wanted = Wanted { model: "dcgan".into(), data: Some("digits".into()), ..Wanted::default() };
+        let material = crate::material::Material::open(&wanted).expect("bundled data");
+        let device = DeviceConfig { name: "A".into(), kind: "cpu".into(), driver: String::new(), mixed: false, tiles: None };
+        let mut config = material.config(device);
+        for key in ["ema", "augment", "flips", "validation", "validate_every"] {
+            config.settings.remove(key).expect(key);
+        }
+        let model = config.model().expect("it is read");
+        let (settings, descent) = (model.settings(), model.learning().descent().expect("it learns by steps"));
+        assert_eq!((settings.number("ema"), settings.word("augment"), settings.flag("flips")), (0.0, "none", false));
+        assert!(descent.validation().is_none());
+    }
+
     #[test]
     fn tiles_survive_the_file_and_are_absent_where_nothing_was_tuned() {
         let plain = DeviceConfig { name: "A".into(), kind: "software-gpu".into(), driver: "B".into(), mixed: false, tiles: None };

@@ -11,6 +11,7 @@ use crate::material::Rows;
 use crate::metrics::{Line, Log};
 use crate::pictures::{Pictures, Studio};
 use crate::rows::RowProgram;
+use crate::sampler::Sampler;
 use crate::states::States;
 use crate::trainer::{Ending, Outcome, Setup, write_checkpoint};
 
@@ -41,12 +42,13 @@ pub(crate) fn count(setup: Setup, counting: &dyn Counting, from: Option<&Checkpo
     let (specs, values): (Vec<StateSpec>, Vec<_>) = counts.states().into_iter().unzip();
     let checkpoint = Checkpoint::new(config.identity(), DONE, specs.iter().zip(values));
     let program = RowProgram::load(device, plan, loader, config.seed)?;
-    let pictures = Pictures::load(device, &Studio { model, plans, loader, seed: config.seed, rows: None })?;
+    let sampler = Sampler::load(model, device, &plans.sampling, loader, config.seed)?;
+    let pictures = Pictures::load(device, &Studio { model, plans, sampler, loader, seed: config.seed, rows: None })?;
     States::of(plans).write(device, folder, config.seed, Some(&checkpoint))?;
     let nats = program.mean_sum(device, &rows)?;
     progress.say(&format!("{} rows counted: {nats:.3} nats a row", rows.rows().len()));
     let wall_s = started.elapsed().as_secs_f64();
-    log.write(Line { step: DONE, wall_s, losses: vec![("nats".to_owned(), Some(nats as f32))] })?;
+    log.write(Line::of(DONE, wall_s, vec![("nats".to_owned(), Some(nats as f32))]))?;
     log.sync()?;
     pictures.write(device, folder, DONE)?;
     write_checkpoint(folder, config, &checkpoint)?;

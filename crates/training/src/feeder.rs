@@ -1,6 +1,6 @@
 //! The inputs of a step that come from the data: a pure function of the seed and the step.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,7 +15,8 @@ use crate::error::{Result, TrainingError};
 pub struct Feeder {
     model: Arc<dyn Model>,
     stages: Vec<Stage>,
-    by_batch: BTreeMap<usize, Arc<Batches>>,
+    /// By pixels a side where the rows are reduced, and by batch.
+    by_size: BTreeMap<(Option<usize>, usize), Arc<Batches>>,
     /// Of the rows whose classes are known, by how many they are and the rows of a step.
     known: BTreeMap<(usize, usize), Batches>,
 }
@@ -30,31 +31,40 @@ impl Feeder {
         for feed in stages.iter().flat_map(|s| &s.feeds) {
             check(model.as_ref(), feed, prepared.labels().map(|_| n_classes))?;
         }
-        let batches = |batch| Batches::new(Arc::clone(prepared), rows.to_vec(), batch, seed).map(Arc::new);
-        let by_batch = stages.iter().map(|s| Ok((s.batch, batches(s.batch)?))).collect::<Result<_, DataError>>()?;
+        let at_sides = reduced(prepared, &stages)?;
+        let batches = |(side, batch): (Option<usize>, usize)| {
+            let prepared = side.and_then(|side| at_sides.get(&side)).unwrap_or(prepared);
+            Batches::new(Arc::clone(prepared), rows.to_vec(), batch, seed).map(Arc::new)
+        };
+        let sizes = stages.iter().flat_map(|s| s.feeds.iter().map(|f| (side_of(f), s.batch)).chain([(None, s.batch)]));
+        let by_size = sizes.map(|size| Ok((size, batches(size)?))).collect::<Result<_, DataError>>()?;
         let mut known = BTreeMap::new();
         for Known { of, batch, n_classes } in stages.iter().flat_map(|s| &s.feeds).filter_map(Feed::known) {
             let labels = prepared.labels().unwrap_or_default();
             let chosen = known_rows(rows, labels, n_classes, of, seed)?;
             known.insert((of, batch), Batches::new(Arc::clone(prepared), chosen, batch, seed)?);
         }
-        Ok(Feeder { model, stages, by_batch, known })
+        Ok(Feeder { model, stages, by_size, known })
     }
 
     /// Whole batches of an epoch of the first stage.
     pub fn steps_per_epoch(&self) -> u64 {
-        self.stages.first().and_then(|s| self.by_batch.get(&s.batch)).map_or(1, |b| b.steps_per_epoch())
+        self.stages.first().and_then(|s| self.by_size.get(&(None, s.batch))).map_or(1, |b| b.steps_per_epoch())
     }
 
     /// The feeds of the stage that runs at a step; nothing where none does.
     pub fn feed(&self, step: u64) -> Vec<Named> {
         let turn = self.model.learning().descent().map(|d| d.at(step, 1.0));
         let stage = turn.and_then(|turn| self.stages.get(turn.stage));
-        let Some((stage, batches)) = stage.and_then(|s| Some((s, self.by_batch.get(&s.batch)?))) else { return vec![] };
-        let Batch { images: rows, labels, .. } = batches.batch(step);
+        let Some(stage) = stage else { return vec![] };
+        let Some(batches) = self.by_size.get(&(None, stage.batch)) else { return vec![] };
         let shape = [&[stage.batch], self.model.shape()].concat();
-        let mut rows = Some(HostTensor::f32(shape, rows));
         let last_rows = stage.feeds.iter().rposition(|f| f.source == Source::Rows);
+        let Batch { images, labels, .. } = match last_rows {
+            Some(_) => batches.batch(step),
+            None => Batch { images: vec![], labels: batches.labels(step), indices: vec![] },
+        };
+        let mut rows = last_rows.map(|_| HostTensor::f32(shape, images));
         let value = |(n, feed): (usize, &Feed)| {
             let of_known = |known: &Known| self.known.get(&(known.of, known.batch)).map(|b| b.batch(step));
             let value = match feed.source {
@@ -63,6 +73,10 @@ impl Feeder {
                     HostTensor::f32(shape, of_known(&known)?.images)
                 }
                 Source::KnownLabels(known) => HostTensor::u32([known.batch], of_known(&known)?.labels),
+                Source::RowsAt { side } => {
+                    let reduced = self.by_size.get(&(Some(side), stage.batch))?.batch(step);
+                    HostTensor::f32([&[stage.batch], feed.shape(self.model.as_ref()).as_slice()].concat(), reduced.images)
+                }
                 // They are large, and nearly always fed once.
                 Source::Rows if Some(n) == last_rows => rows.take()?,
                 Source::Rows => rows.clone()?,
@@ -82,6 +96,24 @@ impl fmt::Debug for Feeder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Feeder").field("stages", &self.stages).finish_non_exhaustive()
     }
+}
+
+/// Pixels a side that a feed's rows are reduced to.
+fn side_of(feed: &Feed) -> Option<usize> {
+    match feed.source {
+        Source::RowsAt { side } => Some(side),
+        _ => None,
+    }
+}
+
+/// The rows at every size that a stage is fed, made once for the run.
+fn reduced(prepared: &Arc<Prepared>, stages: &[Stage]) -> Result<BTreeMap<usize, Arc<Prepared>>, DataError> {
+    let sides: BTreeSet<usize> = stages.iter().flat_map(|s| &s.feeds).filter_map(side_of).collect();
+    let is_full = |side: &usize| prepared.shape().first() == Some(side);
+    let (full, small): (Vec<usize>, Vec<usize>) = sides.into_iter().partition(is_full);
+    let made = if small.is_empty() { vec![] } else { prepared.reduced(&small)? };
+    let made = small.into_iter().zip(made.into_iter().map(Arc::new));
+    Ok(made.chain(full.into_iter().map(|side| (side, Arc::clone(prepared)))).collect())
 }
 
 /// That data with `n_classes` classes, or none, can give this.

@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::Arc;
 
 use calotype_graph::{DeviceKind, DeviceProfile, GraphError, MemoryBytes, Plan, PlanError, PlanOptions, Program, plan};
-use calotype_models::{Learning, Model, Stages};
+use calotype_models::{Learning, Measure, Model, Stages};
 
 use crate::error::{Result, TrainingError};
 use crate::sampler::{SAMPLE_BATCH, SamplingPlans};
@@ -131,7 +131,8 @@ fn try_plans(model: &dyn Model, batch: usize, profile: &DeviceProfile) -> Result
         Learning::Descent(descent) => {
             let stages = Stages::new(descent, batch)?;
             let plans = stages.iter().map(|(_, program)| plan(program)).collect::<Result<_, PlanError>>()?;
-            (Some(Training { stages, plans }), descent.validation().is_some())
+            let by_loss = descent.validation().is_some_and(|v| v.measure == Measure::Loss);
+            (Some(Training { stages, plans }), by_loss)
         }
         Learning::Counting(_) => (None, true),
     };

@@ -6,12 +6,14 @@
 //!
 //! - `feeder` gives the inputs of a step as a pure function of seed and step ([`Feeder`]);
 //! - `schedule` loads the stages of training that a step needs, and compiles the next ones meanwhile;
-//! - `watch` evaluates the held-out set, lowers the learning rate and stops early ([`Record`] is the part in a checkpoint);
+//! - `watch` measures by the held-out set (`quality`: of samples), lowers the learning rate and stops early ([`Record`] is the part in a checkpoint);
+//! - `alarms` warns of what goes wrong;
 //! - `states` initialises, resets, reads and restores the states that a checkpoint holds;
 //! - `checkpoint`, `metrics`, `pictures` and `report` write what the run folder shows.
 //!
 //! [`Scorer`], [`Drawer`] and [`Encoder`] use a trained run; [`verify`](mod@verify) checks its density.
 
+mod alarms;
 pub mod anomaly;
 pub mod bench;
 mod categories;
@@ -35,6 +37,8 @@ pub mod metrics;
 pub mod pictures;
 mod probe;
 mod progress;
+mod pyramid;
+mod quality;
 mod replace;
 mod report;
 mod restore;
@@ -42,6 +46,7 @@ mod rows;
 mod sampler;
 mod schedule;
 mod score;
+mod slices;
 mod states;
 mod trainer;
 mod troubles;
@@ -68,6 +73,7 @@ pub use load::{Loader, default_threads};
 pub use material::{Material, Rows, data_shape, known_of_run, prepare};
 pub use probe::{Labelled, Probed, probe};
 pub use progress::{Progress, duration, grouped};
+pub use quality::{Distances, Reference};
 pub use replace::{replace, temporary_of, write_atomically};
 pub use restore::{Choice, Restored, choose, restore_newest};
 pub use rows::{Part, RowProgram};

@@ -5,15 +5,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use calotype_data::{CATALOGUE, Dataset, DatasetSpec, Encoding, Evaluation, Options, Part, Preparation, Prepared, Split};
-use calotype_models::{DataShape, Known, Learning, Model, SettingError, Settings, Tables, Values, find};
+use calotype_models::{DataShape, Known, Learning, Model, SettingError, Settings, Source, Tables, Values, find};
 
 use crate::config::{DataConfig, DeviceConfig, Period, RunConfig, Wanted, all_settings, square_side};
 use crate::data_settings::{data_settings, heeded, options};
 use crate::error::{Result, TrainingError};
 use crate::feeder::{Feeder, known_rows};
 use crate::files::read_given;
+use crate::progress::grouped;
 use crate::score::SCORE_BATCH;
 use crate::troubles::troubles;
+
+/// Fewer images than this are learned by heart by a discriminator that sees them unchanged.
+const FEW_IMAGES: usize = 2000;
 
 /// A configured model and the data that it learns from.
 pub struct Material {
@@ -172,8 +176,22 @@ impl Material {
         let standardised = self.data.preparation.encoding == Encoding::Standard && self.dataset.image_shape().is_none();
         match standardised {
             true => Ok(troubles(&self.dataset, &training_rows(&self.dataset, self.data.exclude)?, is_likelihood)),
-            false => Ok(vec![]),
+            false => Ok(self.few_images().into_iter().collect()),
         }
+    }
+
+    /// That a discriminator will know the images by heart, where it sees them as they are.
+    fn few_images(&self) -> Option<String> {
+        let augment = self.model.settings().iter().find(|(key, _)| *key == "augment")?.1.to_string();
+        let few = self.data.n_train < FEW_IMAGES && self.model.shape().len() == 3 && augment == "none";
+        few.then(|| {
+            format!(
+                "{} training images are few: a discriminator learns fewer than about {} by heart, and samples get worse from then on; \
+                 `--set augment=translation+cutout` helps, and `--set flips=true` where mirror images are as good",
+                grouped(self.data.n_train as u64),
+                grouped(FEW_IMAGES as u64)
+            )
+        })
     }
 
     /// The configuration of a new run on this device.
@@ -192,6 +210,31 @@ impl Material {
         Ok(self.dataset.hold_out(&rows, fraction))
     }
 
+    /// That a model that grows by levels finds detail at the last one: images that would be enlarged have none.
+    fn check_side(&self) -> Result<()> {
+        let grows = self.model.learning().descent().is_some_and(|descent| {
+            let stages = descent.stages(self.model.batch());
+            stages.iter().flat_map(|stage| &stage.feeds).any(|feed| matches!(feed.source, Source::RowsAt { .. }))
+        });
+        let (Some([h, w, _]), Some(side)) = (self.dataset.image_shape(), square_side(self.model.shape()).filter(|_| grows))
+        else {
+            return Ok(());
+        };
+        let padded = [h, w, side] == [28, 28, 32];
+        if padded || side <= h.min(w) {
+            return Ok(());
+        }
+        let fits = 1_usize << h.min(w).ilog2();
+        let remedy = match fits >= LEAST_SIDE {
+            true => format!("the largest size that fits is --set size={fits}"),
+            false => format!("use images of at least {LEAST_SIDE}x{LEAST_SIDE}"),
+        };
+        let reason = format!(
+            "its images are {h}x{w}, and the levels above that size up to {side}x{side} would find no more detail; {remedy}"
+        );
+        Err(TrainingError::Unfit { model: self.model.info().name, data: self.dataset.name().to_owned(), reason })
+    }
+
     /// What the run learns from, in the order of its seed.
     ///
     /// # Errors
@@ -204,6 +247,7 @@ impl Material {
         if batch > kept.len() && !counted {
             return Err(calotype_data::DataError::BatchTooLarge { batch, rows: kept.len() }.into());
         }
+        self.check_side()?;
         let prepared = Arc::new(prepare(&self.dataset, &self.data)?);
         if counted {
             return Ok(Rows::Once(Evaluation::new(prepared, kept, batch, seed)?));
@@ -216,7 +260,8 @@ impl Material {
         };
         let n_classes = self.dataset.class_names().len();
         let feeder = Arc::new(Feeder::new(Arc::clone(&self.model), &prepared, &kept, n_classes, seed)?);
-        Ok(Rows::Steps { feeder, held_out, shown })
+        let learned = Evaluation::new(Arc::clone(&prepared), kept, SCORE_BATCH, seed)?;
+        Ok(Rows::Steps { feeder, held_out, shown, learned })
     }
 }
 
@@ -234,14 +279,18 @@ fn shape_of(dataset: &Dataset, n_train: usize) -> DataShape {
     DataShape { shape: dataset.shape().to_vec(), levels: dataset.levels(), n_train, n_classes }
 }
 
+/// Pixels a side of the smallest images that a model can grow to.
+const LEAST_SIDE: usize = 8;
+
 /// Names this many classes at most.
 const MOST_NAMED: usize = 8;
 
 /// The training rows of a run.
 #[derive(Clone, Debug)]
 pub enum Rows {
-    /// Batches of every epoch, and the held-out set; rows that pictures show are of the held-out set if there is one.
-    Steps { feeder: Arc<Feeder>, held_out: Option<Evaluation>, shown: Evaluation },
+    /// Batches of every epoch, and the held-out set; rows that pictures show are of the held-out set if there is one. `learned`: those
+    /// that batches are made of.
+    Steps { feeder: Arc<Feeder>, held_out: Option<Evaluation>, shown: Evaluation, learned: Evaluation },
     /// Every row once.
     Once(Evaluation),
 }
@@ -323,5 +372,5 @@ fn preparation(model: &dyn Model) -> Result<Preparation> {
         [_, _, channels] => Some(channels),
         _ => None,
     };
-    Ok(Preparation { size: square_side(model.shape()), channels, encoding, ..Preparation::default() })
+    Ok(Preparation { size: square_side(model.shape()), channels, flips: model.flips(), encoding, ..Preparation::default() })
 }

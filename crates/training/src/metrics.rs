@@ -1,5 +1,5 @@
 //! `metrics.jsonl`: one strict JSON object a line, with `step` (steps done), `wall_s` (seconds of training so far) and the losses
-//! by name. A loss that is not finite is `null`: JSON has no NaN.
+//! by name, or a `warning`. A loss that is not finite is `null`: JSON has no NaN.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -10,10 +10,52 @@ use serde_json::{Map, Value};
 use crate::error::{Result, TrainingError};
 use crate::replace::write_atomically;
 
-/// Name of what validation measures: the mean loss of the held-out rows, in nats.
-pub const VALIDATION: &str = "validation_nats";
+/// What is measured by the held-out set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeldOut {
+    /// Its name in the file.
+    pub metric: &'static str,
+    /// What is said before and behind its values.
+    words: [&'static str; 2],
+    digits: usize,
+}
+
+impl HeldOut {
+    /// The mean loss of its rows.
+    pub const LOSS: HeldOut = HeldOut { metric: "validation_nats", words: ["", " nats"], digits: 3 };
+    /// The distance of samples from its rows, times 1,000.
+    pub const SAMPLES: HeldOut =
+        HeldOut { metric: "sliced_wasserstein", words: ["sliced Wasserstein distance x 1000: ", ""], digits: 1 };
+
+    /// A value with what it is.
+    pub fn in_words(self, value: f32) -> String {
+        format!("{}{value:.*}{}", self.words[0], self.digits, self.words[1])
+    }
+
+    /// The latest value beside the best one.
+    pub fn beside(self, now: f32, best: f32, best_step: u64) -> String {
+        format!("{} (best {best:.*} at step {best_step})", self.in_words(now), self.digits)
+    }
+
+    /// All that was found in a run, by step; none where nothing was held out.
+    pub fn found(lines: &[Line]) -> Option<(HeldOut, Vec<(u64, f32)>)> {
+        let of =
+            |metric: &str, l: &Line| l.losses.iter().find(|(name, _)| name == metric).and_then(|(_, v)| Some((l.step, (*v)?)));
+        let all = [HeldOut::LOSS, HeldOut::SAMPLES].into_iter();
+        let mut found = all.map(|what| (what, lines.iter().filter_map(|l| of(what.metric, l)).collect::<Vec<_>>()));
+        found.find(|(_, values)| !values.is_empty())
+    }
+}
+
+/// Name of the distance of training rows from the held-out set: what samples as good as the data would have.
+pub const FLOOR: &str = "sliced_wasserstein_floor";
+/// Name of the mean distance of two samples, as a part of that of two rows.
+pub const DIVERSITY: &str = "diversity";
 /// Name of what the learning rate is multiplied by.
 pub const LR_SCALE: &str = "lr_scale";
+
+/// Key of what goes wrong.
+const WARNING: &str = "warning";
 
 /// A line.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,14 +66,23 @@ pub struct Line {
     pub wall_s: f64,
     /// `None` for what was not finite.
     pub losses: Vec<(String, Option<f32>)>,
+    /// What goes wrong.
+    pub warning: Option<String>,
 }
 
 impl Line {
+    pub fn of(step: u64, wall_s: f64, losses: Vec<(String, Option<f32>)>) -> Self {
+        Line { step, wall_s, losses, warning: None }
+    }
+
     fn to_json(&self) -> String {
         let mut text = format!("{{\"step\":{},\"wall_s\":{:.3}", self.step, self.wall_s);
         for (name, loss) in &self.losses {
             let value = loss.filter(|v| v.is_finite()).map_or_else(|| "null".to_owned(), |v| format!("{v:?}"));
             text.push_str(&format!(",{}:{value}", Value::from(name.as_str())));
+        }
+        if let Some(warning) = &self.warning {
+            text.push_str(&format!(",{}:{}", Value::from(WARNING), Value::from(warning.as_str())));
         }
         text.push_str("}\n");
         text
@@ -40,8 +91,9 @@ impl Line {
     fn parse(text: &str) -> Option<Self> {
         let fields: Map<String, Value> = serde_json::from_str(text).ok()?;
         let loss = |(name, value): (&String, &Value)| (name.clone(), value.as_f64().map(|v| v as f32));
-        let losses = fields.iter().filter(|(name, _)| !matches!(name.as_str(), "step" | "wall_s")).map(loss).collect();
-        Some(Line { step: fields.get("step")?.as_u64()?, wall_s: fields.get("wall_s")?.as_f64()?, losses })
+        let losses = fields.iter().filter(|(name, _)| !matches!(name.as_str(), "step" | "wall_s" | WARNING)).map(loss).collect();
+        let warning = fields.get(WARNING).and_then(Value::as_str).map(str::to_owned);
+        Some(Line { step: fields.get("step")?.as_u64()?, wall_s: fields.get("wall_s")?.as_f64()?, losses, warning })
     }
 }
 
@@ -138,15 +190,33 @@ mod tests {
 
     fn line(step: u64, loss: f32) -> Line {
         let losses = vec![("loss_d".to_owned(), Some(loss).filter(|l| l.is_finite())), ("loss_g".to_owned(), Some(0.1))];
-        Line { step, wall_s: step as f64 * 0.5, losses }
+        Line::of(step, step as f64 * 0.5, losses)
     }
 
     #[test]
     fn lines_are_strict_json() {
-        let text =
-            Line { step: 3, wall_s: 1.25, losses: vec![("a \"b\"".into(), Some(f32::INFINITY)), ("c".into(), Some(1e-7))] };
+        let text = Line::of(3, 1.25, vec![("a \"b\"".into(), Some(f32::INFINITY)), ("c".into(), Some(1e-7))]);
         assert_eq!(text.to_json(), "{\"step\":3,\"wall_s\":1.250,\"a \\\"b\\\"\":null,\"c\":1e-7}\n");
         assert!(serde_json::from_str::<Value>(&text.to_json()).is_ok());
+    }
+
+    #[test]
+    fn a_warning_is_no_loss() {
+        let line = Line { warning: Some("it \"fails\"".into()), ..Line::of(7, 1.0, vec![]) };
+        assert_eq!(line.to_json(), "{\"step\":7,\"wall_s\":1.000,\"warning\":\"it \\\"fails\\\"\"}\n");
+        assert_eq!(Line::parse(&line.to_json()), Some(line));
+    }
+
+    #[test]
+    fn what_was_found_is_the_loss_or_the_distance_of_samples() {
+        let line = |step, name: &str, v| Line::of(step, 0.0, vec![("loss".into(), Some(9.0)), (name.into(), v)]);
+        let lines =
+            [line(1, "sliced_wasserstein", Some(30.0)), line(2, "loss_g", Some(1.0)), line(3, "sliced_wasserstein", None)];
+        let (what, found) = HeldOut::found(&lines).expect("samples were measured");
+        assert_eq!((what, found), (HeldOut::SAMPLES, vec![(1, 30.0)]));
+        assert_eq!(HeldOut::LOSS.beside(1.5, 1.0, 7), "1.500 nats (best 1.000 at step 7)");
+        assert_eq!(HeldOut::SAMPLES.in_words(20.0), "sliced Wasserstein distance x 1000: 20.0");
+        assert_eq!(HeldOut::found(&lines[1..2]), None);
     }
 
     #[test]

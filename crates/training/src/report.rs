@@ -7,10 +7,11 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use calotype_models::Learning;
 use plotters::prelude::*;
 
+use crate::alarms::GRADIENT;
 use crate::config::RunConfig;
 use crate::error::{Result, TrainingError};
 use crate::folder::RunFolder;
-use crate::metrics::{self, LR_SCALE, Line, VALIDATION};
+use crate::metrics::{self, DIVERSITY, HeldOut, LR_SCALE, Line};
 use crate::pictures::Kind;
 use crate::progress::duration;
 use crate::replace::write_atomically;
@@ -34,9 +35,18 @@ pub(crate) fn write(folder: &RunFolder, config: &RunConfig) -> Result<()> {
     let _ = write!(page, "</head><body><h1>{}</h1>", escape(&title));
     let counted = matches!(config.model()?.learning(), Learning::Counting(_));
     numbers(&mut page, config, &lines, counted);
+    warnings(&mut page, &lines);
     if !counted {
         page.push_str("<h2>Losses</h2>");
-        page.push_str(&curves(&lines)?);
+        page.push_str(&curves(&series(&lines, is_loss))?);
+        let distances = series(&lines, |name| name.starts_with(HeldOut::SAMPLES.metric));
+        if !distances.is_empty() {
+            page.push_str(
+                "<h2>Distance of samples from the held-out set</h2><p>Sliced Wasserstein distance x 1000, by size of the image",
+            );
+            page.push_str("; the floor is that of training rows.</p>");
+            page.push_str(&curves(&distances)?);
+        }
     }
     pictures(&mut page, folder)?;
     page.push_str("</body></html>\n");
@@ -69,9 +79,10 @@ fn numbers(page: &mut String, config: &RunConfig, lines: &[Line], counted: bool)
             let value = lines.iter().rev().find_map(|l| l.losses.iter().find(|(n, _)| *n == name))?.1;
             Some((name, value.map_or("not finite".into(), |v| format!("{v:.4}"))))
         }));
-        let validation = |l: &Line| l.losses.iter().find(|(n, _)| n == VALIDATION).and_then(|(_, v)| Some((l.step, (*v)?)));
-        if let Some((step, best)) = lines.iter().filter_map(validation).min_by(|a, b| a.1.total_cmp(&b.1)) {
-            rows.push(("best validation".to_owned(), format!("{best:.4} nats at step {step}")));
+        if let Some((what, found)) = HeldOut::found(lines)
+            && let Some((step, best)) = found.iter().min_by(|a, b| a.1.total_cmp(&b.1))
+        {
+            rows.push(("best on the held-out set".to_owned(), format!("{} at step {step}", what.in_words(*best))));
         }
     }
     page.push_str("<table>");
@@ -81,10 +92,26 @@ fn numbers(page: &mut String, config: &RunConfig, lines: &[Line], counted: bool)
     page.push_str("</table>");
 }
 
+/// What went wrong, if anything did.
+fn warnings(page: &mut String, lines: &[Line]) {
+    let warnings: Vec<String> =
+        lines.iter().filter_map(|l| Some(format!("<li>step {}: {}</li>", l.step, escape(l.warning.as_deref()?)))).collect();
+    if !warnings.is_empty() {
+        let _ = write!(page, "<h2>Warnings</h2><ul>{}</ul>", warnings.concat());
+    }
+}
+
+/// What is drawn among the losses: nats and the like, not what has other units.
+fn is_loss(name: &str) -> bool {
+    let other = [LR_SCALE, DIVERSITY].contains(&name) || name.starts_with(GRADIENT) || name.starts_with(HeldOut::SAMPLES.metric);
+    !other
+}
+
 /// A curve's points (step, mean of a few losses).
 type Curve = (String, Vec<(f64, f64)>);
 
-fn series(lines: &[Line]) -> Vec<Curve> {
+/// Of what is `wanted` by name.
+fn series(lines: &[Line], wanted: impl Fn(&str) -> bool) -> Vec<Curve> {
     let curve = |name: &String| {
         let values: Vec<(f64, f64)> =
             lines.iter().filter_map(|l| Some((l.step as f64, f64::from(l.losses.iter().find(|(n, _)| n == name)?.1?)))).collect();
@@ -95,7 +122,7 @@ fn series(lines: &[Line]) -> Vec<Curve> {
         let per_point = values.len().div_ceil(MOST_POINTS).max(1);
         (name.clone(), values.chunks(per_point).map(mean).collect())
     };
-    names(lines).iter().filter(|name| *name != LR_SCALE).map(curve).collect()
+    names(lines).iter().filter(|name| wanted(name)).map(curve).collect()
 }
 
 /// Of all that was measured, in the order in which it first was.
@@ -109,8 +136,7 @@ fn names(lines: &[Line]) -> Vec<String> {
     names
 }
 
-fn curves(lines: &[Line]) -> Result<String> {
-    let series = series(lines);
+fn curves(series: &[Curve]) -> Result<String> {
     let points = || series.iter().flat_map(|(_, points)| points.iter());
     if points().count() < 2 {
         return Ok("<p>Not enough steps yet.</p>".to_owned());
@@ -180,15 +206,15 @@ mod tests {
 
     #[test]
     fn curves_are_drawn_without_what_is_not_finite() {
-        let line = |step: u64| Line {
-            step,
-            wall_s: 0.0,
-            losses: vec![("loss_d".into(), Some(step as f32).filter(|_| step != 3)), ("loss_g".into(), Some(1.0))],
+        let line = |step: u64| {
+            let losses = [("loss_d", Some(step as f32).filter(|_| step != 3)), ("loss_g", Some(1.0)), (DIVERSITY, Some(1.0))];
+            Line::of(step, 0.0, losses.map(|(name, v)| (name.to_owned(), v)).to_vec())
         };
         let lines: Vec<Line> = (1..=2000).map(line).collect();
-        let svg = curves(&lines).expect("it draws");
+        let series = series(&lines, is_loss);
+        let svg = curves(&series).expect("it draws");
         assert!(svg.contains("loss_d") && svg.contains("loss_g") && !svg.contains("NaN"), "{svg}");
-        assert!(series(&lines).iter().all(|(_, points)| points.len() <= MOST_POINTS));
-        assert!(curves(&lines[..0]).expect("it says so").contains("Not enough"));
+        assert!(series.len() == 2 && series.iter().all(|(_, points)| points.len() <= MOST_POINTS));
+        assert!(curves(&[]).expect("it says so").contains("Not enough"));
     }
 }

@@ -42,6 +42,16 @@ pub struct Restored {
 }
 
 impl Restored {
+    /// Which of a run's checkpoints it is, where it has a held-out set: for a sentence.
+    pub fn which(&self) -> Option<&'static str> {
+        let record = self.checkpoint.validation?;
+        Some(if record.best_step == self.checkpoint.step {
+            "the best so far on the held-out set"
+        } else {
+            "not the best on the held-out set"
+        })
+    }
+
     /// A line for each checkpoint that was passed over.
     pub fn remarks(&self) -> impl Iterator<Item = String> + '_ {
         let step = self.checkpoint.step;

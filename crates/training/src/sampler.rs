@@ -7,7 +7,7 @@ use calotype_models::{Density, Model, Values};
 
 use crate::error::Result;
 use crate::load::Loader;
-use crate::rows::pad;
+use crate::rows::{RowProgram, pad};
 use crate::wait;
 
 /// Rows of the sampling programs, and of the grids made while training.
@@ -61,8 +61,30 @@ impl SamplingPlans {
     }
 }
 
+/// What makes rows, loaded once for all that shows or measures them.
+#[derive(Clone, Debug)]
+pub(crate) enum Sampler {
+    /// Of [`calotype_models::Latent::sampling`].
+    Latent(RowProgram),
+    Drawing(Drawer),
+    /// The model makes nothing.
+    None,
+}
+
+impl Sampler {
+    /// # Errors
+    /// The device cannot load a plan.
+    pub fn load(model: &dyn Model, device: &mut dyn Device, plans: &SamplingPlans, loader: Loader, seed: u64) -> Result<Self> {
+        Ok(match (plans, model.density()) {
+            (SamplingPlans::Latent(plan), _) => Sampler::Latent(RowProgram::load(device, plan, loader, seed)?),
+            (_, Some(density)) => Drawer::load(density, device, plans, loader)?.map_or(Sampler::None, Sampler::Drawing),
+            _ => Sampler::None,
+        })
+    }
+}
+
 /// Rows drawn dimension by dimension: loaded programs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Drawer {
     begin: PlanId,
     round: Vec<(PlanId, usize)>,

@@ -8,8 +8,9 @@ use std::time::Instant;
 use calotype_data::Prefetch;
 use calotype_graph::{Device, Poll, Ticket};
 use calotype_models::feeds::borrowed;
-use calotype_models::{Learning, Model, Named};
+use calotype_models::{Learning, Measure, Model, Named};
 
+use crate::alarms::{Alarms, GRADIENT, gradient_norms};
 use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
 use crate::counting::count;
@@ -20,14 +21,16 @@ use crate::folder::RunFolder;
 use crate::interrupt::Interrupt;
 use crate::load::Loader;
 use crate::material::Rows;
-use crate::metrics::{LR_SCALE, Line, Log, Losses, VALIDATION};
+use crate::metrics::{self, Line, Log, Losses};
 use crate::pictures::{Pictures, Studio};
-use crate::progress::Progress;
+use crate::progress::{Progress, grouped};
+use crate::quality::Quality;
 use crate::replace::write_atomically;
 use crate::rows::RowProgram;
+use crate::sampler::Sampler;
 use crate::schedule::{Ready, Schedule};
 use crate::states::States;
-use crate::watch::Watch;
+use crate::watch::{Gauge, Look, Watch};
 use crate::{report, wait};
 
 /// Steps whose losses have not been read yet.
@@ -84,6 +87,9 @@ pub struct Trainer<'a> {
     pub(crate) schedule: Schedule<'a>,
     pub(crate) states: States,
     watch: Option<Watch>,
+    alarms: Alarms,
+    /// As [`calotype_models::Descent::watches_gradients`].
+    watches_gradients: bool,
     pictures: Pictures,
     log: Log,
     pub(crate) progress: &'a mut Progress,
@@ -130,7 +136,7 @@ pub fn learn(setup: Setup, from: Option<&Checkpoint>) -> Result<Outcome> {
 impl<'a> Trainer<'a> {
     fn new(setup: Setup<'a>, from: Option<&Checkpoint>) -> Result<Self> {
         let Setup { config, folder, model, device, rows, plans, loader, progress, interrupt } = setup;
-        let (Some(training), Some(descent), Rows::Steps { feeder, held_out, shown }) =
+        let (Some(training), Some(descent), Rows::Steps { feeder, held_out, shown, learned }) =
             (&plans.training, model.learning().descent(), rows)
         else {
             return Err(TrainingError::Contradiction(format!("{} does not learn by steps", config.model)));
@@ -140,19 +146,25 @@ impl<'a> Trainer<'a> {
         folder.set_aside(step)?;
         let mut schedule = Schedule::new(descent, training, loader, config.seed);
         schedule.enter(device, step)?;
-        let studio = Studio { model, plans, loader, seed: config.seed, rows: Some(&shown) };
+        let sampler = Sampler::load(model, device, &plans.sampling, loader, config.seed)?;
+        let studio = Studio { model, plans, sampler: sampler.clone(), loader, seed: config.seed, rows: Some(&shown) };
         let pictures = Pictures::load(device, &studio)?;
-        let watch = match (held_out, descent.validation(), &plans.held_out) {
-            (Some(rows), Some(rules), Some(plan)) => {
-                let program = RowProgram::load(device, plan, loader, config.seed)?;
-                let record = from.and_then(|c| c.validation);
-                Some(Watch::new(program, rows, rules, feeder.steps_per_epoch(), record.map(|r| (step, r))))
+        let rules = descent.validation();
+        let gauge = match (held_out, rules.map(|rules| rules.measure), &plans.held_out, sampler) {
+            (Some(rows), Some(Measure::Loss), Some(plan), _) => {
+                Some(Gauge::Loss(RowProgram::load(device, plan, loader, config.seed)?, rows))
+            }
+            (Some(rows), Some(Measure::Samples), _, Sampler::Latent(sampler)) => {
+                Quality::new(model, sampler, &rows, &learned, config.seed).map(|quality| Gauge::Samples(Box::new(quality)))
             }
             _ => None,
         };
+        let record = from.and_then(|c| c.validation).map(|record| (step, record));
+        let watch = gauge.zip(rules).map(|(gauge, rules)| Watch::new(gauge, rules, feeder.steps_per_epoch(), record));
         let states = States::of(plans);
         states.write(device, folder, config.seed, from)?;
         let log = Log::open(&folder.metrics(), step)?;
+        let alarms = Alarms::new(descent.signs(), &metrics::read(&folder.metrics())?);
         Ok(Trainer {
             wall_before_s: log.wall_s(),
             saved: from.map(|c| c.step),
@@ -166,6 +178,8 @@ impl<'a> Trainer<'a> {
             schedule,
             states,
             watch,
+            alarms,
+            watches_gradients: descent.watches_gradients(),
             pictures,
             log,
             progress,
@@ -177,6 +191,7 @@ impl<'a> Trainer<'a> {
     /// Trains to the last step, to an early stop, or to Ctrl-C. The last step that was done is saved.
     fn run(mut self) -> Result<Outcome> {
         self.started = Instant::now();
+        self.watch.iter().filter_map(Watch::note).for_each(|note| self.progress.say(&note));
         self.progress.begin(self.step, self.config.steps);
         let stopped = self.steps();
         self.progress.end();
@@ -245,18 +260,29 @@ impl<'a> Trainer<'a> {
         self.retire(0)?;
         let wall_s = self.wall_s();
         let Some(watch) = &mut self.watch else { return Ok(false) };
-        let value = watch.loss(self.device)?;
-        let lr_scale = watch.lr_scale(self.step);
-        let losses =
-            vec![(VALIDATION.to_owned(), Some(value).filter(|v| v.is_finite())), (LR_SCALE.to_owned(), Some(lr_scale as f32))];
-        self.log.write(Line { step: self.step, wall_s, losses })?;
+        let Look { value, all, diversity } = watch.look(self.device, self.step)?;
+        let losses = all.into_iter().map(|(name, v)| (name, Some(v).filter(|v| v.is_finite()))).collect();
+        self.log.write(Line::of(self.step, wall_s, losses))?;
         if !value.is_finite() {
-            let what = "the loss of the held-out set".to_owned();
+            let what = "what was measured by the held-out set".to_owned();
             return Err(Stop::NonFinite { step: self.step, what, value, at_step: false });
         }
         let record = watch.take_in(value, self.step);
-        self.progress.remark(&format!("held-out set: {value:.3} nats (best {:.3} at step {})", record.best, record.best_step));
+        let found = watch.what().beside(value, record.best, record.best_step);
+        self.progress.remark(&format!("held-out set: {found}"));
+        let warnings = diversity.map_or_else(Vec::new, |diversity| self.alarms.of_samples(diversity));
+        self.warn(self.step, warnings)?;
         Ok(record.best_step == self.step)
+    }
+
+    /// Says what goes wrong, and writes it down.
+    fn warn(&mut self, step: u64, warnings: Vec<String>) -> Result<()> {
+        for warning in warnings {
+            self.progress.say(&format!("warning: step {}: {warning}", grouped(step)));
+            let wall_s = self.wall_s();
+            self.log.write(Line { warning: Some(warning), ..Line::of(step, wall_s, vec![]) })?;
+        }
+        Ok(())
     }
 
     /// Starts step `step`, counted from 0. Nothing may be in flight where the schedule changes.
@@ -288,8 +314,10 @@ impl<'a> Trainer<'a> {
             let done = step + 1;
             if bad.is_some() || done == self.config.steps || done.is_multiple_of(self.config.period.log_every) {
                 let wall_s = self.wall_s();
-                self.log.write(Line { step: done, wall_s, losses: self.losses.take() })?;
+                self.log.write(Line::of(done, wall_s, self.losses.take()))?;
             }
+            let warnings = self.alarms.of_losses(&of_step);
+            self.warn(done, warnings)?;
             if let Some((what, value)) = bad {
                 return Err(Stop::NonFinite { step: done, what, value, at_step: true });
             }
@@ -307,8 +335,16 @@ impl<'a> Trainer<'a> {
     fn save(&mut self) -> Result<(), Stop> {
         self.retire(0)?;
         let states = self.states.read_finite(self.device, self.step)?;
+        let norms = if self.watches_gradients { gradient_norms(&states) } else { vec![] };
         let validation = self.watch.as_ref().and_then(Watch::record);
         let checkpoint = Checkpoint::new(self.config.identity(), self.step, states).with_validation(validation);
+        if !norms.is_empty() {
+            let losses = norms.iter().map(|(name, norm)| (format!("{GRADIENT}{name}"), Some(*norm))).collect();
+            let wall_s = self.wall_s();
+            self.log.write(Line::of(self.step, wall_s, losses))?;
+        }
+        let warnings = self.alarms.of_gradients(&norms);
+        self.warn(self.step, warnings)?;
         self.log.sync()?;
         write_checkpoint(self.folder, self.config, &checkpoint)?;
         self.saved = Some(self.step);

@@ -4,8 +4,10 @@
 use calotype_graph::philox::{Domain, Stream};
 use calotype_models::Prior;
 
+use crate::slices::Slices;
+
 /// Directions that points are projected onto.
-const DIRECTIONS: u32 = 100;
+const DIRECTIONS: usize = 100;
 
 /// Pairs of sets that a floor is the mean of.
 const PAIRS: u64 = 20;
@@ -19,25 +21,8 @@ pub fn sliced_wasserstein(a: &[f32], b: &[f32], z: usize, seed: u64) -> f64 {
     if n == 0 {
         return 0.0;
     }
-    let one = |number| {
-        let direction = direction(z, seed, number);
-        let sorted = |points: &[f32]| {
-            let along = points.chunks_exact(z).take(n).map(|p| p.iter().zip(&direction).map(|(&p, d)| f64::from(p) * d).sum());
-            let mut along: Vec<f64> = along.collect();
-            along.sort_unstable_by(f64::total_cmp);
-            along
-        };
-        sorted(a).iter().zip(&sorted(b)).map(|(a, b)| (a - b).abs()).sum::<f64>() / n as f64
-    };
-    (0..DIRECTIONS).map(one).sum::<f64>() / f64::from(DIRECTIONS)
-}
-
-/// A unit vector [z].
-fn direction(z: usize, seed: u64, number: u32) -> Vec<f64> {
-    let mut random = Stream::new(seed, Domain::Test, "direction", number);
-    let v: Vec<f64> = (0..z).map(|_| f64::from(random.normal())).collect();
-    let length = v.iter().map(|v| v * v).sum::<f64>().sqrt();
-    v.iter().map(|v| if length > 0.0 { v / length } else { 0.0 }).collect()
+    let of = |points: &[f32]| Slices::of(&points[..n * z], z, DIRECTIONS, seed);
+    of(a).distance(&of(b))
 }
 
 /// `n` draws [n, z] of a prior. Equal (seed, number) give equal ones.

@@ -1,4 +1,4 @@
-//! The record of the held-out set: its best loss, early stopping, and the learning rate schedule. It is part of a checkpoint, so
+//! The record of the held-out set: its best value, early stopping, and the learning rate schedule. It is part of a checkpoint, so
 //! that a resumed run decides as one that never stopped.
 
 use calotype_models::Validation;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
-    /// Least mean loss so far, in nats.
+    /// Least value so far: a mean loss in nats, or a distance of samples.
     pub best: f32,
     /// Steps done when it was found: the checkpoint of that step is the best.
     pub best_step: u64,

@@ -148,18 +148,16 @@ fn agree(args: &TrainArgs, run: &Path, config: &RunConfig) -> Result<()> {
     Ok(())
 }
 
-/// The last and the best loss of the held-out set; none where nothing is held out.
+/// The last and the best of what was measured by the held-out set; none where nothing is held out.
 fn held_out(lines: &[metrics::Line]) -> Option<String> {
-    let value = |l: &metrics::Line| {
-        let (_, nats) = l.losses.iter().find(|(name, _)| name == metrics::VALIDATION)?;
-        Some((l.step, (*nats)?))
-    };
-    let values: Vec<(u64, f32)> = lines.iter().filter_map(value).collect();
-    let &(last, nats) = values.last()?;
+    let (what, values) = metrics::HeldOut::found(lines)?;
+    let &(last, value) = values.last()?;
     let &(best, least) = values.iter().min_by(|a, b| a.1.total_cmp(&b.1))?;
-    let rest =
-        if best == last { ", the best".to_owned() } else { format!("; the best, {least:.3} at step {}, is used", grouped(best)) };
-    Some(format!("held-out set: {nats:.3} nats at step {}{rest}", grouped(last)))
+    let rest = match best == last {
+        true => ", the best".to_owned(),
+        false => format!("; the best, {} at step {}, is used", what.in_words(least), grouped(best)),
+    };
+    Some(format!("held-out set: {} at step {}{rest}", what.in_words(value), grouped(last)))
 }
 
 impl Ready {

@@ -100,3 +100,130 @@ fn every_loss_trains() {
         assert!(metrics.lines().last().is_some_and(|l| l.contains("\"step\":20")), "{metrics}");
     }
 }
+
+/// Runs that are made to fail say so while they run, in the log and in the report, with what to do.
+#[test]
+fn what_goes_wrong_is_said() {
+    let images = ["--set", "hidden=64", "--set", "norm=none", "--set", "gamma=0", "--set", "lr=0.003", "--set", "validation=0"];
+    let images =
+        [&["train", "gan", "--preset", "images", "--data", "digits", "--steps", "800", "--set", "n_critic=5"], &images[..]]
+            .concat();
+    let ring = ["train", "gan", "--data", "ring", "--set", "schedule=constant", "--set", "loss=wgan-gp", "--set", "lambda=0"];
+    let ring = [&ring[..], &["--set", "hidden=32", "--set", "validate_every=500"]].concat();
+    let runs: [(Vec<&str>, &str); 3] = [
+        // Nothing holds the discriminator back, and minimax gives the generator no gradient once it is sure.
+        ([&images[..], &["--set", "loss=minimax"]].concat(), "saturated discriminator"),
+        // A critic without its penalty.
+        ([&ring[..], &["--set", "lr=0.001", "--steps", "2000"]].concat(), "samples become alike"),
+        (
+            [&ring[..], &["--set", "lr=0.003", "--set", "n_critic=20", "--set", "checkpoint_every=30", "--steps", "600"]]
+                .concat(),
+            "exploding gradients",
+        ),
+    ];
+    for (args, sign) in runs {
+        let place = Place::new();
+        let said = place.run(&[&args[..], &["--device", "cpu", "--threads", "1", "--out", "run"]].concat()).ok().stderr;
+        let warning = said.lines().find(|l| l.starts_with("warning: step") && l.contains(sign));
+        assert!(warning.is_some_and(|l| l.contains("--set lr")), "{sign}: {said}");
+        let metrics = fs::read_to_string(place.path("run/metrics.jsonl")).expect("metrics");
+        let line = metrics.lines().find(|l| l.contains("\"warning\"")).expect(sign);
+        assert!(
+            serde_json::from_str::<serde_json::Value>(line)
+                .is_ok_and(|v| v["warning"].as_str().is_some_and(|w| w.contains(sign)))
+        );
+        let report = fs::read_to_string(place.path("run/report.html")).expect("a report");
+        assert!(report.contains("Warnings") && report.contains(sign), "{sign}");
+    }
+}
+
+/// The tiny GAN goes well, as far as it can be seen.
+#[test]
+fn a_run_that_goes_well_is_not_warned_of() {
+    let place = Place::new();
+    let args =
+        ["train", "gan", "--data", "ring", "--batch", "64", "--steps", "600", "--set", "hidden=32", "--set", "validate_every=50"];
+    let said = place.run(&[&args[..], &["--device", "cpu", "--threads", "1", "--out", "run"]].concat()).ok().stderr;
+    assert!(!said.contains("warning"), "{said}");
+}
+
+/// Samples are measured on a schedule, the best checkpoint is kept beside the last ones, `sample` uses it and says so; a moving
+/// average makes other samples, and not another training.
+#[test]
+fn the_best_checkpoint_is_kept_and_used() {
+    let place = Place::new();
+    let looks = ["--set", "validate_every=20", "--set", "checkpoint_every=10", "--set", "keep_checkpoints=1"];
+    let train = |out: &str, more: &[&str]| {
+        let args = [
+            "train",
+            "gan",
+            "--data",
+            "ring",
+            "--steps",
+            "200",
+            "--set",
+            "hidden=16",
+            "--set",
+            "lr=0.02",
+            "--set",
+            "schedule=constant",
+        ];
+        place.run(&[&args[..], &looks, &["--device", "cpu", "--threads", "1", "--out", out], more].concat()).ok()
+    };
+    let said = train("run", &[]).stderr;
+    assert!(said.contains("held-out set: sliced Wasserstein distance x 1000 of training rows"), "{said}");
+    let metrics = fs::read_to_string(place.path("run/metrics.jsonl")).expect("metrics");
+    let found: Vec<(u64, f64)> = metrics
+        .lines()
+        .map(|l| serde_json::from_str::<serde_json::Value>(l).expect("JSON"))
+        .filter_map(|v| Some((v["step"].as_u64()?, v["sliced_wasserstein"].as_f64()?)))
+        .collect();
+    assert_eq!(found.iter().map(|f| f.0).collect::<Vec<_>>(), (1..=10).map(|n| 20 * n).collect::<Vec<_>>());
+    let best = found.iter().min_by(|a, b| a.1.total_cmp(&b.1)).expect("some").0;
+    assert!(best < 200, "such a learning rate gets worse again: {found:?}");
+    let kept: Vec<u64> = [best, 200].into_iter().collect();
+    let there = |step: u64| place.path("run").join(format!("checkpoints/step-{step:07}.safetensors")).exists();
+    assert_eq!((10..=200).filter(|&s| there(s)).collect::<Vec<_>>(), kept);
+    let sample =
+        |more: &[&str]| place.run(&[&["sample", "run", "--count", "5", "--out", "x.npy", "--device", "cpu"], more].concat()).ok();
+    let said = sample(&[]).stderr;
+    assert!(said.contains(&format!("step-{best:07}.safetensors, the best so far on the held-out set")), "{said}");
+    let said = sample(&["--checkpoint", "last"]).stderr;
+    assert!(said.contains("step-0000200.safetensors, not the best"), "{said}");
+
+    train("averaged", &["--set", "ema=0.9"]);
+    let losses = |run: &str| {
+        let text = fs::read_to_string(place.path(run).join("metrics.jsonl")).expect("metrics");
+        let of_step = |l: &str| l.split("\"loss_d\"").nth(1).map(str::to_owned);
+        text.lines().filter_map(of_step).collect::<Vec<_>>()
+    };
+    assert_eq!(losses("run"), losses("averaged"));
+    let rows = |run: &str| {
+        place.run(&["sample", run, "--checkpoint", "last", "--count", "5", "--out", "x.npy", "--device", "cpu"]).ok();
+        fs::read(place.path("x.npy")).expect("rows")
+    };
+    assert_ne!(rows("run"), rows("averaged"));
+}
+
+/// Few images are warned of, and what is offered trains: on images, not on vectors.
+#[test]
+fn few_images_are_augmented() {
+    let place = Place::new();
+    let tiny = ["train", "dcgan", "--data", "digits", "--batch", "4", "--steps", "2", "--set", "width=1", "--device", "cpu"];
+    let said = place.run(&[&tiny[..], &["--out", "plain"]].concat()).ok().stderr;
+    assert!(said.contains("training images are few") && said.contains("augment=translation+cutout"), "{said}");
+    let augmented = ["--out", "augmented", "--set", "augment=translation+cutout", "--set", "flips=true"];
+    let said = place.run(&[&tiny[..], &augmented].concat()).ok().stderr;
+    assert!(!said.contains("training images are few"), "{said}");
+    assert_ne!(place.checkpoint("plain", 2), place.checkpoint("augmented", 2));
+    let refused = place.run(&[TINY_GAN, &["--data", "ring", "--set", "augment=cutout"]].concat());
+    refused.refused(2, &["vectors", "`augment`"]);
+    let images = [
+        "train", "gan", "--preset", "images", "--data", "digits", "--batch", "4", "--steps", "2", "--set", "hidden=4",
+        "--device", "cpu",
+    ];
+    for loss in ["non-saturating", "wgan-gp"] {
+        let set = format!("loss={loss}");
+        place.run(&[&images[..], &["--set", &set, "--set", "augment=translation+cutout", "--out", loss]].concat()).ok();
+    }
+}

@@ -25,6 +25,7 @@ use calotype_graph::op::Distribution;
 use calotype_graph::{Graph, GraphError, Mode, Program, Scope, Tensor, Type};
 
 use crate::adversarial;
+use crate::augment::Augment;
 use crate::averages::{Average, used};
 use crate::feeds::Feed;
 use crate::latent::{Latent, LatentKind, LatentPart};
@@ -74,6 +75,8 @@ pub struct InfoGan {
     /// The smallest deviation of a continuous code's q where deviations are learned; none where they are 1.
     floor: Option<f64>,
     average: Option<Average>,
+    /// Of what D and Q see.
+    augment: Augment,
     adam_d: Optimiser,
     adam_g: Optimiser,
 }
@@ -87,6 +90,7 @@ impl InfoGan {
         let rule = Rule::Adam { beta1: settings.number("beta1"), beta2: settings.number("beta2"), eps: 1e-8 };
         let size = settings.size("size");
         Ok(InfoGan {
+            augment: Augment::of(&settings, &[size, size, channels])?,
             shape: [size, size, channels],
             size,
             channels,
@@ -152,6 +156,10 @@ impl Model for InfoGan {
         Values::Signed
     }
 
+    fn flips(&self) -> bool {
+        self.settings.flag("flips")
+    }
+
     fn learning(&self) -> Learning<'_> {
         Learning::Descent(self)
     }
@@ -182,6 +190,8 @@ impl Descent for InfoGan {
         let real = graph.input("x", Type::f32([&[batch], &self.shape[..]].concat()));
         let drawn = self.draw(&scope, batch);
         let fake = self.generator(&g, &self.latents(&scope, &drawn, batch));
+        let fake = self.augment.apply(&scope, "augment.fake", &fake);
+        let real = self.augment.apply(&scope, "augment.real", &real);
 
         let on_real = self.head(&d, &self.trunk(&d, &real));
         let shared = self.trunk(&d, &fake);
@@ -225,6 +235,10 @@ impl Descent for InfoGan {
                      larger --set lambda, or fewer --set categories",
         });
         adversarial::saturation(Adversarial::NonSaturating).into_iter().chain(flat).collect()
+    }
+
+    fn watches_gradients(&self) -> bool {
+        true
     }
 }
 

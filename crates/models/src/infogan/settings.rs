@@ -1,6 +1,7 @@
 //! What can be set, and what each preset sets.
 
 use crate::adversarial;
+use crate::augment::Augment;
 use crate::settings::{Preset, Setting, SettingError, Settings};
 
 /// Continuous codes by the names that a person types.
@@ -42,7 +43,7 @@ pub(super) fn settings(preset: Preset) -> Vec<Setting> {
         Setting::number("beta1", 0.5, (0.0, 0.999_999), "β1 of Adam"),
         Setting::number("beta2", 0.999, (0.0, 0.999_999_9), "β2 of Adam"),
     ];
-    own.into_iter().chain(adversarial::settings(0.0)).collect()
+    own.into_iter().chain(adversarial::settings(0.0)).chain(Augment::settings()).collect()
 }
 
 /// Settings that contradict each other.

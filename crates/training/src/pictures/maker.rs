@@ -5,9 +5,8 @@ use calotype_models::latent::{self, Sheet};
 use calotype_models::{Model, init};
 
 use crate::error::Result;
-use crate::load::Loader;
 use crate::rows::RowProgram;
-use crate::sampler::{Drawer, SamplingPlans};
+use crate::sampler::{Drawer, Sampler};
 
 #[derive(Debug)]
 pub(super) enum Maker {
@@ -25,33 +24,24 @@ pub(super) enum Maker {
 
 impl Maker {
     /// Of `count` rows; none for a model that makes none.
-    ///
-    /// # Errors
-    /// The device cannot load a plan.
-    pub fn load(
-        model: &dyn Model,
-        device: &mut dyn Device,
-        plans: &SamplingPlans,
-        loader: Loader,
-        (count, seed): (usize, u64),
-    ) -> Result<Option<Self>> {
+    pub fn new(model: &dyn Model, sampler: &Sampler, (count, seed): (usize, u64)) -> Option<Self> {
         let floats = |t: calotype_graph::HostTensor| t.as_f32().unwrap_or_default().to_vec();
-        Ok(match (plans, model.latent(), model.density()) {
-            (SamplingPlans::Latent(plan), Some(latent), _) => {
-                let parts = latent.parts();
+        match sampler {
+            Sampler::Latent(program) => {
+                let parts = model.latent()?.parts();
                 let (latents, columns) = match latent::by_category(&parts, count, seed) {
                     Some((sheet, columns)) => (sheet, Some(columns)),
                     None => (latent::latents(&parts, count, seed), None),
                 };
-                Some(Maker::Latent { program: RowProgram::load(device, plan, loader, seed)?, latents: floats(latents), columns })
+                Some(Maker::Latent { program: program.clone(), latents: floats(latents), columns })
             }
-            (_, _, Some(density)) => Drawer::load(density, device, plans, loader)?.map(|drawer| {
+            Sampler::Drawing(drawer) => {
                 let n_values = model.shape().iter().product();
-                let noise = init::noise(count, n_values, density.conditional().n_noise(), seed);
-                Maker::Drawing { drawer, noise: floats(noise) }
-            }),
-            _ => None,
-        })
+                let noise = init::noise(count, n_values, model.density()?.conditional().n_noise(), seed);
+                Some(Maker::Drawing { drawer: drawer.clone(), noise: floats(noise) })
+            }
+            Sampler::None => None,
+        }
     }
 
     /// Of the model's codes one after the other, with the same program; none for a model without codes.

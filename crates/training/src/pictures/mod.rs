@@ -20,7 +20,7 @@ use crate::folder::RunFolder;
 use crate::load::Loader;
 use crate::replace::write_atomically;
 use crate::rows::RowProgram;
-use crate::sampler::SAMPLE_BATCH;
+use crate::sampler::{SAMPLE_BATCH, Sampler};
 
 use codes::Codes;
 use grid::{Reconstructions, Samples};
@@ -85,6 +85,7 @@ pub(crate) struct Pictures(Vec<(Kind, Box<dyn Show>)>);
 pub(crate) struct Studio<'a> {
     pub model: &'a dyn Model,
     pub plans: &'a Plans,
+    pub sampler: Sampler,
     pub loader: Loader,
     pub seed: u64,
     /// Rows of the data, to show beside what the model makes; none for a model that counts.
@@ -101,12 +102,12 @@ impl Pictures {
     /// The device cannot load a plan.
     pub fn load(device: &mut dyn Device, studio: &Studio) -> Result<Self> {
         let mut all: Vec<(Kind, Box<dyn Show>)> = Vec::new();
-        let Studio { model, plans, loader, seed, rows } = *studio;
-        let load = |device: &mut dyn Device, count| Maker::load(model, device, &plans.sampling, loader, (count, seed));
+        let Studio { model, plans, loader, seed, rows, .. } = *studio;
+        let maker = |count| Maker::new(model, &studio.sampler, (count, seed));
         match *model.shape() {
             [h, w, c @ (1 | 3)] => {
                 let (shape, values) = ([h, w, c], model.values());
-                if let Some(maker) = load(device, SAMPLE_BATCH)? {
+                if let Some(maker) = maker(SAMPLE_BATCH) {
                     let codes = maker.of_codes(model, seed);
                     all.push((Kind::SAMPLES, Box::new(Samples { maker, shape, values })));
                     if let Some(maker) = codes {
@@ -120,7 +121,7 @@ impl Pictures {
                 }
             }
             [columns] => {
-                if let (Some(maker), Some(rows)) = (load(device, points::SAMPLES)?, rows) {
+                if let (Some(maker), Some(rows)) = (maker(points::SAMPLES), rows) {
                     all.push((
                         Kind::SAMPLES,
                         Box::new(Points::new(device, studio, maker, &rows_of(rows, points::ROWS), columns)?),

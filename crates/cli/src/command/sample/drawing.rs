@@ -91,7 +91,7 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
             .into());
         }
     }
-    done(count, if picture { "images" } else { "rows" }, &session.used.restored.path, &out)
+    done(count, if picture { "images" } else { "rows" }, &session.used.restored, &out)
 }
 
 /// A row as the model takes it, and which of its values are kept (1, else 0): both [D].

@@ -80,7 +80,7 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
         (Form::Gif, &[h, w, c]) => save_gif(&out, film(args, &rows, [h, w, c], &shown), shown.frame_ms)?,
         _ => save_npy(&out, &[&[n], &*shape].concat(), &session.used, &rows)?,
     }
-    done(n, if picture { "images" } else { "rows" }, &session.used.restored.path, &out)
+    done(n, if picture { "images" } else { "rows" }, &session.used.restored, &out)
 }
 
 /// `--traverse` without a row: around the middle of the prior.

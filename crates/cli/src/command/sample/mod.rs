@@ -12,7 +12,7 @@ use anyhow::{Result, anyhow};
 use calotype_data::picture::RgbImage;
 use calotype_data::{DataError, Standard, picture, write_npy, write_npy_f64};
 use calotype_models::Values;
-use calotype_training::{Choice, Examined, Which, grouped};
+use calotype_training::{Choice, Examined, Restored, Which, grouped};
 
 use super::Ending;
 use crate::args::SampleArgs;
@@ -127,8 +127,9 @@ fn save_gif(out: &Path, frames: Result<Vec<RgbImage>, DataError>, frame_ms: u32)
 }
 
 /// Says what was made, and where it is.
-fn done(n: usize, what: &str, checkpoint: &Path, out: &Path) -> Result<Ending> {
-    note(&format!("{} {what} from {}", grouped(n as u64), checkpoint.display()));
+fn done(n: usize, what: &str, from: &Restored, out: &Path) -> Result<Ending> {
+    let which = from.which().map_or(String::new(), |which| format!(", {which}"));
+    note(&format!("{} {what} from {}{which}", grouped(n as u64), from.path.display()));
     print(&out.display().to_string())?;
     Ok(Ending::Done)
 }

@@ -59,5 +59,5 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
             save_npy(&out, &[&[n, 2], &*shape].concat(), &session.used, &pairs)?;
         }
     }
-    done(n, "reconstructions", &session.used.restored.path, &out)
+    done(n, "reconstructions", &session.used.restored, &out)
 }

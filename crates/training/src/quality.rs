@@ -1,0 +1,237 @@
+//! How good samples are: their sliced Wasserstein distance from rows that were held out, by scale where they are images, and how much they
+//! differ from each other.
+//!
+//! As Karras, Aila, Laine, Lehtinen 2018, arXiv:1710.10196, §5, and times 1,000 as there, with two departures: fewer rows and patches, so
+//! that it can be measured in training; and patches are normalised by the channels' mean and deviation of the real rows, for both sets,
+//! so that a wrong brightness or contrast counts.
+
+use std::fmt;
+
+use calotype_data::Evaluation;
+use calotype_graph::Device;
+use calotype_models::{Model, latent};
+
+use crate::error::Result;
+use crate::pyramid::{self, Level};
+use crate::rows::RowProgram;
+use crate::sampler::brightness;
+use crate::slices::Slices;
+
+/// Rows of each set, at most.
+const ROWS: usize = 1024;
+/// Of each image and level.
+const PATCHES: usize = 32;
+const DIRECTIONS: usize = 128;
+/// What distances are multiplied by.
+const THOUSAND: f64 = 1000.0;
+
+/// Rows that others are held against.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    n: usize,
+    /// Of a row.
+    shape: Vec<usize>,
+    seed: u64,
+    levels: Vec<Normal>,
+    spread: f64,
+}
+
+/// A level's patches, brought to mean 0 and deviation 1 of every channel.
+#[derive(Clone, Debug)]
+struct Normal {
+    size: Option<[usize; 2]>,
+    mean: Vec<f32>,
+    deviation: Vec<f32>,
+    slices: Slices,
+}
+
+/// How far some rows are from those of a [`Reference`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Distances {
+    /// Times 1,000, with the size [height, width] of each level, finest first; rows that are no images have one without.
+    pub levels: Vec<(Option<[usize; 2]>, f64)>,
+    /// Mean distance of two rows, as a part of the same of the reference's: near 0 where all are alike.
+    pub diversity: f64,
+}
+
+impl Distances {
+    /// Over the levels.
+    pub fn mean(&self) -> f64 {
+        self.levels.iter().map(|l| l.1).sum::<f64>() / self.levels.len().max(1) as f64
+    }
+
+    /// By level, where there are several: a name for each.
+    pub fn by_size(&self) -> impl Iterator<Item = (String, f64)> + '_ {
+        let several = self.levels.len() > 1;
+        self.levels.iter().filter_map(move |&(size, v)| size.filter(|_| several).map(|[h, w]| (format!("{h}x{w}"), v)))
+    }
+}
+
+impl fmt::Display for Distances {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.1}", self.mean())?;
+        let by_size: Vec<String> = self.by_size().map(|(size, v)| format!("{size}: {v:.1}")).collect();
+        if by_size.is_empty() { Ok(()) } else { write!(f, " ({})", by_size.join(", ")) }
+    }
+}
+
+impl Reference {
+    /// Of rows [N, ..shape]: images [H, W, C] as brightness, or vectors.
+    pub fn new(rows: &[f32], shape: &[usize], seed: u64) -> Self {
+        let n = rows.len() / shape.iter().product::<usize>().max(1);
+        let normal = |(level, channels): (Level, usize)| {
+            let (mean, deviation) = moments(&level.patches, channels);
+            let slices = slices(&level, &mean, &deviation, seed);
+            Normal { size: (shape.len() == 3).then_some(level.size), mean, deviation, slices }
+        };
+        let levels = levels(rows, shape, seed).into_iter().map(normal).collect();
+        Reference { n, shape: shape.to_vec(), seed, levels, spread: spread(rows, shape) }
+    }
+
+    /// Rows that it takes to compare: as many as it was made of.
+    pub fn n(&self) -> usize {
+        self.n
+    }
+
+    /// Holds as many rows [N, ..shape] against it.
+    pub fn distances(&self, rows: &[f32]) -> Distances {
+        let apart = |((level, _), normal): ((Level, usize), &Normal)| {
+            let slices = slices(&level, &normal.mean, &normal.deviation, self.seed);
+            (normal.size, THOUSAND * normal.slices.distance(&slices))
+        };
+        let levels = levels(rows, &self.shape, self.seed).into_iter().zip(&self.levels).map(apart).collect();
+        let diversity = if self.spread > 0.0 { spread(rows, &self.shape) / self.spread } else { 1.0 };
+        Distances { levels, diversity }
+    }
+}
+
+/// The levels of rows, with the channels by which each is normalised: vectors are one level, and all of its columns are channels.
+fn levels(rows: &[f32], shape: &[usize], seed: u64) -> Vec<(Level, usize)> {
+    match *shape {
+        [h, w, c] => pyramid::levels(rows, [h, w, c], PATCHES, seed).into_iter().map(|level| (level, c)).collect(),
+        _ => {
+            let d = shape.iter().product();
+            vec![(Level { size: [1, d], d, patches: rows.to_vec() }, d)]
+        }
+    }
+}
+
+/// Mean and deviation of every channel; a deviation of 0 counts as 1.
+fn moments(values: &[f32], channels: usize) -> (Vec<f32>, Vec<f32>) {
+    let n = (values.len() / channels.max(1)).max(1) as f64;
+    let of = |channel: usize| values.iter().skip(channel).step_by(channels.max(1)).map(|&v| f64::from(v));
+    let both = |channel| {
+        let mean = of(channel).sum::<f64>() / n;
+        let deviation = (of(channel).map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt();
+        (mean as f32, if deviation > 0.0 { deviation as f32 } else { 1.0 })
+    };
+    (0..channels).map(both).unzip()
+}
+
+fn slices(level: &Level, mean: &[f32], deviation: &[f32], seed: u64) -> Slices {
+    let channels = mean.iter().zip(deviation).cycle();
+    let normal: Vec<f32> = level.patches.iter().zip(channels).map(|(v, (mean, deviation))| (v - mean) / deviation).collect();
+    Slices::of(&normal, level.d, DIRECTIONS, seed)
+}
+
+/// Mean Euclidean distance of two rows: each of the first half and one of the second.
+fn spread(rows: &[f32], shape: &[usize]) -> f64 {
+    let d = shape.iter().product::<usize>().max(1);
+    let pairs = rows.len() / d / 2;
+    let (first, second) = rows.split_at(pairs * d);
+    let apart = |(a, b): (&[f32], &[f32])| a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt();
+    first.chunks_exact(d).zip(second.chunks_exact(d)).map(apart).sum::<f64>() / pairs.max(1) as f64
+}
+
+/// At most `most` of them, evenly spaced: a file may have its rows in the order of their classes.
+fn spaced(rows: &Evaluation, most: usize) -> Vec<f32> {
+    let (all, n) = (rows.rows(), rows.rows().len().min(most));
+    (0..n).flat_map(|i| rows.row(all[i * all.len() / n.max(1)])).collect()
+}
+
+/// Measures samples of a model in training, always from the same latents.
+#[derive(Debug)]
+pub(crate) struct Quality {
+    reference: Reference,
+    /// The same distance of rows that are learned from: what samples as good as the data would have.
+    pub floor: Distances,
+    /// Of [`calotype_models::Latent::sampling`].
+    sampler: RowProgram,
+    latents: Vec<f32>,
+}
+
+impl Quality {
+    /// Against `held_out`, with `learned` for the floor; none for a model without latents, or where there are too few rows to compare.
+    pub fn new(model: &dyn Model, sampler: RowProgram, held_out: &Evaluation, learned: &Evaluation, seed: u64) -> Option<Self> {
+        let n = held_out.rows().len().min(learned.rows().len()).min(ROWS);
+        let parts = model.latent()?.parts();
+        if n < 2 {
+            return None;
+        }
+        let real = |rows| brightness(model.values(), &spaced(rows, n));
+        let reference = Reference::new(&real(held_out), model.shape(), seed);
+        let floor = reference.distances(&real(learned));
+        let latents = latent::latents(&parts, n, seed).as_f32().unwrap_or_default().to_vec();
+        Some(Quality { reference, floor, sampler, latents })
+    }
+
+    /// Of samples as they are at the moment.
+    ///
+    /// # Errors
+    /// What the device says.
+    pub fn measure(&self, device: &mut dyn Device) -> Result<Distances> {
+        Ok(self.reference.distances(&self.sampler.all(device, &self.latents)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use calotype_graph::philox::{Domain, Stream};
+
+    /// Blurred noise, in which a bright square lies somewhere: [N, 32, 32, 1].
+    fn images(n: usize, seed: u64, changed: impl Fn(usize, f32) -> f32) -> Vec<f32> {
+        let image = |i: usize| {
+            let mut random = Stream::new(seed, Domain::Test, "image", i as u32);
+            let (y, x) = (random.below(24) as usize, random.below(24) as usize);
+            let within = |at: usize| (y..y + 8).contains(&(at / 32)) && (x..x + 8).contains(&(at % 32));
+            (0..1024).map(|at| 0.2 * random.uniform() + if within(at) { 0.7 } else { 0.0 }).collect::<Vec<f32>>()
+        };
+        (0..n).flat_map(image).enumerate().map(|(at, v)| changed(at, v)).collect()
+    }
+
+    #[test]
+    fn other_images_of_the_kind_are_nearest() {
+        let reference = Reference::new(&images(200, 1, |_, v| v), &[32, 32, 1], 5);
+        let alike = reference.distances(&images(200, 2, |_, v| v));
+        let names: Vec<String> = alike.by_size().map(|(size, _)| size).collect();
+        assert_eq!((names, reference.n()), (vec!["32x32".to_owned(), "16x16".to_owned()], 200));
+        assert!((alike.diversity - 1.0).abs() < 0.1, "{alike:?}");
+        assert_eq!(reference.distances(&images(200, 1, |_, v| v)).mean(), 0.0);
+        // Darker, of less contrast, with a pattern of the finest scale, all alike.
+        let darker = reference.distances(&images(200, 2, |_, v| 0.6 * v));
+        let grid = reference.distances(&images(200, 2, |at, v| v + if at % 2 == 0 { 0.1 } else { -0.1 }));
+        let one: Vec<f32> = images(1, 3, |_, v| v).repeat(200);
+        let same = reference.distances(&one);
+        for (what, worse) in [("darker", &darker), ("a pattern", &grid), ("one image", &same)] {
+            assert!(worse.mean() > 3.0 * alike.mean(), "{what}: {worse} and alike {alike}");
+        }
+        assert!(grid.levels[0].1 > 5.0 * grid.levels[1].1, "a pattern of pixels is in the finest level: {grid}");
+        assert_eq!(same.diversity, 0.0);
+    }
+
+    /// Of vectors it is the distance of the rows themselves, each column in its deviations.
+    #[test]
+    fn vectors_are_compared_by_column() {
+        let rows = |seed: u64, shift: f32| -> Vec<f32> {
+            let mut random = Stream::new(seed, Domain::Test, "row", 0);
+            (0..500).flat_map(|_| [100.0 * random.normal(), random.normal() + shift]).collect()
+        };
+        let reference = Reference::new(&rows(1, 0.0), &[2], 5);
+        let alike = reference.distances(&rows(2, 0.0));
+        assert_eq!((alike.levels.len(), alike.by_size().count()), (1, 0));
+        // E|cos| = 2/π of a shift by one deviation.
+        let shifted = reference.distances(&rows(2, 1.0)).mean();
+        assert!(alike.mean() < 150.0 && (shifted - 637.0).abs() < 120.0, "{alike}, {shifted}");
+    }
+}
