@@ -305,7 +305,8 @@ pub struct EncodeArgs {
     #[arg(long, value_name = "FILE.csv")]
     pub rows: Option<PathBuf>,
 
-    /// Fits a linear probe to the features of the training rows and another to their raw values, and prints test accuracies
+    /// Fits a linear probe to the features of the training rows and another to their raw values, and prints test accuracies. The
+    /// category that infogan recognises is held against the classes without it
     #[arg(long)]
     pub probe: bool,
 
