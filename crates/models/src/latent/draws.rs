@@ -42,7 +42,7 @@ impl<'a> Draws<'a> {
                 (_, Some((t, deviation))) => {
                     all.extend((0..part.size).map(|_| deviation * truncated_normal(random.uniform(), t)));
                 }
-                (LatentKind::Normal, None) => all.extend((0..part.size).map(|_| random.normal())),
+                (LatentKind::Normal | LatentKind::Direction, None) => all.extend((0..part.size).map(|_| random.normal())),
                 (LatentKind::Uniform, None) => all.extend((0..part.size).map(|_| 2.0 * random.uniform() - 1.0)),
                 (LatentKind::Category, None) => {
                     let chosen = random.below(part.size.max(1) as u32) as usize;
@@ -76,12 +76,12 @@ impl<'a> Draws<'a> {
     }
 }
 
-/// The deviation of a normal latent.
+/// The deviation of a normal latent that can be truncated: the direction of a vector is none nearer to the middle.
 fn deviation(kind: &LatentKind) -> Option<f32> {
     match kind {
         LatentKind::Normal => Some(1.0),
         LatentKind::Prior(Prior::Gaussian { deviation }) => Some(*deviation),
-        LatentKind::Uniform | LatentKind::Category | LatentKind::Prior(_) => None,
+        LatentKind::Direction | LatentKind::Uniform | LatentKind::Category | LatentKind::Prior(_) => None,
     }
 }
 

@@ -17,6 +17,8 @@ pub use traverse::{Axis, CODE_DRAWS, Place, STEPS, Sheet, code_sheet, middle, tr
 pub enum LatentKind {
     /// Independent N(0, 1).
     Normal,
+    /// The same, of which a model uses the direction alone: it sets their length itself.
+    Direction,
     /// Independent, uniform in (-1, 1).
     Uniform,
     /// One category of as many as the part is long, each as likely: 1 in its place, else 0.
@@ -29,7 +31,7 @@ impl LatentKind {
     /// From where to where the `n`th number of a part goes when all of it is to be seen: ±3 deviations, or what it fills.
     pub fn range(&self, n: usize) -> (f32, f32) {
         match self {
-            LatentKind::Normal => (-3.0, 3.0),
+            LatentKind::Normal | LatentKind::Direction => (-3.0, 3.0),
             LatentKind::Uniform => (-1.0, 1.0),
             LatentKind::Category => (0.0, 1.0),
             LatentKind::Prior(prior) => prior.range(n),
@@ -96,7 +98,7 @@ pub fn between(parts: &[LatentPart], a: &[f32], b: &[f32], t: f64) -> Vec<f32> {
         let here = all.len()..all.len() + part.size;
         let (a, b) = (&a[here.clone()], &b[here]);
         match &part.kind {
-            LatentKind::Normal | LatentKind::Prior(Prior::Gaussian { .. }) => all.extend(slerp(a, b, t)),
+            LatentKind::Normal | LatentKind::Direction | LatentKind::Prior(Prior::Gaussian { .. }) => all.extend(slerp(a, b, t)),
             LatentKind::Uniform | LatentKind::Prior(_) => all.extend(weighted(a, b, 1.0 - t, t)),
             LatentKind::Category => all.extend_from_slice(a),
         }

@@ -126,8 +126,8 @@ impl Drawn {
         if args.truncation.is_some() && !draws.has_normals() {
             let names: Vec<&str> = parts.iter().map(|part| part.name).collect::<BTreeSet<_>>().into_iter().collect();
             let message = format!(
-                "--truncation is for normal latents, and none is here ({}): what is uniform, or a category, has bounds already; \
-                 leave it out",
+                "--truncation is for normal latents, and none is here ({}): what is uniform, or a category, has bounds already, \
+                 and of what counts by its direction alone nothing is nearer to the middle; leave it out",
                 names.join(", ")
             );
             return Err(WrongUse(message).into());
