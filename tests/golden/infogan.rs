@@ -13,7 +13,8 @@ use super::{check, part, weights};
 
 const STEPS: usize = 10;
 const BATCH: usize = 6;
-const SET: [(&str, &str); 10] = [
+const SET: [(&str, &str); 11] = [
+    ("augment", "none"),
     ("size", "8"),
     ("width", "2"),
     ("hidden", "6"),

@@ -11,6 +11,8 @@
 //! - D, Q and G of a step see the same fakes, whose activations are computed once; D is updated first and G through the updated D;
 //! - one categorical code at most; the paper has several on other data;
 //! - λ of the continuous codes is 1 as that of the category, the paper says that it should be smaller and has 1 for these data too;
+//! - outside `paper`, what D and Q see is moved at random by up to an eighth of its sides (`augment`), real and fake: the paper has 60,000
+//!   images, of a few thousand D would know each;
 //! - sizes other than 28 take a first map of another size.
 
 mod information;

@@ -2,7 +2,7 @@
 
 use crate::adversarial;
 use crate::augment::Augment;
-use crate::settings::{Preset, Setting, SettingError, Settings};
+use crate::settings::{Preset, Setting, SettingError, Settings, Value};
 
 /// Continuous codes by the names that a person types.
 pub(super) const CODE_NAMES: [&str; 8] = ["c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8"];
@@ -12,7 +12,7 @@ pub(super) const BOUND_NAMES: [&str; 8] = ["mi_c1", "mi_c2", "mi_c3", "mi_c4", "
 pub(super) fn settings(preset: Preset) -> Vec<Setting> {
     let (width, hidden, steps) = match preset {
         Preset::PAPER => (64, 1024, 20_000),
-        _ => (32, 512, 6_000),
+        _ => (32, 512, 3_000),
     };
     let own = vec![
         Setting::integer("categories", 10, (0, 1000), "K: categories of the categorical code; 0: no such code"),
@@ -43,7 +43,12 @@ pub(super) fn settings(preset: Preset) -> Vec<Setting> {
         Setting::number("beta1", 0.5, (0.0, 0.999_999), "β1 of Adam"),
         Setting::number("beta2", 0.999, (0.0, 0.999_999_9), "β2 of Adam"),
     ];
-    own.into_iter().chain(adversarial::settings(0.0)).chain(Augment::settings()).collect()
+    // With few images D knows them by heart before the codes have their meaning.
+    let augment = |setting: Setting| match setting.key {
+        "augment" if preset != Preset::PAPER => Setting { default: Value::Word("translation".into()), ..setting },
+        _ => setting,
+    };
+    own.into_iter().chain(adversarial::settings(0.0)).chain(Augment::settings().into_iter().map(augment)).collect()
 }
 
 /// Settings that contradict each other.
