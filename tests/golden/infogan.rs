@@ -26,6 +26,8 @@ const SET: [(&str, &str); 10] = [
     ("sigma_floor", "0.2"),
 ];
 
+const BEFORE_NORM: [&str; 3] = ["main.0.bias", "main.3.bias", "trunk.6.bias"];
+
 pub fn infogan(device: &mut dyn Device) {
     let golden = Golden::open("infogan");
     let set = SET.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
@@ -62,7 +64,11 @@ pub fn infogan(device: &mut dyn Device) {
     for spec in &networks {
         let got = read_states(device, &[&spec.name]).expect("a state").remove(0);
         let want = weights(&golden, &format!("final/{}", spec.name), spec.layout);
-        check(&format!("final {}", spec.name), &got, &want, Tolerance { atol: 2e-5, rtol: 1e-5 });
+        // What Adam makes of a gradient of rounding is a step of either sign; it moves the running mean with it, and nothing else.
+        let shifted = ["main.1.running_mean", "main.4.running_mean", "trunk.7.running_mean"];
+        let is_shift = BEFORE_NORM.iter().chain(&shifted).any(|name| spec.name.ends_with(name));
+        let atol = if is_shift { 2.0 * STEPS as f32 * 1e-3 } else { 2e-5 };
+        check(&format!("final {}", spec.name), &got, &want, Tolerance { atol, rtol: 1e-5 });
     }
     device.unload(id);
 }
@@ -77,8 +83,9 @@ fn first_gradients(device: &mut dyn Device, golden: &Golden, networks: &[calotyp
         let gradient: Vec<f32> = moment.as_f32().expect("floats").iter().map(|m| 2.0 * m).collect();
         let want = weights(golden, &format!("gradient/{name}"), spec.layout);
         let largest = want.as_f32().expect("floats").iter().fold(0.0f32, |m, v| m.max(v.abs()));
-        // Against the largest element: small ones are differences of large ones. A bias before batch norm has a gradient of rounding.
-        let tolerance = Tolerance { atol: 1e-5 * largest + 1e-7, rtol: 1e-5 };
+        // Against the largest element: small ones are differences of large ones. A bias before batch norm has a gradient of 0.
+        let rounding = if BEFORE_NORM.iter().any(|bias| name.ends_with(bias)) { 1e-6 } else { 0.0 };
+        let tolerance = Tolerance { atol: 1e-5 * largest + rounding, rtol: 1e-5 };
         let gradient = calotype_graph::HostTensor::f32(moment.shape, gradient);
         check(&format!("gradient of {name}"), &gradient, &want, tolerance);
     }

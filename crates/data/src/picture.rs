@@ -23,39 +23,48 @@ const MOST_SIDE: usize = 1 << 15;
 /// between and around them. None for `columns` makes it about square. NaN is painted magenta.
 ///
 /// Errors: a length other than N H W C; other channels; no image; a picture over 32,768 pixels a side.
-pub fn grid(images: &[f32], [n, h, w, c]: [usize; 4], columns: Option<usize>, margin: usize) -> Result<RgbImage> {
+pub fn grid(images: &[f32], shape: [usize; 4], columns: Option<usize>, margin: usize) -> Result<RgbImage> {
+    tiled(images, shape, columns, margin, 1)
+}
+
+/// [`grid`] with every pixel, and the margin, `factor` times as high and wide. Errors: as [`grid`].
+pub fn tiled(images: &[f32], [n, h, w, c]: [usize; 4], columns: Option<usize>, margin: usize, factor: usize) -> Result<RgbImage> {
     let wrong = |expected: String, found: String| DataError::format("a grid of images", expected, found);
     let expected = [n, h, w, c].iter().try_fold(1_usize, |all, &d| all.checked_mul(d));
     if expected != Some(images.len()) || images.is_empty() || !matches!(c, 1 | 3) {
         let expected = "N H W C values, none of them 0, C = 1 or 3".to_owned();
         return Err(wrong(expected, format!("{} values for {:?}", images.len(), [n, h, w, c])));
     }
-    let columns = columns.unwrap_or_else(|| (n as f64).sqrt().ceil() as usize).clamp(1, n);
-    let side = |tiles: usize, tile: usize| tiles.checked_mul(tile.checked_add(margin)?)?.checked_add(margin);
+    let (columns, factor) = (columns.unwrap_or_else(|| about_square(n)).clamp(1, n), factor.max(1));
+    let side = |tiles: usize, tile: usize| tiles.checked_mul(tile.checked_add(margin)?)?.checked_add(margin)?.checked_mul(factor);
     let (width, height) = (side(columns, w), side(n.div_ceil(columns), h));
     let (Some(width @ ..=MOST_SIDE), Some(height @ ..=MOST_SIDE)) = (width, height) else {
-        return Err(wrong(format!("at most {MOST_SIDE} pixels a side"), format!("{n} images of {h}x{w}")));
+        let times = if factor == 1 { String::new() } else { format!(", {factor} times enlarged") };
+        return Err(wrong(format!("at most {MOST_SIDE} pixels a side"), format!("{n} images of {h}x{w}{times}")));
     };
     let mut picture = RgbImage::from_pixel(width as u32, height as u32, MARGIN);
     for (nth, image) in images.chunks_exact(h * w * c).enumerate() {
         let (left, top) = (margin + nth % columns * (w + margin), margin + nth / columns * (h + margin));
         for (at, pixel) in image.chunks_exact(c).enumerate() {
-            let (x, y) = (left + at % w, top + at / w);
-            picture.put_pixel(x as u32, y as u32, colour(pixel));
+            let (x, y, colour) = (factor * (left + at % w), factor * (top + at / w), colour(pixel));
+            for place in 0..factor * factor {
+                picture.put_pixel((x + place % factor) as u32, (y + place / factor) as u32, colour);
+            }
         }
     }
     Ok(picture)
 }
 
+/// Columns of a grid of `n` images, where nothing else is asked for.
+pub fn about_square(n: usize) -> usize {
+    (n as f64).sqrt().ceil() as usize
+}
+
 /// [`grid`] with a margin of 1, enlarged by a whole factor where it would be smaller than a person likes to look at: to
 /// `about_pixels` wide, or less by a part of the factor. Errors: as [`grid`].
 pub fn sheet(images: &[f32], [n, h, w, c]: [usize; 4], columns: Option<usize>, about_pixels: usize) -> Result<RgbImage> {
-    let factor = sheet_factor(columns.unwrap_or_else(|| (n as f64).sqrt().ceil() as usize).clamp(1, n.max(1)), w, about_pixels);
-    if factor == 1 || images.len() != n * h * w * c {
-        return grid(images, [n, h, w, c], columns, 1);
-    }
-    let large: Vec<f32> = images.chunks_exact((h * w * c).max(1)).flat_map(|image| enlarged(image, [h, w, c], factor)).collect();
-    grid(&large, [n, h * factor, w * factor, c], columns, factor)
+    let factor = sheet_factor(columns.unwrap_or_else(|| about_square(n)).clamp(1, n.max(1)), w, about_pixels);
+    tiled(images, [n, h, w, c], columns, 1, factor)
 }
 
 /// By how much a [`sheet`] enlarges its images; as wide are its margins.

@@ -29,11 +29,12 @@ pub fn initial(spec: &StateSpec, seed: u64) -> HostTensor {
 /// Random numbers [count, D, R] that rows are drawn by, for [`Drawing`](crate::Drawing): of each dimension a uniform in (0, 1)
 /// and, where R is 2, a standard normal. Row `i` depends on the seed and `i` alone.
 pub fn noise(count: usize, n_values: usize, n_noise: usize, seed: u64) -> HostTensor {
-    let rows = (0..count).flat_map(|row| {
-        let mut random = Stream::new(seed, Domain::Latent, "noise", row as u32);
-        (0..n_values * n_noise)
-            .map(move |at| if at % n_noise == 0 { random.uniform() } else { random.normal() })
-            .collect::<Vec<_>>()
-    });
+    let rows = (0..count).flat_map(|row| noise_of_row(row, n_values, n_noise, seed));
     HostTensor::f32([count, n_values, n_noise], rows.collect::<Vec<_>>())
+}
+
+/// Row `row` of [`noise`]: [D, R].
+pub fn noise_of_row(row: usize, n_values: usize, n_noise: usize, seed: u64) -> Vec<f32> {
+    let mut random = Stream::new(seed, Domain::Latent, "noise", row as u32);
+    (0..n_values * n_noise).map(|at| if at % n_noise == 0 { random.uniform() } else { random.normal() }).collect()
 }

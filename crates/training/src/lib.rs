@@ -56,7 +56,7 @@ pub mod verify;
 mod wait;
 mod watch;
 
-pub use categories::{error_rate, most_probable, named_clusters};
+pub use categories::{error_rate, matched_accuracy, matched_classes, most_probable, named_clusters};
 pub use checkpoint::{Checkpoint, Identity};
 pub use config::{DataConfig, DeviceConfig, Period, RunConfig, Scalar, Wanted, all_settings, common_settings};
 pub use data_settings::{data_settings, options_of};

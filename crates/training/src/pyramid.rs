@@ -23,14 +23,14 @@ pub(crate) struct Level {
 }
 
 /// `per_image` patches at random places of every image [N, H, W, C] and level, finest first; images below 16 pixels a side give one patch,
-/// all of them. Image `i`'s places depend on the seed and `i` alone.
-pub(crate) fn levels(images: &[f32], shape: [usize; 3], per_image: usize, seed: u64) -> Vec<Level> {
+/// all of them. The places of an image depend on the seed and its number alone, which is that of the first one for the first.
+pub(crate) fn levels(images: &[f32], shape: [usize; 3], per_image: usize, seed: u64, first: usize) -> Vec<Level> {
     let [h, w, c] = shape;
     if h.min(w) < LEAST {
         return vec![Level { size: [h, w], d: h * w * c, patches: images.to_vec() }];
     }
     let of_image = |(n, image): (usize, &[f32])| {
-        let mut random = Stream::new(seed, Domain::Test, "patches", n as u32);
+        let mut random = Stream::new(seed, Domain::Test, "patches", (first + n) as u32);
         let levels = pyramid(image, shape).into_iter();
         levels.map(|(size, level)| taken(&level, size, c, per_image, &mut random)).collect::<Vec<_>>()
     };
@@ -154,20 +154,21 @@ mod tests {
     fn patches_are_squares_of_their_image_and_depend_on_its_number_alone() {
         let (shape, n_values) = ([20, 24, 2], 20 * 24 * 2);
         let two: Vec<f32> = (0..2 * n_values).map(|i| i as f32).collect();
-        let [level] = <[Level; 1]>::try_from(levels(&two, shape, 5, 3)).expect("20 pixels are one level");
+        let [level] = <[Level; 1]>::try_from(levels(&two, shape, 5, 3, 0)).expect("20 pixels are one level");
         assert_eq!((level.d, level.patches.len()), (98, 2 * 5 * 98));
         for patch in level.patches.chunks_exact(98) {
             let line = |y: usize| patch[y * 14..][..14].windows(2).all(|p| p[1] - p[0] == 1.0);
             assert!((0..7).all(line) && patch[14] - patch[0] == 48.0, "{patch:?}");
         }
-        let first = levels(&two[..n_values], shape, 5, 3).remove(0);
+        let first = levels(&two[..n_values], shape, 5, 3, 0).remove(0);
         assert_eq!(first.patches, level.patches[..5 * 98]);
-        assert_ne!(levels(&two[..n_values], shape, 5, 4)[0].patches, first.patches);
+        assert_eq!(levels(&two[n_values..], shape, 5, 3, 1)[0].patches, level.patches[5 * 98..]);
+        assert_ne!(levels(&two[..n_values], shape, 5, 4, 0)[0].patches, first.patches);
     }
 
     #[test]
     fn small_images_are_one_patch() {
-        let all = levels(&[1.0; 3 * 64], [8, 8, 1], 32, 0);
+        let all = levels(&[1.0; 3 * 64], [8, 8, 1], 32, 0, 0);
         assert_eq!(all, [Level { size: [8, 8], d: 64, patches: vec![1.0; 3 * 64] }]);
     }
 }

@@ -11,14 +11,15 @@ use calotype_data::Evaluation;
 use calotype_graph::Device;
 use calotype_models::{Model, latent};
 
-use crate::error::Result;
+use crate::error::{Result, TrainingError};
 use crate::pyramid::{self, Level};
-use crate::rows::RowProgram;
-use crate::sampler::brightness;
+use crate::rows::{RowProgram, parts};
+use crate::sampler::{SAMPLE_BATCH, brightness};
 use crate::slices::Slices;
 
-/// Rows of each set, at most.
+/// Rows of each set, at most, and fewer where they have more values than this together, down to one batch of samples.
 const ROWS: usize = 1024;
+const VALUES: usize = 1 << 28;
 /// Of each image and level.
 const PATCHES: usize = 32;
 const DIRECTIONS: usize = 128;
@@ -78,14 +79,21 @@ impl fmt::Display for Distances {
 impl Reference {
     /// Of rows [N, ..shape]: images [H, W, C] as brightness, or vectors.
     pub fn new(rows: &[f32], shape: &[usize], seed: u64) -> Self {
-        let n = rows.len() / shape.iter().product::<usize>().max(1);
-        let normal = |(level, channels): (Level, usize)| {
+        let mut gathered = Gathered::new(shape, seed);
+        gathered.push(rows);
+        Reference::of(&gathered)
+    }
+
+    fn of(gathered: &Gathered) -> Self {
+        let &Gathered { n, ref shape, seed, .. } = gathered;
+        let channels = if shape.len() == 3 { shape[2] } else { shape.iter().product() };
+        let normal = |level: &Level| {
             let (mean, deviation) = moments(&level.patches, channels);
-            let slices = slices(&level, &mean, &deviation, seed);
+            let slices = slices(level, &mean, &deviation, seed);
             Normal { size: (shape.len() == 3).then_some(level.size), mean, deviation, slices }
         };
-        let levels = levels(rows, shape, seed).into_iter().map(normal).collect();
-        Reference { n, shape: shape.to_vec(), seed, levels, spread: spread(rows, shape) }
+        let levels = gathered.levels.iter().map(normal).collect();
+        Reference { n, shape: shape.clone(), seed, levels, spread: gathered.spread() }
     }
 
     /// Rows that it takes to compare: as many as it was made of.
@@ -95,24 +103,60 @@ impl Reference {
 
     /// Holds as many rows [N, ..shape] against it.
     pub fn distances(&self, rows: &[f32]) -> Distances {
-        let apart = |((level, _), normal): ((Level, usize), &Normal)| {
-            let slices = slices(&level, &normal.mean, &normal.deviation, self.seed);
+        let mut gathered = Gathered::new(&self.shape, self.seed);
+        gathered.push(rows);
+        self.against(&gathered)
+    }
+
+    fn against(&self, gathered: &Gathered) -> Distances {
+        let apart = |(level, normal): (&Level, &Normal)| {
+            let slices = slices(level, &normal.mean, &normal.deviation, self.seed);
             (normal.size, THOUSAND * normal.slices.distance(&slices))
         };
-        let levels = levels(rows, &self.shape, self.seed).into_iter().zip(&self.levels).map(apart).collect();
-        let diversity = if self.spread > 0.0 { spread(rows, &self.shape) / self.spread } else { 1.0 };
+        let levels = gathered.levels.iter().zip(&self.levels).map(apart).collect();
+        let diversity = if self.spread > 0.0 { gathered.spread() / self.spread } else { 1.0 };
         Distances { levels, diversity }
     }
 }
 
-/// The levels of rows, with the channels by which each is normalised: vectors are one level, and all of its columns are channels.
-fn levels(rows: &[f32], shape: &[usize], seed: u64) -> Vec<(Level, usize)> {
-    match *shape {
-        [h, w, c] => pyramid::levels(rows, [h, w, c], PATCHES, seed).into_iter().map(|level| (level, c)).collect(),
-        _ => {
-            let d = shape.iter().product();
-            vec![(Level { size: [1, d], d, patches: rows.to_vec() }, d)]
+/// What is kept of rows that come in parts: their patches, and how far they are apart. Of large images this is a small part.
+struct Gathered {
+    shape: Vec<usize>,
+    seed: u64,
+    n: usize,
+    levels: Vec<Level>,
+    /// Sum of the distances of so many pairs.
+    apart: f64,
+    pairs: usize,
+}
+
+impl Gathered {
+    fn new(shape: &[usize], seed: u64) -> Self {
+        Gathered { shape: shape.to_vec(), seed, n: 0, levels: vec![], apart: 0.0, pairs: 0 }
+    }
+
+    /// Takes in rows [N, ..shape].
+    fn push(&mut self, rows: &[f32]) {
+        let d = self.shape.iter().product::<usize>().max(1);
+        let levels = match *self.shape {
+            [h, w, c] => pyramid::levels(rows, [h, w, c], PATCHES, self.seed, self.n),
+            _ => vec![Level { size: [1, d], d, patches: rows.to_vec() }],
+        };
+        self.n += rows.len() / d;
+        let (first, second) = rows.split_at(rows.len() / d / 2 * d);
+        let apart = |(a, b): (&[f32], &[f32])| a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt();
+        self.apart += first.chunks_exact(d).zip(second.chunks_exact(d)).map(apart).sum::<f64>();
+        self.pairs += first.len() / d;
+        if self.levels.is_empty() {
+            self.levels = levels;
+        } else {
+            self.levels.iter_mut().zip(levels).for_each(|(all, new)| all.patches.extend(new.patches));
         }
+    }
+
+    /// Mean Euclidean distance of two rows.
+    fn spread(&self) -> f64 {
+        self.apart / self.pairs.max(1) as f64
     }
 }
 
@@ -134,19 +178,21 @@ fn slices(level: &Level, mean: &[f32], deviation: &[f32], seed: u64) -> Slices {
     Slices::of(&normal, level.d, DIRECTIONS, seed)
 }
 
-/// Mean Euclidean distance of two rows: each of the first half and one of the second.
-fn spread(rows: &[f32], shape: &[usize]) -> f64 {
-    let d = shape.iter().product::<usize>().max(1);
-    let pairs = rows.len() / d / 2;
-    let (first, second) = rows.split_at(pairs * d);
-    let apart = |(a, b): (&[f32], &[f32])| a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt();
-    first.chunks_exact(d).zip(second.chunks_exact(d)).map(apart).sum::<f64>() / pairs.max(1) as f64
+/// `n` of them, evenly spaced, since a file may have its rows in the order of their classes, and out of order for the same reason.
+fn gathered(model: &dyn Model, rows: &Evaluation, n: usize, seed: u64) -> Gathered {
+    let all = rows.rows();
+    let stride = (0..).map(|k| n * 5 / 8 + 1 + k).find(|&stride| coprime(stride, n)).unwrap_or(1);
+    let mut gathered = Gathered::new(model.shape(), seed);
+    let order: Vec<u32> = (0..n).map(|i| all[i * stride % n * all.len() / n]).collect();
+    for part in order.chunks(SAMPLE_BATCH) {
+        let values: Vec<f32> = part.iter().flat_map(|&row| rows.row(row)).collect();
+        gathered.push(&brightness(model.values(), &values));
+    }
+    gathered
 }
 
-/// At most `most` of them, evenly spaced: a file may have its rows in the order of their classes.
-fn spaced(rows: &Evaluation, most: usize) -> Vec<f32> {
-    let (all, n) = (rows.rows(), rows.rows().len().min(most));
-    (0..n).flat_map(|i| rows.row(all[i * all.len() / n.max(1)])).collect()
+fn coprime(a: usize, b: usize) -> bool {
+    if b == 0 { a == 1 } else { coprime(b, a % b) }
 }
 
 /// Measures samples of a model in training, always from the same latents.
@@ -163,14 +209,14 @@ pub(crate) struct Quality {
 impl Quality {
     /// Against `held_out`, with `learned` for the floor; none for a model without latents, or where there are too few rows to compare.
     pub fn new(model: &dyn Model, sampler: RowProgram, held_out: &Evaluation, learned: &Evaluation, seed: u64) -> Option<Self> {
-        let n = held_out.rows().len().min(learned.rows().len()).min(ROWS);
+        let most = (VALUES / model.shape().iter().product::<usize>().max(1)).clamp(SAMPLE_BATCH, ROWS);
+        let n = held_out.rows().len().min(learned.rows().len()).min(most);
         let parts = model.latent()?.parts();
         if n < 2 {
             return None;
         }
-        let real = |rows| brightness(model.values(), &spaced(rows, n));
-        let reference = Reference::new(&real(held_out), model.shape(), seed);
-        let floor = reference.distances(&real(learned));
+        let reference = Reference::of(&gathered(model, held_out, n, seed));
+        let floor = reference.against(&gathered(model, learned, n, seed));
         let latents = latent::latents(&parts, n, seed).as_f32().unwrap_or_default().to_vec();
         Some(Quality { reference, floor, sampler, latents })
     }
@@ -180,7 +226,13 @@ impl Quality {
     /// # Errors
     /// What the device says.
     pub fn measure(&self, device: &mut dyn Device) -> Result<Distances> {
-        Ok(self.reference.distances(&self.sampler.all(device, &self.latents)?))
+        let mut gathered = Gathered::new(&self.reference.shape, self.reference.seed);
+        let parts = parts(&self.latents, self.sampler.batch(), self.sampler.n_in());
+        self.sampler.each(device, parts, |_, rows| {
+            gathered.push(rows);
+            Ok::<(), TrainingError>(())
+        })?;
+        Ok(self.reference.against(&gathered))
     }
 }
 
@@ -198,6 +250,16 @@ mod tests {
             (0..1024).map(|at| 0.2 * random.uniform() + if within(at) { 0.7 } else { 0.0 }).collect::<Vec<f32>>()
         };
         (0..n).flat_map(image).enumerate().map(|(at, v)| changed(at, v)).collect()
+    }
+
+    #[test]
+    fn parts_make_a_whole() {
+        let (rows, mut gathered) = (images(50, 1, |_, v| v), Gathered::new(&[32, 32, 1], 5));
+        rows.chunks(7 * 1024).for_each(|part| gathered.push(part));
+        let whole = Reference::new(&rows, &[32, 32, 1], 5).against(&gathered);
+        assert_eq!((gathered.n, whole.mean()), (50, 0.0));
+        assert!((whole.diversity - 1.0).abs() < 0.1);
+        assert!([(5, 8), (1, 1), (9, 14)].iter().all(|&(a, b)| coprime(a, b)) && !coprime(6, 8));
     }
 
     #[test]

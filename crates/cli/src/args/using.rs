@@ -16,6 +16,10 @@ pub const SAMPLE_EXAMPLES: &str = "Examples:
   calotype sample runs/vae-fashion-mnist-001 --reconstruct             # test rows and their reconstructions
   calotype sample runs/vae-fashion-mnist-001 --traverse=test:3         # every latent of one row from -3 to 3
   calotype sample runs/vae-digits-001 --manifold                       # of a run with --set latents=2
+  calotype sample runs/infogan-digits-001 --condition category=3 --condition c1=-2..2     # a range goes from left to right
+  calotype sample runs/infogan-digits-001 --condition c1=-2..2 --condition c2=-2..2       # two: a plane of one draw
+  calotype sample runs/dcgan-fashion-mnist-001 --truncation 0.7
+  calotype sample runs/dcgan-fashion-mnist-001 --images 3,7,10..12 --scale 8              # some images of the grid, large
 
 The file goes to the run folder unless --out is given; its path is printed.";
 
@@ -39,8 +43,9 @@ pub struct SampleArgs {
     /// Run folder, as made by `calotype train`
     pub run: PathBuf,
 
-    /// Number of images; with --interpolate, of latents to interpolate between [default: 64; with --interpolate 5, with
-    /// --reconstruct 32]. A grid of a model with categories has one column a category, and one row a draw of all other latents
+    /// Number of images; with --interpolate, of latents to interpolate between; with a range of --condition, of draws [default: 64;
+    /// with --interpolate 5, with --reconstruct 32, with a range 8, in a .gif 16]. A grid of a model with categories has one column a
+    /// category, and one row a draw of all other latents
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=65_536), conflicts_with = "latents")]
     pub count: Option<u64>,
 
@@ -52,7 +57,29 @@ pub struct SampleArgs {
     #[arg(long, value_name = "Z.npy")]
     pub latents: Option<PathBuf>,
 
-    /// Interpolates between latents along great circles
+    /// Only these images of what the same command makes without it, numbered from 0: with --seed 3 --images 7,10..12 the eighth and
+    /// three others of the grid of seed 3. With a range of --condition these draws, with --interpolate these latents
+    #[arg(long, value_name = "LIST", value_parser = numbers, conflicts_with_all = ["count", "latents"])]
+    pub images: Option<Numbers>,
+
+    /// Sets a latent by its name, in all images; may be repeated. A category by its number from 0, or by the class's name where its
+    /// categories are the data's classes: category=3, class=Shirt. A number: c1=0.5, or z.7=-1 for number 7 (from 0) of a part of
+    /// several. A range goes through its values: c1=-2..2 from left to right, with one row a draw of all other latents; a second
+    /// range from top to bottom, of one draw; in a .gif the last range goes by frames
+    #[arg(long, value_name = "NAME=VALUE", conflicts_with_all = ["traverse", "manifold", "complete", "reconstruct"])]
+    pub condition: Vec<String>,
+
+    /// Draws normal latents from the normal distribution truncated to ± T deviations: less variety, and images nearer to what is
+    /// common (arXiv:1809.11096). Needs a model with normal latents
+    #[arg(long, value_name = "T", value_parser = truncation, conflicts_with_all = ["latents", "traverse", "manifold", "complete", "reconstruct"])]
+    pub truncation: Option<f64>,
+
+    /// Enlarges every pixel N times, in .png and .gif [default: pictures of small images are enlarged to about 320 pixels]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub scale: Option<u32>,
+
+    /// Interpolates between latents: along great circles where they are normal, along lines where they are uniform. A category stays
+    /// as it is from one latent to the next, and changes there
     #[arg(long)]
     pub interpolate: bool,
 
@@ -61,7 +88,9 @@ pub struct SampleArgs {
     pub reconstruct: bool,
 
     /// A row of images for each latent: it goes from -3 to 3 (uniform ones from -1 to 1) while the others stay at 0, or with
-    /// --traverse=test:N at the code of row N of the run's test data. --count is the number of latents [default: at most 32]
+    /// --traverse=test:N at the code of row N of the run's test data. --count is the number of latents [default: at most 32]. Of a
+    /// model that learns the meaning of codes (infogan) only the codes: each category in turn, numbers from -2 to 2, in --count rows
+    /// [default: 3] of other draws
     #[arg(long, value_name = "test:N", num_args = 0..=1, require_equals = true, default_missing_value = "middle",
           conflicts_with_all = ["latents", "interpolate", "manifold", "complete"])]
     pub traverse: Option<String>,
@@ -85,7 +114,7 @@ pub struct SampleArgs {
 
     /// Output file [default: a .png in the run folder]. By its ending: an image grid (.png), an array (.npy, f32 [N, H, W, C],
     /// images in 0..1, levels unscaled; tables [N, D] in their own units, f64 where f32 would lose digits), or an animation (.gif) of
-    /// --interpolate or of images developing pixel by pixel
+    /// --interpolate, of a range of --condition or of images developing pixel by pixel
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
 
@@ -102,6 +131,56 @@ impl SampleArgs {
     pub fn choice(&self) -> Choice {
         self.checkpoint.unwrap_or_default()
     }
+
+    /// The numbers of the rows to make: those of `--images`, or the first of `--count`.
+    pub fn chosen(&self, default_count: u64) -> Vec<usize> {
+        match &self.images {
+            Some(Numbers(images)) => images.clone(),
+            None => (0..self.count.unwrap_or(default_count) as usize).collect(),
+        }
+    }
+
+    /// For a file's name: what the random numbers are of.
+    pub fn of_seed(&self) -> String {
+        let truncated = self.truncation.map_or_else(String::new, |t| format!("truncation-{t}-"));
+        let images = self.images.as_ref().map_or_else(String::new, |Numbers(all)| match all.as_slice() {
+            [one] => format!("image-{one}-"),
+            [first, ..] => format!("images-{first}-and-{}-more-", all.len() - 1),
+            [] => String::new(),
+        });
+        format!("{truncated}{images}seed-{}", self.seed)
+    }
+}
+
+/// Numbers of a list such as `3,7,10..12`, in its order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Numbers(pub Vec<usize>);
+
+/// Of a list, and the largest number in it plus 1, at most.
+const MOST_IMAGES: usize = 65_536;
+
+fn numbers(text: &str) -> Result<Numbers, String> {
+    let wrong = || format!("expected numbers below {MOST_IMAGES}, such as 7 or 3,7,10..12");
+    let number = |text: &str| text.parse::<usize>().ok().filter(|&n| n < MOST_IMAGES).ok_or_else(wrong);
+    let mut all = Vec::new();
+    for item in text.split(',') {
+        match item.split_once("..") {
+            None => all.push(number(item)?),
+            Some((first, last)) => match (number(first)?, number(last)?) {
+                (first, last) if first <= last => all.extend(first..=last),
+                _ => return Err(wrong()),
+            },
+        }
+        if all.len() > MOST_IMAGES {
+            return Err(format!("expected at most {MOST_IMAGES} images"));
+        }
+    }
+    Ok(Numbers(all))
+}
+
+fn truncation(text: &str) -> Result<f64, String> {
+    let t = text.parse::<f64>().ok().filter(|t| *t > 0.0 && t.is_finite());
+    t.ok_or_else(|| "expected a number above 0, such as 0.7".to_owned())
 }
 
 #[derive(Debug, Args)]
@@ -226,7 +305,8 @@ pub struct EncodeArgs {
     #[arg(long, value_name = "FILE.csv")]
     pub rows: Option<PathBuf>,
 
-    /// Fits a linear probe to the features of the training rows and another to their raw values, and prints test accuracies
+    /// Fits a linear probe to the features of the training rows and another to their raw values, and prints test accuracies. The
+    /// category that infogan recognises is held against the classes without it
     #[arg(long)]
     pub probe: bool,
 
@@ -307,4 +387,22 @@ fn worst(text: &str) -> Result<usize, String> {
 fn rate(text: &str) -> Result<f64, String> {
     let rate = text.parse::<f64>().ok().filter(|r| (0.0..1.0).contains(r));
     rate.ok_or_else(|| "expected a number from 0 to below 1".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_images_has_numbers_and_ranges() {
+        assert_eq!(numbers("7"), Ok(Numbers(vec![7])));
+        assert_eq!(numbers("3,7,10..12,3"), Ok(Numbers(vec![3, 7, 10, 11, 12, 3])));
+        for wrong in ["", "a", "1,", "-1", "3..1", "1..", "65536", "1.5", "0..65535,0"] {
+            assert!(numbers(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(truncation("0.5"), Ok(0.5));
+        for wrong in ["0", "-1", "inf", "NaN", "much"] {
+            assert!(truncation(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 mod aae;
 mod adversaries;
 mod auto_encoders;
+mod codes;
 mod commands;
 mod data;
 mod densities;

@@ -51,7 +51,7 @@ impl Prepared {
             Values::Levels { data, levels } => {
                 let scale = 255.0 / f64::from(levels - 1) / n;
                 let store = |sum: f64| (sum * scale).round() as u8;
-                Values::Levels { data: Arc::new(place.sums(data, |v| f64::from(v), store)), levels: 256 }
+                Values::Levels { data: Arc::new(place.sums(data, f64::from, store)), levels: 256 }
             }
             Values::Continuous(data) => Values::Continuous(Arc::new(place.sums(data, f64::from, |sum| (sum / n) as f32))),
             Values::Double(_) => return None,

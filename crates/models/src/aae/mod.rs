@@ -276,6 +276,10 @@ impl Latent for Aae {
         [z, class].into_iter().filter(|part| part.size > 0).collect()
     }
 
+    fn class_part(&self) -> Option<&'static str> {
+        matches!(self.classes, Classes::OfDecoder | Classes::Few(_)).then_some("class")
+    }
+
     fn sampling(&self, batch: usize) -> Result<Program, GraphError> {
         let graph = Graph::new("aae sampling");
         let z = graph.input("z", Type::f32([batch, self.z + self.n_categories()]));

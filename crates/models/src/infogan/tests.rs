@@ -14,6 +14,7 @@ use crate::stages::Stages;
 use crate::testing::step_with;
 
 type Set = &'static [(&'static str, &'static str)];
+type Parts = &'static [(&'static str, usize)];
 
 const TINY: Set = &[("size", "8"), ("width", "2"), ("hidden", "6"), ("hidden_q", "5"), ("latents", "3")];
 
@@ -218,7 +219,7 @@ fn the_paper_preset_has_the_canonical_sizes() {
 /// Sizes, colours, and any codes: what is drawn, recognised and reported.
 #[test]
 fn latents_features_and_losses_are_those_of_the_codes() {
-    let cases: &[(Set, &[(&str, usize)], &[&str])] = &[
+    let cases: [(Set, Parts, &[&str]); 4] = [
         (&[], &[("z", 3), ("category", 10), ("c1", 1), ("c2", 1)], &["mi_category", "mi_c1", "mi_c2"]),
         (&[("categories", "0"), ("codes", "1")], &[("z", 3), ("c1", 1)], &["mi_c1"]),
         (&[("codes", "0"), ("categories", "4")], &[("z", 3), ("category", 4)], &["mi_category"]),
@@ -227,11 +228,11 @@ fn latents_features_and_losses_are_those_of_the_codes() {
     for (set, parts, bounds) in cases {
         let model = build(set).expect("valid settings");
         let latent = model.latent().expect("latents");
-        assert_eq!(latent.parts().iter().map(|p| (p.name, p.size)).collect::<Vec<_>>(), *parts);
+        assert_eq!(latent.parts().iter().map(|p| (p.name, p.size)).collect::<Vec<_>>(), parts);
         assert!(latent.parts().iter().all(|p| (p.kind == LatentKind::Category) == (p.name == "category")));
         let codes: Vec<(&str, usize)> = parts.iter().copied().filter(|(name, _)| *name != "z").collect();
         assert_eq!(latent.codes(), codes.iter().map(|(name, _)| *name).collect::<Vec<_>>());
-        assert_eq!(names(&training(model.as_ref(), 4)), [&["loss_d", "loss_g"], *bounds].concat());
+        assert_eq!(names(&training(model.as_ref(), 4)), [&["loss_d", "loss_g"], bounds].concat());
         let features = model.features(2).expect("there are some").expect("it builds");
         let width: usize = codes.iter().map(|(_, size)| size).sum();
         assert_eq!(features.outputs().next().expect("features").1.shape.dims(), [2, width]);

@@ -277,9 +277,8 @@ impl Descent for ProGan {
 }
 
 impl Latent for ProGan {
-    /// Only the direction of z counts.
     fn parts(&self) -> Vec<LatentPart> {
-        vec![LatentPart { name: "z", kind: LatentKind::Normal, size: self.networks.nz }]
+        vec![LatentPart { name: "z", kind: LatentKind::Direction, size: self.networks.nz }]
     }
 
     /// All levels, each with its share: one program for a run, whose images are of the full size from the first step on.

@@ -1,7 +1,8 @@
 //! The rows of a picture of samples: made at every step from the same latents or random numbers.
 
 use calotype_graph::Device;
-use calotype_models::{Model, init, latent};
+use calotype_models::latent::{self, Sheet};
+use calotype_models::{Model, init};
 
 use crate::error::Result;
 use crate::rows::RowProgram;
@@ -41,6 +42,13 @@ impl Maker {
             }
             Sampler::None => None,
         }
+    }
+
+    /// Of the model's codes one after the other, with the same program; none for a model without codes.
+    pub fn of_codes(&self, model: &dyn Model, seed: u64) -> Option<Self> {
+        let (Maker::Latent { program, .. }, Some(latent)) = (self, model.latent()) else { return None };
+        let Sheet { latents, columns } = latent::code_sheet(latent, latent::CODE_DRAWS, seed)?;
+        Some(Maker::Latent { program: program.clone(), latents, columns: Some(columns) })
     }
 
     /// Images beside each other, where their order asks for it.

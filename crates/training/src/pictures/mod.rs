@@ -50,6 +50,13 @@ impl Kind {
                orange seems real to it and violet made.",
         film: "samples.gif",
     };
+    pub const TRAVERSAL: Kind = Kind {
+        stem: "traversal",
+        title: "Traversal of codes",
+        text: "Each code in turn, in three rows of other latents: the categories from left to right, then each continuous code from -2 to \
+               2. Along a row nothing else changes.",
+        film: "traversal.gif",
+    };
     pub const RECONSTRUCTIONS: Kind = Kind {
         stem: "reconstructions",
         title: "Reconstructions",
@@ -63,7 +70,7 @@ impl Kind {
         film: "codes.gif",
     };
     /// All of them, in the order in which they are shown.
-    pub const ALL: &'static [Kind] = &[Kind::SAMPLES, Kind::RECONSTRUCTIONS, Kind::CODES];
+    pub const ALL: &'static [Kind] = &[Kind::SAMPLES, Kind::TRAVERSAL, Kind::RECONSTRUCTIONS, Kind::CODES];
 }
 
 /// Something that is shown as it is at the moment.
@@ -112,9 +119,13 @@ impl Pictures {
                 let (shape, values) = ([h, w, c], model.values());
                 let count = sheet_images(model.shape());
                 if let Some(maker) = maker(count) {
-                    let columns = maker.columns().unwrap_or_else(|| (count as f64).sqrt().ceil() as usize);
+                    let columns = maker.columns().unwrap_or_else(|| picture::about_square(count));
                     sheet = model.latent().map(|_| Sheet { height: h, width: w, columns });
+                    let codes = maker.of_codes(model, seed);
                     all.push((Kind::SAMPLES, Box::new(Samples { maker, shape, values })));
+                    if let Some(maker) = codes {
+                        all.push((Kind::TRAVERSAL, Box::new(Samples { maker, shape, values })));
+                    }
                 }
                 if let (Some(plan), Some(rows)) = (&plans.reconstruction, rows) {
                     let program = RowProgram::load(device, plan, loader, seed)?;

@@ -2,6 +2,7 @@
 
 mod codes;
 mod plot;
+mod recognised;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -16,12 +17,15 @@ use crate::fault::WrongUse;
 use crate::output::{ending, has_folder, note, print, replace};
 use crate::used::Used;
 
+use recognised::Featured;
+
 pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
     let used = Used::open(&args.run, args.checkpoint.unwrap_or_default())?;
     let Some(program) = used.model.features(SCORE_BATCH) else {
         return Err(used.cannot("has no hidden units, so it computes no features"));
     };
-    if args.out.is_none() && args.plot.is_none() && args.rows.is_none() && !args.probe {
+    let category = used.model.latent().and_then(recognised::category);
+    if args.out.is_none() && args.plot.is_none() && args.rows.is_none() && !args.probe && category.is_none() {
         return Err(
             WrongUse("nothing to do; give --out features.npy, --plot codes.png, --rows rows.csv or --probe".into()).into()
         );
@@ -45,7 +49,9 @@ pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
     };
     let examined = open(args.split)?;
     examined.notes.iter().for_each(|text| note(text));
-    let train = if args.probe { Some(open(Some(Split::Train))?) } else { None };
+    let is_classifier = category.is_some() && !examined.dataset.factors().is_empty();
+    let opens_train = args.probe || (is_classifier && examined.dataset.has_splits());
+    let train = if opens_train { Some(open(Some(Split::Train))?) } else { None };
     if args.probe && (examined.dataset.labels().is_none() || !examined.dataset.has_splits()) {
         let message = format!(
             "--probe needs data with classes and test rows, and {} lacks them; give other --data",
@@ -84,9 +90,17 @@ pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
             text += &codes::classified(codes, &features, f, &labels).unwrap_or_default();
         }
     }
-    if let Some(train) = train {
-        let by_features =
-            [labelled(&train, encoder.features(session.opened.device(), &train.rows)?), labelled(&examined, features)];
+    let train = match train {
+        Some(train) => Some((encoder.features(session.opened.device(), &train.rows)?, train)),
+        None => None,
+    };
+    if let Some(category) = category.filter(|_| is_classifier) {
+        let by = train.as_ref().filter(|_| examined.dataset.has_splits());
+        let by = by.map(|(features, examined)| Featured { examined, features });
+        text += &recognised::classified(Featured { examined: &examined, features: &features }, by, f, &category);
+    }
+    if let Some((of_train, train)) = train.filter(|_| args.probe) {
+        let by_features = [labelled(&train, of_train), labelled(&examined, features)];
         let n_classes = examined.dataset.class_names().len();
         if let Some(codes) = &codes {
             let [of_train, of_test] = [&by_features[0], &by_features[1]];

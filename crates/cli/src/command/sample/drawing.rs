@@ -7,7 +7,7 @@ use calotype_data::{is_picture, picture};
 use calotype_models::init;
 use calotype_training::{Examined, Known, TrainingError, Which, brightness};
 
-use super::{ABOUT_PIXELS, COUNT, Form, done, save_gif, save_npy, save_png, target, test_row};
+use super::{ABOUT_PIXELS, COUNT, Form, Size, done, save_gif, save_npy, save_png, target, test_row};
 use crate::args::{Half, SampleArgs};
 use crate::command::Ending;
 use crate::fault::WrongUse;
@@ -30,10 +30,14 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
         );
         return Err(WrongUse(message).into());
     }
+    if !args.condition.is_empty() || args.truncation.is_some() {
+        let message = format!("{name} has no latents, so --condition and --truncation do not apply; leave them out");
+        return Err(WrongUse(message).into());
+    }
     let shape = used.model.shape().to_vec();
     let picture = matches!(*shape, [_, _, 1 | 3]);
     let kind = if args.complete.is_some() { "completion" } else { "sample" };
-    let out = target(args, &used, kind, &format!("seed-{}", args.seed), if picture { "png" } else { "npy" });
+    let out = target(args, &used, kind, &args.of_seed(), if picture { "png" } else { "npy" });
     let form = Form::of(&out)?;
     if !picture && form != Form::Npy {
         return Err(WrongUse(format!(
@@ -43,18 +47,21 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
         .into());
     }
     writable(&out)?;
-    let count = args.count.unwrap_or(COUNT) as usize;
+    let chosen = args.chosen(COUNT);
+    let count = chosen.len();
     let known = args.complete.as_deref().map(|from| known(from, args.keep, &used)).transpose()?;
 
     let mut session = used.on(args.device.as_deref(), threads)?;
     let n_values: usize = shape.iter().product();
-    let noise = init::noise(count, n_values, session.used.density()?.conditional().n_noise(), args.seed);
+    let n_noise = session.used.density()?.conditional().n_noise();
+    let noise: Vec<f32> = chosen.iter().flat_map(|&row| init::noise_of_row(row, n_values, n_noise, args.seed)).collect();
     let repeated = known.as_ref().map(|(values, mask)| (values.repeat(count), mask.repeat(count)));
     let known_rows = repeated.as_ref().map(|(values, mask)| Known { values, mask });
-    let rows = session.draw(args.batch as usize, noise.as_f32().unwrap_or_default(), known_rows)?;
+    let rows = session.draw(args.batch as usize, &noise, known_rows)?;
     session.opened.keep_pipelines();
 
     let values = session.used.model.values();
+    let size = Size::of(args, ABOUT_PIXELS);
     match (form, &*shape) {
         (Form::Npy, _) => save_npy(&out, &[&[count], &*shape].concat(), &session.used, &rows)?,
         (Form::Png, &[h, w, c]) => {
@@ -66,14 +73,14 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
                 images = [whole.clone(), kept(&whole, mask), images].concat();
                 n += 2;
             }
-            save_png(&out, &images, [n, h, w, c], None)?;
+            save_png(&out, &images, [n, h, w, c], None, size)?;
         }
         (Form::Gif, &[h, w, c]) => {
             let images = brightness(values, &rows);
             let order = session.used.density()?.order();
             let mask = known.as_ref().map(|(_, mask)| mask.as_slice());
             let frames = developing(&images, n_values, &order, mask);
-            let frames = frames.iter().map(|frame| picture::sheet(frame, [count, h, w, c], None, ABOUT_PIXELS)).collect();
+            let frames = frames.iter().map(|frame| size.sheet(frame, [count, h, w, c], None)).collect();
             save_gif(&out, frames, FRAME_MS)?;
         }
         _ => {

@@ -1,29 +1,26 @@
 //! Images from latents.
 
 use anyhow::Result;
-use calotype_data::{picture, read_npy};
+use calotype_data::DataError;
+use calotype_data::picture::{self, RgbImage};
 use calotype_graph::Program;
-use calotype_models::latent::{between, by_category, latents, n_latents};
-use calotype_models::{Latent, LatentPart};
-use calotype_training::{TrainingError, sample_batch};
+use calotype_models::Latent;
+use calotype_models::latent::{CODE_DRAWS, Condition, STEPS, code_sheet, middle, traversal};
+use calotype_training::sample_batch;
 
-use super::lattice::{MOST_ROWS, SIDE, STEPS, manifold, middle, traversal};
-use super::{ABOUT_PIXELS, COUNT, Form, done, save_gif, save_npy, save_png, target, test_row};
+use super::arrange::{Arranged, arranged};
+use super::lattice::{SIDE, manifold};
+use super::{ABOUT_PIXELS, Form, Size, done, save_gif, save_npy, save_png, target, test_row};
 use crate::args::SampleArgs;
 use crate::command::Ending;
 use crate::fault::WrongUse;
-use crate::output::{replace, writable};
+use crate::output::writable;
 use crate::used::Used;
 
-/// Latents that an interpolation passes through unless said otherwise.
-const WAYPOINTS: u64 = 5;
-/// Images from one waypoint to before the next: in a strip, and in a film, which should move smoothly.
-const STRIP_STEPS: usize = 8;
-const FILM_STEPS: usize = 24;
-const FRAME_MS: u32 = 50;
 /// A manifold has many images a side.
 const ABOUT_MANIFOLD_PIXELS: usize = 800;
-const LATENTS_LIMIT_BYTES: u64 = 1 << 30;
+/// Rows of a traversal unless said otherwise, at most.
+const MOST_ROWS: usize = 32;
 
 pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
     let Some(latent) = used.model.latent() else { return Err(used.cannot("has no latents")) };
@@ -34,23 +31,17 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
         ))
         .into());
     }
+    let conditions = conditions(args, latent, &used)?;
     let shape = used.model.shape().to_vec();
     let picture = matches!(*shape, [_, _, 1 | 3]);
     let kind = match () {
         () if args.interpolate => "interpolation",
         () if args.traverse.is_some() => "traversal",
         () if args.manifold => "manifold",
+        () if !args.condition.is_empty() => "condition",
         () => "sample",
     };
-    let from = match &args.latents {
-        Some(path) => path.file_stem().map_or("latents".into(), |s| s.to_string_lossy().into_owned()),
-        None => match &args.traverse {
-            Some(around) => around.replace(':', "-"),
-            None if args.manifold => "quantiles".to_owned(),
-            None => format!("seed-{}", args.seed),
-        },
-    };
-    let out = target(args, &used, kind, &from, if picture { "png" } else { "npy" });
+    let out = target(args, &used, kind, &from(args, latent), if picture { "png" } else { "npy" });
     let form = Form::of(&out)?;
     if !picture && form != Form::Npy {
         return Err(WrongUse(format!(
@@ -59,53 +50,34 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
         ))
         .into());
     }
-    if form == Form::Gif && !args.interpolate {
-        let message =
-            format!("--out {}: {name} needs --interpolate for an animation; for images use .png or .npy", out.display());
-        return Err(WrongUse(message).into());
+    if form == Form::Gif && (args.traverse.is_some() || args.manifold) {
+        return Err(WrongUse(format!("--out {}: --traverse and --manifold need .png or .npy", out.display())).into());
     }
-    let parts = latent.parts();
     let encoded =
         args.traverse.as_deref().filter(|around| *around != MIDDLE).map(|around| to_encode(around, &used)).transpose()?;
-    let (latents, columns) = match &args.traverse {
-        Some(_) => (vec![], Some(STEPS)),
-        None if args.manifold => (manifold(&parts, name)?, Some(SIDE)),
-        None => wanted(args, form, latent)?,
+    let mut shown = match &args.traverse {
+        Some(_) => traversed(args, latent),
+        None if args.manifold => Arranged::grid(manifold(&latent.parts(), name)?, Some(SIDE)),
+        None => arranged(args, form, latent, &conditions)?,
     };
     writable(&out)?;
-    let program = latent.sampling(sample_batch(&shape))?;
+    let (program, parts) = (latent.sampling(sample_batch(&shape))?, latent.parts());
     let mut session = used.on(args.device.as_deref(), threads)?;
-    let latents = match &args.traverse {
-        None => latents,
-        Some(_) => {
-            let around = match encoded {
-                None => middle(&parts),
-                Some((program, row)) => {
-                    let encoder = session.row_program(&program, args.seed)?;
-                    session.run(&encoder, &row)?
-                }
-            };
-            traversal(&parts, &around, args.count.map_or(MOST_ROWS, |n| n as usize))
-        }
-    };
+    if let Some((program, row)) = encoded {
+        let encoder = session.row_program(&program, args.seed)?;
+        let around = session.run(&encoder, &row)?;
+        shown = Arranged::grid(traversal(&parts, &around, args.count.map_or(MOST_ROWS, |n| n as usize)), Some(STEPS));
+    }
     let sampler = session.row_program(&program, args.seed)?;
-    let rows = session.run(&sampler, &latents)?;
+    let rows = session.run(&sampler, &shown.latents)?;
     session.opened.keep_pipelines();
-    let per_row = sampler.n_out();
-    let n = rows.len() / per_row.max(1);
+    let n = rows.len() / sampler.n_out().max(1);
     match (form, &*shape) {
-        (Form::Png, &[h, w, c]) if args.interpolate => {
-            let rows = strip(&rows, per_row);
-            save_png(&out, &rows, [rows.len() / per_row, h, w, c], Some(STRIP_STEPS + 1))?;
-        }
         (Form::Png, &[h, w, c]) => {
-            let about = if args.manifold { ABOUT_MANIFOLD_PIXELS } else { ABOUT_PIXELS };
-            replace(&out, |file| picture::sheet(&rows, [n, h, w, c], columns, about).and_then(|p| picture::write_png(file, &p)))?;
+            let size = Size::of(args, if args.manifold { ABOUT_MANIFOLD_PIXELS } else { ABOUT_PIXELS });
+            save_png(&out, &rows, [n, h, w, c], shown.columns, size)?;
         }
-        (Form::Gif, &[h, w, c]) => {
-            let frames = rows.chunks_exact(per_row).map(|image| picture::grid(image, [1, h, w, c], None, 0));
-            save_gif(&out, frames.collect(), FRAME_MS)?;
-        }
+        (Form::Gif, &[h, w, c]) => save_gif(&out, film(args, &rows, [h, w, c], &shown), shown.frame_ms)?,
         _ => save_npy(&out, &[&[n], &*shape].concat(), &session.used, &rows)?,
     }
     done(n, if picture { "images" } else { "rows" }, &session.used.restored, &out)
@@ -113,6 +85,30 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
 
 /// `--traverse` without a row: around the middle of the prior.
 pub const MIDDLE: &str = "middle";
+
+fn conditions(args: &SampleArgs, latent: &dyn Latent, used: &Used) -> Result<Vec<Condition>> {
+    let parsed = Condition::parse_all(latent, &used.config.data.class_names, &args.condition);
+    parsed.map_err(|(text, e)| WrongUse(format!("--condition {text}: {e}")).into())
+}
+
+/// For a file's name: what is shown.
+fn from(args: &SampleArgs, latent: &dyn Latent) -> String {
+    const MOST_CHARACTERS: usize = 80;
+    match (&args.traverse, &args.latents) {
+        (Some(around), _) if around == MIDDLE && !latent.codes().is_empty() => format!("codes-seed-{}", args.seed),
+        (Some(around), _) => around.replace(':', "-"),
+        (None, _) if args.manifold => "quantiles".to_owned(),
+        (None, latents) => {
+            let of = latents.as_ref().map_or_else(
+                || args.of_seed(),
+                |path| path.file_stem().map_or("latents".into(), |s| s.to_string_lossy().into_owned()),
+            );
+            let plain = |c: char| if c.is_alphanumeric() || matches!(c, '.' | '-') { c } else { '-' };
+            let set: String = args.condition.join("-").replace("..", "to").chars().map(plain).take(MOST_CHARACTERS).collect();
+            if set.is_empty() { of } else { format!("{set}-{of}") }
+        }
+    }
+}
 
 /// The program that gives the code to traverse around, and the row whose code that is.
 fn to_encode(around: &str, used: &Used) -> Result<(Program, Vec<f32>)> {
@@ -122,83 +118,30 @@ fn to_encode(around: &str, used: &Used) -> Result<(Program, Vec<f32>)> {
     Ok((autoencoder.encoding(1)?, test_row("--traverse", around, used)?))
 }
 
-/// Latents [N, z] of all images to make, and the columns of a grid of them, where one column is a category.
-fn wanted(args: &SampleArgs, form: Form, latent: &dyn Latent) -> Result<(Vec<f32>, Option<usize>)> {
-    let parts = latent.parts();
-    let z = n_latents(&parts);
-    let rows = match &args.latents {
-        Some(path) => {
-            let npy = read_npy(path, LATENTS_LIMIT_BYTES).map_err(TrainingError::from)?;
-            match npy.shape.as_slice() {
-                &[n, size] if n > 0 && size == z => npy.data,
-                other => {
-                    let message = format!(
-                        "{}: shape mismatch: expected latents [N, {z}] with N of 1 or more, found {other:?}",
-                        path.display()
-                    );
-                    return Err(WrongUse(message).into());
-                }
-            }
-        }
+/// The codes of a model that learns their meaning; of others every latent, around the middle.
+fn traversed(args: &SampleArgs, latent: &dyn Latent) -> Arranged {
+    let count = args.count.map(|n| n as usize);
+    match code_sheet(latent, count.unwrap_or(CODE_DRAWS), args.seed) {
+        Some(sheet) => Arranged::grid(sheet.latents, Some(sheet.columns)),
         None => {
-            let count = args.count.unwrap_or(if args.interpolate { WAYPOINTS } else { COUNT });
-            let sheet = (form == Form::Png && !args.interpolate).then(|| by_category(&parts, count as usize, args.seed));
-            if let Some((sheet, columns)) = sheet.flatten() {
-                return Ok((sheet.as_f32().unwrap_or_default().to_vec(), Some(columns)));
-            }
-            latents(&parts, count as usize, args.seed).as_f32().unwrap_or_default().to_vec()
+            let parts = latent.parts();
+            Arranged::grid(traversal(&parts, &middle(&parts), count.unwrap_or(MOST_ROWS)), Some(STEPS))
         }
+    }
+}
+
+/// Frames: of one image each without a margin, of several as grids.
+fn film(args: &SampleArgs, rows: &[f32], [h, w, c]: [usize; 3], shown: &Arranged) -> Result<Vec<RgbImage>, DataError> {
+    let per_frame = shown.per_frame.max(1);
+    let frame = |images: &[f32]| match per_frame {
+        1 => picture::tiled(images, [1, h, w, c], None, 0, args.scale.unwrap_or(1) as usize),
+        n => Size::of(args, ABOUT_PIXELS).sheet(images, [n, h, w, c], shown.columns),
     };
-    if !args.interpolate {
-        return Ok((rows, None));
+    let frames: Result<Vec<_>, _> = rows.chunks_exact(per_frame * h * w * c).map(frame).collect();
+    let mut frames = frames?;
+    if shown.returns {
+        let back: Vec<_> = frames.iter().skip(1).rev().skip(1).cloned().collect();
+        frames.extend(back);
     }
-    if rows.len() < 2 * z {
-        return Err(WrongUse(
-            "--interpolate needs at least two latents; use --count 2 or more, or a --latents file of two rows".into(),
-        )
-        .into());
-    }
-    let steps = if form == Form::Gif { FILM_STEPS } else { STRIP_STEPS };
-    Ok((walk(&parts, &rows, steps), None))
-}
-
-/// From each row to the next in `steps` steps, the last row included.
-fn walk(parts: &[LatentPart], rows: &[f32], steps: usize) -> Vec<f32> {
-    let points: Vec<&[f32]> = rows.chunks_exact(n_latents(parts)).collect();
-    let at = |pair: &[&[f32]], i: usize| between(parts, pair[0], pair[1], i as f64 / steps as f64);
-    let stretches = points.windows(2).flat_map(|pair| (0..steps).flat_map(move |i| at(pair, i)));
-    stretches.chain(points.last().into_iter().flat_map(|last| last.iter().copied())).collect()
-}
-
-/// A row of images for each stretch of a walk: from one latent to the next, both shown.
-fn strip(images: &[f32], per_image: usize) -> Vec<f32> {
-    let n_rows = (images.len() / per_image).saturating_sub(1) / STRIP_STEPS;
-    let row = |n: usize| &images[n * STRIP_STEPS * per_image..][..(STRIP_STEPS + 1) * per_image];
-    (0..n_rows).flat_map(row).copied().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use calotype_models::LatentKind;
-
-    #[test]
-    fn a_strip_shows_both_ends_of_each_stretch() {
-        let images: Vec<f32> = (0..=2 * STRIP_STEPS).map(|i| i as f32).collect();
-        let rows = strip(&images, 1);
-        assert_eq!(rows.len(), 2 * (STRIP_STEPS + 1));
-        let s = STRIP_STEPS as f32;
-        assert_eq!([rows[0], rows[STRIP_STEPS], rows[STRIP_STEPS + 1], rows[rows.len() - 1]], [0.0, s, s, 2.0 * s]);
-    }
-
-    #[test]
-    fn a_walk_begins_and_ends_at_its_rows() {
-        let rows = [1.0, 0.0, 0.0, 1.0, -1.0, 0.0];
-        let parts = [LatentPart { name: "z", kind: LatentKind::Normal, size: 2 }];
-        let path = walk(&parts, &rows, 4);
-        assert_eq!(path.len(), (2 * 4 + 1) * 2);
-        for (at, row) in [(0, &rows[0..2]), (4, &rows[2..4]), (8, &rows[4..6])] {
-            assert!(path[2 * at..][..2].iter().zip(row).all(|(p, r)| (p - r).abs() < 1e-6), "{path:?}");
-        }
-    }
+    Ok(frames)
 }

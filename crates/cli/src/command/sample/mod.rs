@@ -1,5 +1,6 @@
 //! `calotype sample`.
 
+mod arrange;
 pub(super) mod drawing;
 mod latent;
 mod lattice;
@@ -28,6 +29,30 @@ const ABOUT_PIXELS: usize = 320;
 /// Numbers further from 0 than so many deviations lose digits as f32, which keeps 24 bits.
 const MOST_DEVIATIONS: f64 = 1024.0;
 
+/// How large pictures are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Size {
+    /// About so many pixels wide.
+    About(usize),
+    /// Every pixel of an image so many times.
+    Times(usize),
+}
+
+impl Size {
+    /// As `--scale` says, or about so many pixels.
+    fn of(args: &SampleArgs, about: usize) -> Self {
+        args.scale.map_or(Size::About(about), |scale| Size::Times(scale as usize))
+    }
+
+    /// A grid of images [N, H, W, C] from 0 to 1.
+    fn sheet(self, images: &[f32], shape: [usize; 4], columns: Option<usize>) -> Result<RgbImage, DataError> {
+        match self {
+            Size::About(about) => picture::sheet(images, shape, columns, about),
+            Size::Times(factor) => picture::tiled(images, shape, columns, 1, factor),
+        }
+    }
+}
+
 /// What is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
@@ -50,6 +75,10 @@ impl Form {
 
 pub fn run(args: &SampleArgs, threads: usize) -> Result<Ending> {
     let used = Used::open(&args.run, args.choice())?;
+    let is_array = args.out.as_deref().is_some_and(|out| Form::of(out).is_ok_and(|form| form == Form::Npy));
+    if args.scale.is_some() && (is_array || !matches!(used.model.shape(), [_, _, 1 | 3])) {
+        return Err(WrongUse("--scale is for pictures, .png and .gif; leave it out for arrays".into()).into());
+    }
     match (used.model.latent(), used.model.density()) {
         _ if args.reconstruct => reconstruct::run(args, used, threads),
         (Some(_), _) => latent::run(args, used, threads),
@@ -75,8 +104,8 @@ fn target(args: &SampleArgs, used: &Used, kind: &str, from: &str, ending: &str) 
 }
 
 /// Images [N, H, W, C] from 0 to 1, `columns` in a row.
-fn save_png(out: &Path, images: &[f32], shape: [usize; 4], columns: Option<usize>) -> Result<()> {
-    replace(out, |file| picture::sheet(images, shape, columns, ABOUT_PIXELS).and_then(|p| picture::write_png(file, &p)))
+fn save_png(out: &Path, images: &[f32], shape: [usize; 4], columns: Option<usize>, size: Size) -> Result<()> {
+    replace(out, |file| size.sheet(images, shape, columns).and_then(|p| picture::write_png(file, &p)))
 }
 
 /// Rows [shape]: levels as they are; what was standardised, in the units of the data, as f64 where f32 would lose their digits.

@@ -4,7 +4,7 @@ use anyhow::Result;
 use calotype_data::picture;
 use calotype_training::{Examined, SAMPLE_BATCH, Which, brightness};
 
-use super::{Form, done, save_npy, save_png, target};
+use super::{ABOUT_PIXELS, Form, Size, done, save_npy, save_png, target};
 use crate::args::SampleArgs;
 use crate::command::Ending;
 use crate::fault::WrongUse;
@@ -51,7 +51,7 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
         (Form::Png, &[h, w, c]) => {
             let originals = brightness(session.used.model.values(), &rows);
             let images = picture::pairs(&originals, &made, COLUMNS * n_values);
-            save_png(&out, &images, [images.len() / n_values, h, w, c], Some(COLUMNS))?;
+            save_png(&out, &images, [images.len() / n_values, h, w, c], Some(COLUMNS), Size::of(args, ABOUT_PIXELS))?;
         }
         _ => {
             let images = is_picture.then(|| brightness(session.used.model.values(), &rows));

@@ -1,15 +1,24 @@
 //! Models that make rows from latent vectors, whose parts may be of different kinds.
 
-use calotype_graph::philox::{Domain, Stream};
+mod condition;
+mod draws;
+mod traverse;
+
 use calotype_graph::{GraphError, HostTensor, Program};
 
 use crate::priors::Prior;
+
+pub use condition::{Condition, ConditionError};
+pub use draws::Draws;
+pub use traverse::{Axis, CODE_DRAWS, Place, STEPS, Sheet, code_sheet, middle, traversal};
 
 /// What the numbers of a part are, and how they are drawn.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LatentKind {
     /// Independent N(0, 1).
     Normal,
+    /// The same, of which a model uses the direction alone: it sets their length itself.
+    Direction,
     /// Independent, uniform in (-1, 1).
     Uniform,
     /// One category of as many as the part is long, each as likely: 1 in its place, else 0.
@@ -22,7 +31,7 @@ impl LatentKind {
     /// From where to where the `n`th number of a part goes when all of it is to be seen: ±3 deviations, or what it fills.
     pub fn range(&self, n: usize) -> (f32, f32) {
         match self {
-            LatentKind::Normal => (-3.0, 3.0),
+            LatentKind::Normal | LatentKind::Direction => (-3.0, 3.0),
             LatentKind::Uniform => (-1.0, 1.0),
             LatentKind::Category => (0.0, 1.0),
             LatentKind::Prior(prior) => prior.range(n),
@@ -51,6 +60,11 @@ pub trait Latent {
         vec![]
     }
 
+    /// The part whose categories are the classes of the data, by name.
+    fn class_part(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Rows from latents, with running statistics or averages. Input `z` f32 [B, Z], Z the length of all parts; output `rows` f32
     /// [B, ..shape]: images in [0, 1], vectors as [`Model::values`](crate::Model::values) says.
     fn sampling(&self, batch: usize) -> Result<Program, GraphError>;
@@ -63,51 +77,30 @@ pub fn n_latents(parts: &[LatentPart]) -> usize {
 
 /// Latent vectors [count, Z]. Row `i` depends on the seed and `i` alone, and each part on its own name beside them.
 pub fn latents(parts: &[LatentPart], count: usize, seed: u64) -> HostTensor {
-    let mut all = Vec::with_capacity(count * n_latents(parts));
-    for row in 0..count {
-        for part in parts {
-            let mut random = Stream::new(seed, Domain::Latent, part.name, row as u32);
-            match &part.kind {
-                LatentKind::Normal => all.extend((0..part.size).map(|_| random.normal())),
-                LatentKind::Uniform => all.extend((0..part.size).map(|_| 2.0 * random.uniform() - 1.0)),
-                LatentKind::Category => {
-                    let chosen = random.below(part.size.max(1) as u32) as usize;
-                    all.extend((0..part.size).map(|n| f32::from(u8::from(n == chosen))));
-                }
-                LatentKind::Prior(prior) => all.extend(prior.sample(&mut random, part.size, None)),
-            }
-        }
-    }
-    HostTensor::f32([count, n_latents(parts)], all)
+    let draws = Draws::new(parts, seed);
+    HostTensor::f32([count, n_latents(parts)], (0..count).flat_map(|row| draws.row(row)).collect::<Vec<_>>())
 }
 
 /// Latent vectors [count, Z] for a sheet, and its columns: one column a category of the first part that has some, and one row a draw of
 /// all other parts, those of [`latents`]. None where no part has categories.
 pub fn by_category(parts: &[LatentPart], count: usize, seed: u64) -> Option<(HostTensor, usize)> {
-    let at = parts.iter().position(|part| part.kind == LatentKind::Category)?;
-    let (first, k) = (n_latents(&parts[..at]), parts[at].size.max(1));
-    let drawn = latents(parts, count.div_ceil(k), seed);
-    let z = n_latents(parts);
-    let mut all = Vec::with_capacity(count * z);
-    for n in 0..count {
-        let mut row = drawn.as_f32()?[n / k * z..][..z].to_vec();
-        row[first..first + parts[at].size].iter_mut().enumerate().for_each(|(c, v)| *v = f32::from(u8::from(c == n % k)));
-        all.extend(row);
-    }
-    Some((HostTensor::f32([count, z], all), k))
+    let draws = Draws::new(parts, seed);
+    let columns = draws.columns()?;
+    Some((HostTensor::f32([count, n_latents(parts)], (0..count).flat_map(|n| draws.cell(n)).collect::<Vec<_>>()), columns))
 }
 
 /// The latent vector at `t` in [0, 1] of a walk from `a` to `b`: on a great circle for normal parts, whose length is thereby kept,
-/// along a line for uniform ones and those of other priors; a category changes half-way.
+/// along a line for uniform ones and those of other priors. A category is `a`'s all along: there is nothing between two of them, so that
+/// a walk of several stretches changes it where one ends and the next begins.
 pub fn between(parts: &[LatentPart], a: &[f32], b: &[f32], t: f64) -> Vec<f32> {
     let mut all = Vec::with_capacity(a.len());
     for part in parts {
         let here = all.len()..all.len() + part.size;
         let (a, b) = (&a[here.clone()], &b[here]);
         match &part.kind {
-            LatentKind::Normal | LatentKind::Prior(Prior::Gaussian { .. }) => all.extend(slerp(a, b, t)),
+            LatentKind::Normal | LatentKind::Direction | LatentKind::Prior(Prior::Gaussian { .. }) => all.extend(slerp(a, b, t)),
             LatentKind::Uniform | LatentKind::Prior(_) => all.extend(weighted(a, b, 1.0 - t, t)),
-            LatentKind::Category => all.extend_from_slice(if t < 0.5 { a } else { b }),
+            LatentKind::Category => all.extend_from_slice(a),
         }
     }
     all
@@ -205,12 +198,14 @@ mod tests {
     }
 
     #[test]
-    fn a_walk_changes_its_category_half_way_and_is_straight_where_it_is_uniform() {
+    fn a_walk_keeps_its_category_and_is_straight_where_it_is_uniform() {
         let a = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, -0.5, 0.5];
         let b = [0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.5, 0.5];
         let early = between(&PARTS, &a, &b, 0.25);
         assert_eq!(&early[3..], [1.0, 0.0, 0.0, 0.0, -0.25, 0.5]);
-        assert_eq!(&between(&PARTS, &a, &b, 0.75)[3..], [0.0, 0.0, 1.0, 0.0, 0.25, 0.5]);
+        assert_eq!(&between(&PARTS, &a, &b, 0.75)[3..], [1.0, 0.0, 0.0, 0.0, 0.25, 0.5]);
+        let end = between(&PARTS, &a, &b, 1.0);
+        assert!(end[..3] == b[..3] && end[7..] == b[7..] && end[3..7] == a[3..7], "the end but for its category: {end:?}");
         let length = early[..3].iter().map(|v| v * v).sum::<f32>();
         assert!((length - 1.0).abs() < 1e-6, "{early:?}");
     }
