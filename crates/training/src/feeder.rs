@@ -199,4 +199,36 @@ mod tests {
             assert!(message.contains(&format!("labels={of}")) && message.contains("3 to 100"), "{message}");
         }
     }
+
+    /// A model that grows is fed the same rows at every level, each pixel the mean of those of the full size.
+    #[test]
+    fn a_level_is_fed_its_rows_at_its_size() {
+        let data: Vec<u8> = (0..20 * 256).map(|i| (i * 7919 % 256) as u8).collect();
+        let values = calotype_data::Values::Levels { data: Arc::new(data), levels: 256 };
+        let dataset = calotype_data::Dataset::new("test", &[16, 16, 1], values).expect("images");
+        let preparation =
+            calotype_data::Preparation { encoding: calotype_data::Encoding::Signed, ..calotype_data::Preparation::default() };
+        let prepared = Arc::new(Prepared::new(&dataset, &preparation).expect("levels"));
+        let set = [("size", "16"), ("batch", "4"), ("fmap_max", "2"), ("fade_images", "4"), ("stable_images", "4")];
+        let set = set.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        let shape = calotype_models::DataShape { shape: vec![16, 16, 1], levels: Some(256), n_train: 20, n_classes: 0 };
+        let info = calotype_models::find("progan").expect("a model");
+        let model = info.build(calotype_models::Preset::SMALL, &set, &shape).expect("valid settings");
+        let rows: Vec<u32> = (0..20).collect();
+        let feeder = Feeder::new(model, &prepared, &rows, 0, 3).expect("it feeds");
+        let full = Batches::new(Arc::clone(&prepared), rows, 4, 3).expect("enough rows");
+        // One step of 4x4; two and one of 8x8; then 16x16.
+        for (step, side) in [(0, 4), (1, 8), (3, 8), (4, 16), (99, 16)] {
+            let fed = feeder.feed(step);
+            let [(name, value)] = fed.as_slice() else { panic!("one feed: {fed:?}") };
+            assert_eq!((name.as_str(), value.shape.dims()), ("x", [4, side, side, 1].as_slice()));
+            let (of, all) = (16 / side, full.batch(step).images);
+            for (at, got) in value.as_f32().expect("floats").iter().enumerate() {
+                let (row, y, x) = (at / (side * side), at / side % side * of, at % side * of);
+                let sum: f32 = (0..of * of).map(|i| all[row * 256 + (y + i / of) * 16 + x + i % of]).sum();
+                // A level of 256 is 2/255 wide.
+                assert!((got - sum / (of * of) as f32).abs() <= 1.0 / 255.0 + 1e-6, "step {step}, value {at}");
+            }
+        }
+    }
 }

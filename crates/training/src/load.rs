@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use calotype_graph::{Device, DeviceError, Plan, PlanId};
+use calotype_graph::{CompileJob, Device, DeviceError, Plan, PlanId};
 
 /// Loads plans, compiling on this many threads.
 #[derive(Clone, Copy, Debug)]
@@ -56,11 +56,15 @@ impl Ahead {
         for plan in plans {
             jobs.extend(device.prepare(plan)?);
         }
+        Ok(Self::compile(jobs))
+    }
+
+    fn compile(jobs: Vec<CompileJob>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let compile = move || jobs.into_iter().take_while(|_| !stopped.load(Ordering::Relaxed)).for_each(|job| job());
         // Without a thread, `load` compiles.
-        Ok(Ahead { thread: thread::Builder::new().name("compile ahead".into()).spawn(compile).ok(), stop })
+        Ahead { thread: thread::Builder::new().name("compile ahead".into()).spawn(compile).ok(), stop }
     }
 
     /// Waits until all is compiled.
@@ -82,5 +86,44 @@ impl Drop for Ahead {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         self.join();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+
+    /// A run that is stopped while the next level compiles waits for the job that has begun, and for no other.
+    #[test]
+    fn what_is_stopped_ends_after_the_job_that_it_is_at() {
+        let (begun, has_begun) = channel();
+        let (release, released) = channel::<()>();
+        let (done, is_done) = channel();
+        let later = done.clone();
+        let first: CompileJob = Box::new(move || {
+            begun.send(()).expect("the test listens");
+            released.recv().expect("the test releases it");
+            done.send("first").expect("the test listens");
+        });
+        let second: CompileJob = Box::new(move || later.send("second").expect("the test listens"));
+        let ahead = Ahead::compile(vec![first, second]);
+        has_begun.recv().expect("the first job begins");
+        ahead.stop.store(true, Ordering::Relaxed);
+        release.send(()).expect("the job waits");
+        drop(ahead);
+        assert_eq!(is_done.iter().collect::<Vec<_>>(), ["first"]);
+    }
+
+    #[test]
+    fn what_is_finished_has_done_every_job() {
+        let (done, is_done) = channel();
+        let jobs = (0..5).map(|n| {
+            let done = done.clone();
+            Box::new(move || done.send(n).expect("the test listens")) as CompileJob
+        });
+        Ahead::compile(jobs.collect()).finish();
+        drop(done);
+        assert_eq!(is_done.iter().collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
     }
 }

@@ -210,21 +210,32 @@ impl Material {
         Ok(self.dataset.hold_out(&rows, fraction))
     }
 
-    /// That a model that grows by levels finds detail at the last one: images that would be enlarged have none.
-    fn check_side(&self) -> Result<()> {
-        let grows = self.model.learning().descent().is_some_and(|descent| {
+    /// Whether the model grows by levels, and so is fed its rows at several sizes.
+    fn grows(&self) -> bool {
+        self.model.learning().descent().is_some_and(|descent| {
             let stages = descent.stages(self.model.batch());
             stages.iter().flat_map(|stage| &stage.feeds).any(|feed| matches!(feed.source, Source::RowsAt { .. }))
-        });
-        let (Some([h, w, _]), Some(side)) = (self.dataset.image_shape(), square_side(self.model.shape()).filter(|_| grows))
+        })
+    }
+
+    /// Of a model that grows by levels, pixels a side of the largest last level at which images of these data have detail.
+    pub fn largest_side(&self) -> Option<usize> {
+        match self.dataset.image_shape().filter(|_| self.grows())? {
+            [28, 28, _] => Some(32), // with a border
+            [h, w, _] => Some(1 << h.min(w).checked_ilog2()?),
+        }
+    }
+
+    /// That a model that grows by levels finds detail at the last one: images that would be enlarged have none.
+    fn check_side(&self) -> Result<()> {
+        let (Some([h, w, _]), Some(side), Some(fits)) =
+            (self.dataset.image_shape(), square_side(self.model.shape()), self.largest_side())
         else {
             return Ok(());
         };
-        let padded = [h, w, side] == [28, 28, 32];
-        if padded || side <= h.min(w) {
+        if side <= fits {
             return Ok(());
         }
-        let fits = 1_usize << h.min(w).ilog2();
         let remedy = match fits >= LEAST_SIDE {
             true => format!("the largest size that fits is --set size={fits}"),
             false => format!("use images of at least {LEAST_SIDE}x{LEAST_SIDE}"),

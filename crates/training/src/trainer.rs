@@ -227,7 +227,7 @@ impl<'a> Trainer<'a> {
                 self.retire(0)?;
                 self.picture()?;
             }
-            if last || ends {
+            if ends {
                 self.pictures.growth(self.folder, self.step)?;
             }
             // After the samples: what a checkpoint claims to have been done has been done.
@@ -244,6 +244,7 @@ impl<'a> Trainer<'a> {
             false => Ending::Finished,
         };
         if ending != Ending::Interrupted {
+            self.pictures.growth(self.folder, self.step)?;
             self.pictures.films(self.folder)?;
             report::write(self.folder, self.config)?;
         }

@@ -258,7 +258,10 @@ impl Ready {
                     };
                     let set = |(key, value): &(String, String)| format!(" --set {}", typed(Path::new(&format!("{key}={value}"))));
                     let data = data + &self.material.data_settings().iter().map(set).collect::<String>();
-                    note(&format!("for the paper's sizes, on a GPU: calotype train {model}{data} --preset paper"));
+                    // A folder's images are resized to what is asked for; those of other data are as large as they are.
+                    let most = self.material.largest_side().filter(|_| !Path::new(name).exists());
+                    let size = most.map_or_else(String::new, |side| format!(" --set size={side}"));
+                    note(&format!("for the paper's sizes, on a GPU: calotype train {model}{data} --preset paper{size}"));
                 }
                 Ok(Ending::Done)
             }

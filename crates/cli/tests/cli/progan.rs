@@ -48,7 +48,8 @@ fn column(place: &Place, step: u64) -> Vec<calotype_data::picture::RgbImage> {
 #[test]
 fn a_run_shows_how_it_grew() {
     let place = Place::new();
-    place.run(&[TINY, &["--out", "run"]].concat()).ok();
+    let ended = place.run(&[TINY, &["--out", "run"]].concat()).ok();
+    assert!(ended.stderr.contains("calotype train progan --preset paper --set size=32"), "{}", ended.stderr);
     let mut names: Vec<String> = fs::read_dir(place.path("run/samples"))
         .expect("a folder")
         .map(|e| e.expect("a file").file_name().to_string_lossy().into_owned())

@@ -7,7 +7,7 @@ use calotype_cpu_reference::Cpu;
 use calotype_graph::Device;
 use calotype_training::{
     DeviceConfig, Interrupt, Loader, Lock, Material, Outcome, Plans, Progress, Result, RunConfig, RunFolder, Setup, Wanted,
-    learn, planning_profile, plans, restore_newest,
+    learn, metrics, planning_profile, plans, restore_newest,
 };
 
 /// Settings of the tiny model; later ones win.
@@ -16,6 +16,13 @@ pub fn wanted(set: &[(&str, &str)]) -> Wanted {
         [("width", "2"), ("latents", "4"), ("batch", "8"), ("checkpoint_every", "4"), ("sample_every", "8"), ("log_every", "1")];
     let set: BTreeMap<String, String> = small.iter().chain(set).map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     Wanted { model: "dcgan".into(), data: Some("digits".into()), set, seed: 3, ..Wanted::default() }
+}
+
+/// The lines of a run's log that hold losses; those of a checkpoint hold norms of gradients.
+pub fn losses(run: &Path) -> Vec<metrics::Line> {
+    let mut lines = metrics::read(&run.join("metrics.jsonl")).expect("strict JSON");
+    lines.retain(|line| line.losses.iter().any(|(name, _)| !name.starts_with("gradient_norm_")));
+    lines
 }
 
 /// A run ready to train on a device.

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use crate::common::{Run, bytes, cpu, same, trained, wanted};
-use calotype_training::{Choice, Ending, Interrupt, TrainingError, choose, metrics, restore_newest};
+use crate::common::{Run, bytes, cpu, losses, same, trained, wanted};
+use calotype_training::{Choice, Ending, Interrupt, TrainingError, choose, restore_newest};
 
 /// N steps equal N/2 and N/2 more, byte for byte, whatever the periods in between.
 #[test]
@@ -43,7 +43,7 @@ fn the_folder_holds_what_it_should() {
     assert_eq!(names("."), ["checkpoints", "lock", "metrics.jsonl", "report.html", "run.toml", "samples"]);
     assert_eq!(names("checkpoints"), ["step-0000008.safetensors", "step-0000010.safetensors"]);
     assert_eq!(names("samples"), ["latent.gif", "samples.gif", "step-0000005.png", "step-0000010.png"]);
-    let lines = metrics::read(&run.join("metrics.jsonl")).expect("metrics");
+    let lines = losses(&run);
     assert_eq!(lines.iter().map(|l| l.step).collect::<Vec<_>>(), [3, 6, 9, 10]);
     assert!(lines.iter().all(|l| l.losses.iter().all(|(_, v)| v.is_some_and(f32::is_finite)) && l.losses.len() == 2));
     assert!(lines.is_sorted_by(|a, b| a.wall_s <= b.wall_s));
@@ -117,7 +117,7 @@ fn without_checkpoints_a_resume_begins_at_step_0() {
     fs::write(run.join("checkpoints/step-0000004.safetensors.tmp"), &good[..100]).expect("it is written");
     Run::again(&run, 4).train(&Interrupt::default()).expect("it begins anew");
     same(&bytes(&run, 4), &good);
-    assert_eq!(metrics::read(&run.join("metrics.jsonl")).expect("metrics").len(), 4);
+    assert_eq!(losses(&run).len(), 4);
     assert!(!run.join("checkpoints/step-0000004.safetensors.tmp").exists());
 }
 
