@@ -36,7 +36,7 @@ fn wrong_use_says_what_would_be_right() {
         (&["train", "dcgan", "--data", "fashon-mnist"], &["did you mean `fashion-mnist`"]),
         (&["train", "dcgan", "--data", "./nowhere"], &["nowhere", "no such file or folder"]),
         (&["train", "dcgan", "--data", "ring"], &["vectors [2]", "images"]),
-        (&["train", "dcgan", "--data", "digits", "--batch", "2000"], &["--batch 1438"]),
+        (&["train", "dcgan", "--data", "digits", "--batch", "2000"], &["--batch 1295"]),
         (&["train", "--resume", "nowhere"], &["nowhere", "no run"]),
         (&["sample", "nowhere"], &["nowhere", "no run"]),
         (&["plan", "dcgan", "--set", "lr=2"], &["lr=2", "from 0 to 1"]),
