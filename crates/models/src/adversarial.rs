@@ -7,8 +7,11 @@ use crate::model::{Measure, Validation};
 use crate::settings::{Setting, Settings, Value};
 use crate::stages::Sign;
 
+/// Steps from one measurement of samples to the next, of most models.
+pub const EVERY: u64 = 500;
+
 /// `ema`, `validation`, `validate_every`; what runs from before them have is none of it. `ema`: the default decay.
-pub fn settings(ema: f64) -> Vec<Setting> {
+pub fn settings(ema: f64, every: u64) -> Vec<Setting> {
     vec![
         Setting::number(
             "ema",
@@ -26,7 +29,7 @@ pub fn settings(ema: f64) -> Vec<Setting> {
         .before(Value::Number(0.0)),
         Setting::integer(
             "validate_every",
-            500,
+            every,
             (1, 1_000_000_000),
             "steps from one measurement of samples against the held-out set to the next",
         ),

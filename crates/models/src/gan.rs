@@ -95,7 +95,7 @@ fn settings(preset: Preset) -> Vec<Setting> {
         Setting::number("beta1", 0.5, (0.0, 0.999_999), "β1 of Adam"),
         Setting::number("beta2", beta2, (0.0, 0.999_999_9), "β2 of Adam"),
     ];
-    own.into_iter().chain(adversarial::settings(0.0)).chain(Augment::settings()).collect()
+    own.into_iter().chain(adversarial::settings(0.0, adversarial::EVERY)).chain(Augment::settings()).collect()
 }
 
 /// The penalty on D's gradient, with its weight.

@@ -186,6 +186,12 @@ pub trait Descent: Send + Sync {
         None
     }
 
+    /// The number of steps from which on what is measured by the held-out set can be compared: not before a model that grows has its
+    /// full size. What is measured before is logged, and chooses no checkpoint.
+    fn comparable_from(&self) -> u64 {
+        0
+    }
+
     /// How it is seen that training fails.
     fn signs(&self) -> Vec<Sign> {
         vec![]

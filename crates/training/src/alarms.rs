@@ -40,18 +40,18 @@ struct Counted {
 }
 
 impl Alarms {
-    /// With what the log of the run holds so far.
-    pub fn new(signs: Vec<Sign>, lines: &[Line]) -> Self {
-        let signs = signs.into_iter().map(|sign| Counted { sign, steps: 0 }).collect();
-        let mut alarms = Alarms { signs, least: BTreeMap::new(), exploded: vec![], most_diverse: 0.0, alike: false };
-        for (name, value) in lines.iter().flat_map(|l| &l.losses).filter_map(|(name, value)| Some((name, (*value)?))) {
-            if name == DIVERSITY {
-                alarms.most_diverse = alarms.most_diverse.max(f64::from(value));
-            }
-            if let Some(optimiser) = name.strip_prefix(GRADIENT) {
-                alarms.take_in(optimiser, value);
-            }
+    /// As it is after what the log of the run holds: what was warned of is not warned of again. Steps in a row are those between lines
+    /// of the log. Samples count from `comparable_from` steps on.
+    pub fn new(signs: Vec<Sign>, lines: &[Line], comparable_from: u64) -> Self {
+        let mut alarms = Alarms { signs: vec![], least: BTreeMap::new(), exploded: vec![], most_diverse: 0.0, alike: false };
+        for line in lines {
+            let known: Vec<(&str, f32)> = line.losses.iter().filter_map(|(name, v)| Some((name.as_str(), (*v)?))).collect();
+            let norm = |&(name, v): &(&str, f32)| Some((name.strip_prefix(GRADIENT)?.to_owned(), v));
+            alarms.of_gradients(&known.iter().filter_map(norm).collect::<Vec<_>>());
+            let diversity = known.iter().find(|(name, _)| *name == DIVERSITY && line.step >= comparable_from);
+            diversity.into_iter().for_each(|(_, v)| drop(alarms.of_samples(f64::from(*v))));
         }
+        alarms.signs = signs.into_iter().map(|sign| Counted { sign, steps: shown_for(&sign, lines) }).collect();
         alarms
     }
 
@@ -119,6 +119,13 @@ impl Alarms {
     }
 }
 
+/// For how many steps up to the last line a sign was seen in all of them.
+fn shown_for(sign: &Sign, lines: &[Line]) -> u64 {
+    let losses = lines.iter().rev().filter_map(|l| Some((l.step, l.losses.iter().find(|(name, _)| name == sign.loss)?.1)));
+    let shown: Vec<u64> = losses.take_while(|(_, v)| v.is_some_and(|v| v < sign.below)).map(|(step, _)| step).collect();
+    shown.first().zip(shown.last()).map_or(0, |(last, first)| last - first + 1)
+}
+
 /// The norm of each optimiser's gradients, from the mean squares that it keeps: √Σ v, without the correction of the first steps. Of a
 /// model with several optimisers, each has the name of its scope.
 pub(crate) fn gradient_norms(states: &[(&StateSpec, HostTensor)]) -> Vec<(String, f32)> {
@@ -143,20 +150,31 @@ mod tests {
 
     #[test]
     fn a_sign_counts_steps_in_a_row_that_have_its_loss() {
-        let mut alarms = Alarms::new(vec![SIGN], &[]);
+        let mut alarms = Alarms::new(vec![SIGN], &[], 0);
         let mut said = |loss: Option<f32>| alarms.of_losses(&loss.map(|l| ("loss_d", l)).into_iter().collect::<Vec<_>>()).len();
         // A step without the loss neither counts nor breaks the row; each row is said once.
         let losses = [Some(0.1), Some(0.1), None, Some(0.7), Some(0.1), None, Some(0.2), Some(0.3), Some(0.1), Some(0.9)];
         let all: Vec<usize> = losses.into_iter().chain([Some(0.1); 3]).map(&mut said).collect();
         assert_eq!(all, [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]);
-        let text = Alarms::new(vec![Sign { steps: 1, ..SIGN }], &[]).of_losses(&[("loss_d", 0.0)]).concat();
+        let text = Alarms::new(vec![Sign { steps: 1, ..SIGN }], &[], 0).of_losses(&[("loss_d", 0.0)]).concat();
         assert_eq!(text, "asleep: loss_d has been below 0.5 for 1 steps: wake it");
+    }
+
+    #[test]
+    fn a_resumed_run_goes_on_counting() {
+        let line = |step, loss| Line::of(step, 0.0, vec![("loss_d".into(), Some(loss))]);
+        let lines =
+            [line(10, 0.1), line(20, 0.9), line(30, 0.1), line(40, 0.2), Line::of(40, 0.0, vec![("x".into(), Some(9.0))])];
+        assert_eq!(shown_for(&SIGN, &lines), 11);
+        let mut alarms = Alarms::new(vec![Sign { steps: 13, ..SIGN }], &lines, 0);
+        assert_eq!([0.1, 0.1].map(|loss| alarms.of_losses(&[("loss_d", loss)]).len()), [0, 1]);
+        assert_eq!(shown_for(&SIGN, &lines[..2]), 0);
     }
 
     #[test]
     fn gradients_explode_against_their_own_past() {
         let line = |norm: f32| Line::of(1, 0.0, vec![("gradient_norm_g".into(), Some(norm)), ("loss_g".into(), Some(1e9))]);
-        let mut alarms = Alarms::new(vec![], &[line(0.0), line(2.0), line(3.0)]);
+        let mut alarms = Alarms::new(vec![], &[line(0.0), line(2.0), line(3.0)], 0);
         let mut said = |norm| alarms.of_gradients(&[("g".into(), norm), ("d".into(), 1.0)]);
         assert!(said(1999.0).is_empty(), "a thousand times 2, of the run before it was resumed");
         assert!(said(1.0).is_empty());
@@ -169,10 +187,13 @@ mod tests {
 
     #[test]
     fn samples_are_alike_only_after_they_were_not() {
-        let mut alarms = Alarms::new(vec![], &[]);
+        let mut alarms = Alarms::new(vec![], &[], 0);
         let said: Vec<usize> = [0.05, 0.1, 0.8, 1.1, 0.6, 0.4, 0.3, 0.9, 0.2].map(|d| alarms.of_samples(d).len()).to_vec();
         assert_eq!(said, [0, 0, 0, 0, 0, 1, 0, 0, 1]);
-        let resumed = Alarms::new(vec![], &[Line::of(1, 0.0, vec![(DIVERSITY.into(), Some(0.9))])]).of_samples(0.1);
+        let line = |step, diversity| Line::of(step, 0.0, vec![(DIVERSITY.into(), Some(diversity))]);
+        assert!(Alarms::new(vec![], &[line(1, 9.0), line(5, 0.4)], 5).of_samples(0.3).is_empty(), "of a model that grew");
+        assert!(Alarms::new(vec![], &[line(1, 0.9), line(5, 0.1)], 0).of_samples(0.1).is_empty(), "it was warned of");
+        let resumed = Alarms::new(vec![], &[line(1, 0.9)], 0).of_samples(0.1);
         assert!(resumed.concat().contains("10 %") && resumed.concat().contains("90 %"), "{resumed:?}");
     }
 

@@ -400,13 +400,18 @@ impl RunConfig {
     /// An unknown key; another value than the run's.
     pub fn agree(&self, key: &str, text: &str) -> Result<()> {
         let info = find(&self.model)?;
-        let known = all_settings(info, info.preset(Some(&self.preset))?);
+        let preset = info.preset(Some(&self.preset))?;
+        let (known, own_settings) = (all_settings(info, preset), (info.settings)(preset));
         let given = Settings::resolve(&known, &BTreeMap::from([(key.to_owned(), text.to_owned())]))?;
         let given = given.iter().find(|(k, _)| *k == key).map(|(_, v)| Scalar::from(v));
         let own = match key {
             "steps" => return Ok(()),
             "batch" => Some(Scalar::Integer(self.batch as u64)),
             _ if self.settings.contains_key(key) => self.settings.get(key).cloned(),
+            // Of a setting that there was not when the run began.
+            _ if own_settings.iter().any(|s| s.key == key) => {
+                own_settings.iter().find(|s| s.key == key).map(|s| Scalar::from(s.before.as_ref().unwrap_or(&s.default)))
+            }
             // By its name, or its number.
             "exclude" if self.data.exclude.is_some_and(|class| class.to_string() == text) => return Ok(()),
             "exclude" => Some(Scalar::Word(self.data.excluded())),
@@ -453,6 +458,11 @@ mod tests {
         let (settings, descent) = (model.settings(), model.learning().descent().expect("it learns by steps"));
         assert_eq!((settings.number("ema"), settings.word("augment"), settings.flag("flips")), (0.0, "none", false));
         assert!(descent.validation().is_none());
+        for (key, other) in [("ema", "0.9"), ("augment", "cutout"), ("flips", "true"), ("validation", "0.3")] {
+            let refused = config.agree(key, other).expect_err("the run has it not").to_string();
+            assert!(refused.contains(key) && refused.contains(other), "{refused}");
+        }
+        config.agree("ema", "0").expect("it is as it was");
     }
 
     #[test]

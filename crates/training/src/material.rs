@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use calotype_data::{CATALOGUE, Dataset, DatasetSpec, Encoding, Evaluation, Options, Part, Preparation, Prepared, Split};
-use calotype_models::{DataShape, Known, Learning, Model, SettingError, Settings, Source, Tables, Values, find};
+use calotype_models::{DataShape, Known, Learning, Measure, Model, SettingError, Settings, Source, Tables, Values, find};
 
 use crate::config::{DataConfig, DeviceConfig, Period, RunConfig, Wanted, all_settings, square_side};
 use crate::data_settings::{data_settings, heeded, options};
@@ -13,6 +13,7 @@ use crate::error::{Result, TrainingError};
 use crate::feeder::{Feeder, known_rows};
 use crate::files::read_given;
 use crate::progress::grouped;
+use crate::quality::LEAST_ROWS;
 use crate::score::SCORE_BATCH;
 use crate::troubles::troubles;
 
@@ -176,7 +177,7 @@ impl Material {
         let standardised = self.data.preparation.encoding == Encoding::Standard && self.dataset.image_shape().is_none();
         match standardised {
             true => Ok(troubles(&self.dataset, &training_rows(&self.dataset, self.data.exclude)?, is_likelihood)),
-            false => Ok(self.few_images().into_iter().collect()),
+            false => Ok(self.few_images().into_iter().chain(self.unmeasured()?).collect()),
         }
     }
 
@@ -207,7 +208,35 @@ impl Material {
             Learning::Descent(descent) => descent.validation().map_or(0.0, |v| v.fraction),
             Learning::Counting(_) => 0.0,
         };
-        Ok(self.dataset.hold_out(&rows, fraction))
+        let (kept, held_out) = self.dataset.hold_out(&rows, fraction);
+        match self.measures_samples() && held_out.len() < LEAST_ROWS {
+            true => Ok(self.dataset.hold_out(&rows, 0.0)),
+            false => Ok((kept, held_out)),
+        }
+    }
+
+    /// Whether rows are held out to measure samples by.
+    fn measures_samples(&self) -> bool {
+        let rules = self.model.learning().descent().and_then(calotype_models::Descent::validation);
+        rules.is_some_and(|rules| rules.measure == Measure::Samples)
+    }
+
+    /// That samples are not measured though it was asked for.
+    fn unmeasured(&self) -> Result<Option<String>> {
+        let few = self.measures_samples() && self.rows()?.1.is_empty();
+        let every = self.model.settings().iter().find(|(key, _)| *key == "validate_every").map(|(_, value)| value.to_string());
+        let every = every.filter(|every| every.parse::<u64>().is_ok_and(|every| every > self.model.steps()));
+        Ok(match every {
+            _ if few => Some(format!(
+                "fewer than {LEAST_ROWS} rows would be held out, too few to measure samples by: none is, and no checkpoint is the best"
+            )),
+            Some(every) if self.measures_samples() => Some(format!(
+                "samples are measured every {every} steps, and the run has {}: none is measured, and no checkpoint is the best; `--set \
+                 validate_every=N` measures them more often, `--set validation=0` holds no rows out",
+                self.model.steps()
+            )),
+            _ => None,
+        })
     }
 
     /// Whether the model grows by levels, and so is fed its rows at several sizes.
@@ -256,7 +285,14 @@ impl Material {
         let counted = matches!(self.model.learning(), Learning::Counting(_));
         // Before the data are prepared, which takes longer.
         if batch > kept.len() && !counted {
-            return Err(calotype_data::DataError::BatchTooLarge { batch, rows: kept.len() }.into());
+            let (rows, n) = (kept.len(), held_out.len());
+            return Err(match n {
+                0 => calotype_data::DataError::BatchTooLarge { batch, rows }.into(),
+                _ => TrainingError::Contradiction(format!(
+                    "batch size {batch} is larger than the data, which has {rows} rows beside the {n} that are held out: use --batch {rows}, \
+                     or --set validation=0 to hold none out"
+                )),
+            });
         }
         self.check_side()?;
         let prepared = Arc::new(prepare(&self.dataset, &self.data)?);

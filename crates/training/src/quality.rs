@@ -14,7 +14,7 @@ use calotype_models::{Model, latent};
 use crate::error::{Result, TrainingError};
 use crate::pyramid::{self, Level};
 use crate::rows::{RowProgram, parts};
-use crate::sampler::{SAMPLE_BATCH, brightness};
+use crate::sampler::{SAMPLE_BATCH, brightness, sample_batch};
 use crate::slices::Slices;
 
 /// Rows of each set, at most, and fewer where they have more values than this together, down to one batch of samples.
@@ -23,6 +23,10 @@ const VALUES: usize = 1 << 28;
 /// Of each image and level.
 const PATCHES: usize = 32;
 const DIRECTIONS: usize = 128;
+/// Of the brightness of a channel: less than a quarter of a level of 256.
+const LEAST_CONTRAST: f64 = 1.0 / 1024.0;
+/// Fewer rows than this are not compared.
+pub(crate) const LEAST_ROWS: usize = 16;
 /// What distances are multiplied by.
 const THOUSAND: f64 = 1000.0;
 
@@ -88,7 +92,7 @@ impl Reference {
         let &Gathered { n, ref shape, seed, .. } = gathered;
         let channels = if shape.len() == 3 { shape[2] } else { shape.iter().product() };
         let normal = |level: &Level| {
-            let (mean, deviation) = moments(&level.patches, channels);
+            let (mean, deviation) = moments(&level.patches, channels, if shape.len() == 3 { LEAST_CONTRAST } else { 0.0 });
             let slices = slices(level, &mean, &deviation, seed);
             Normal { size: (shape.len() == 3).then_some(level.size), mean, deviation, slices }
         };
@@ -125,14 +129,15 @@ struct Gathered {
     seed: u64,
     n: usize,
     levels: Vec<Level>,
-    /// Sum of the distances of so many pairs.
+    /// Sum of the distances of each row from the one before it.
     apart: f64,
-    pairs: usize,
+    /// The row before.
+    last: Vec<f32>,
 }
 
 impl Gathered {
     fn new(shape: &[usize], seed: u64) -> Self {
-        Gathered { shape: shape.to_vec(), seed, n: 0, levels: vec![], apart: 0.0, pairs: 0 }
+        Gathered { shape: shape.to_vec(), seed, n: 0, levels: vec![], apart: 0.0, last: vec![] }
     }
 
     /// Takes in rows [N, ..shape].
@@ -143,10 +148,12 @@ impl Gathered {
             _ => vec![Level { size: [1, d], d, patches: rows.to_vec() }],
         };
         self.n += rows.len() / d;
-        let (first, second) = rows.split_at(rows.len() / d / 2 * d);
-        let apart = |(a, b): (&[f32], &[f32])| a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt();
-        self.apart += first.chunks_exact(d).zip(second.chunks_exact(d)).map(apart).sum::<f64>();
-        self.pairs += first.len() / d;
+        let apart = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt();
+        for row in rows.chunks_exact(d) {
+            self.apart += apart(&self.last, row); // 0 of the first one, which has none before it
+            self.last.clear();
+            self.last.extend_from_slice(row);
+        }
         if self.levels.is_empty() {
             self.levels = levels;
         } else {
@@ -154,20 +161,20 @@ impl Gathered {
         }
     }
 
-    /// Mean Euclidean distance of two rows.
+    /// Mean Euclidean distance of two rows that follow each other.
     fn spread(&self) -> f64 {
-        self.apart / self.pairs.max(1) as f64
+        self.apart / self.n.saturating_sub(1).max(1) as f64
     }
 }
 
-/// Mean and deviation of every channel; a deviation of 0 counts as 1.
-fn moments(values: &[f32], channels: usize) -> (Vec<f32>, Vec<f32>) {
+/// Mean and deviation of every channel; a deviation of `least` or less, which is rounding, counts as 1.
+fn moments(values: &[f32], channels: usize, least: f64) -> (Vec<f32>, Vec<f32>) {
     let n = (values.len() / channels.max(1)).max(1) as f64;
     let of = |channel: usize| values.iter().skip(channel).step_by(channels.max(1)).map(|&v| f64::from(v));
     let both = |channel| {
         let mean = of(channel).sum::<f64>() / n;
         let deviation = (of(channel).map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt();
-        (mean as f32, if deviation > 0.0 { deviation as f32 } else { 1.0 })
+        (mean as f32, if deviation > least { deviation as f32 } else { 1.0 })
     };
     (0..channels).map(both).unzip()
 }
@@ -184,7 +191,7 @@ fn gathered(model: &dyn Model, rows: &Evaluation, n: usize, seed: u64) -> Gather
     let stride = (0..).map(|k| n * 5 / 8 + 1 + k).find(|&stride| coprime(stride, n)).unwrap_or(1);
     let mut gathered = Gathered::new(model.shape(), seed);
     let order: Vec<u32> = (0..n).map(|i| all[i * stride % n * all.len() / n]).collect();
-    for part in order.chunks(SAMPLE_BATCH) {
+    for part in order.chunks(sample_batch(model.shape())) {
         let values: Vec<f32> = part.iter().flat_map(|&row| rows.row(row)).collect();
         gathered.push(&brightness(model.values(), &values));
     }
@@ -212,7 +219,7 @@ impl Quality {
         let most = (VALUES / model.shape().iter().product::<usize>().max(1)).clamp(SAMPLE_BATCH, ROWS);
         let n = held_out.rows().len().min(learned.rows().len()).min(most);
         let parts = model.latent()?.parts();
-        if n < 2 {
+        if n < LEAST_ROWS {
             return None;
         }
         let reference = Reference::of(&gathered(model, held_out, n, seed));
@@ -258,8 +265,21 @@ mod tests {
         rows.chunks(7 * 1024).for_each(|part| gathered.push(part));
         let whole = Reference::new(&rows, &[32, 32, 1], 5).against(&gathered);
         assert_eq!((gathered.n, whole.mean()), (50, 0.0));
-        assert!((whole.diversity - 1.0).abs() < 0.1);
+        assert!((whole.diversity - 1.0).abs() < 1e-12, "{whole:?}");
+        let mut one_by_one = Gathered::new(&[32, 32, 1], 5);
+        rows.chunks(1024).for_each(|row| one_by_one.push(row));
+        assert!((one_by_one.spread() - gathered.spread()).abs() < 1e-9 && gathered.spread() > 1.0);
         assert!([(5, 8), (1, 1), (9, 14)].iter().all(|&(a, b)| coprime(a, b)) && !coprime(6, 8));
+    }
+
+    /// A channel that is everywhere the same has a Laplacian of rounding errors, which are no contrast.
+    #[test]
+    fn a_constant_channel_counts_for_little() {
+        let coloured =
+            |seed: u64, blue: f32| -> Vec<f32> { images(40, seed, |_, v| v).into_iter().flat_map(|v| [v, v, blue]).collect() };
+        let reference = Reference::new(&coloured(1, 77.0 / 255.0), &[32, 32, 3], 5);
+        let (alike, off) = (reference.distances(&coloured(2, 77.0 / 255.0)), reference.distances(&coloured(2, 90.0 / 255.0)));
+        assert!(alike.mean() < 200.0 && off.mean() < 400.0, "{alike}; {off}");
     }
 
     #[test]

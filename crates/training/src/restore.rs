@@ -37,6 +37,8 @@ impl FromStr for Choice {
 pub struct Restored {
     pub checkpoint: Checkpoint,
     pub path: PathBuf,
+    /// The step of the run's best one, as its newest one says.
+    pub best_step: Option<u64>,
     /// Those that would have been preferred but are not whole, and why.
     pub damaged: Vec<(PathBuf, String)>,
 }
@@ -44,12 +46,8 @@ pub struct Restored {
 impl Restored {
     /// Which of a run's checkpoints it is, where it has a held-out set: for a sentence.
     pub fn which(&self) -> Option<&'static str> {
-        let record = self.checkpoint.validation?;
-        Some(if record.best_step == self.checkpoint.step {
-            "the best so far on the held-out set"
-        } else {
-            "not the best on the held-out set"
-        })
+        let best = self.best_step? == self.checkpoint.step;
+        Some(if best { "the best on the held-out set" } else { "not the best on the held-out set" })
     }
 
     /// A line for each checkpoint that was passed over.
@@ -73,7 +71,8 @@ pub fn restore_newest(folder: &RunFolder, identity: &Identity) -> Result<Option<
         match read(folder, step) {
             Ok(checkpoint) => {
                 belongs(&checkpoint, identity).map_err(|reason| TrainingError::Foreign { path: path.clone(), reason })?;
-                return Ok(Some(Restored { checkpoint, path, damaged }));
+                let best_step = checkpoint.validation.map(|record| record.best_step);
+                return Ok(Some(Restored { checkpoint, path, best_step, damaged }));
             }
             Err(reason) => damaged.push((path, reason)),
         }
@@ -96,7 +95,7 @@ pub fn choose(folder: &RunFolder, identity: &Identity, choice: Choice) -> Result
             match newest.checkpoint.validation {
                 Some(record) if record.best_step == newest.checkpoint.step => Ok(newest),
                 Some(record) => match whole(folder, identity, record.best_step) {
-                    Ok(best) => Ok(Restored { damaged: newest.damaged, ..best }),
+                    Ok(best) => Ok(Restored { damaged: newest.damaged, best_step: newest.best_step, ..best }),
                     Err(TrainingError::Damaged { path, reason }) if choice == Choice::Auto => {
                         newest.damaged.push((path, reason));
                         Ok(newest)
@@ -121,7 +120,8 @@ pub fn choose(folder: &RunFolder, identity: &Identity, choice: Choice) -> Result
                     "no checkpoint of step {step}; there are checkpoints of steps: {there}"
                 )));
             }
-            whole(folder, identity, step)
+            let newest = folder.checkpoints()?.last().and_then(|&newest| Checkpoint::peek_best(&folder.checkpoint(newest)));
+            Ok(Restored { best_step: newest, ..whole(folder, identity, step)? })
         }
     }
 }
@@ -131,7 +131,8 @@ fn whole(folder: &RunFolder, identity: &Identity, step: u64) -> Result<Restored>
     let path = folder.checkpoint(step);
     let checkpoint = read(folder, step).map_err(|reason| TrainingError::Damaged { path: path.clone(), reason })?;
     belongs(&checkpoint, identity).map_err(|reason| TrainingError::Foreign { path: path.clone(), reason })?;
-    Ok(Restored { checkpoint, path, damaged: vec![] })
+    let best_step = checkpoint.validation.map(|record| record.best_step);
+    Ok(Restored { checkpoint, path, best_step, damaged: vec![] })
 }
 
 /// Reads and verifies the checkpoint of a step. The error is in words.

@@ -90,6 +90,8 @@ pub struct Trainer<'a> {
     alarms: Alarms,
     /// As [`calotype_models::Descent::watches_gradients`].
     watches_gradients: bool,
+    /// As [`calotype_models::Descent::comparable_from`].
+    comparable_from: u64,
     pictures: Pictures,
     log: Log,
     pub(crate) progress: &'a mut Progress,
@@ -164,7 +166,7 @@ impl<'a> Trainer<'a> {
         let states = States::of(plans);
         states.write(device, folder, config.seed, from)?;
         let log = Log::open(&folder.metrics(), step)?;
-        let alarms = Alarms::new(descent.signs(), &metrics::read(&folder.metrics())?);
+        let alarms = Alarms::new(descent.signs(), &metrics::read(&folder.metrics())?, descent.comparable_from());
         Ok(Trainer {
             wall_before_s: log.wall_s(),
             saved: from.map(|c| c.step),
@@ -180,6 +182,7 @@ impl<'a> Trainer<'a> {
             watch,
             alarms,
             watches_gradients: descent.watches_gradients(),
+            comparable_from: descent.comparable_from(),
             pictures,
             log,
             progress,
@@ -273,6 +276,10 @@ impl<'a> Trainer<'a> {
         if !value.is_finite() {
             let what = "what was measured by the held-out set".to_owned();
             return Err(Stop::NonFinite { step: self.step, what, value, at_step: false });
+        }
+        if self.step < self.comparable_from {
+            self.progress.remark(&format!("held-out set: {}, while the model grows", watch.what().in_words(value)));
+            return Ok(false);
         }
         let record = watch.take_in(value, self.step);
         let found = watch.what().beside(value, record.best, record.best_step);

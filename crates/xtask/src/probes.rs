@@ -30,7 +30,7 @@ const fn probed(
     Probed { name, model, set, steps }
 }
 
-const MODELS: [Probed; 8] = [
+const MODELS: [Probed; 9] = [
     probed("nade", "nade", &[], [None; 2]),
     probed("pixelcnn", "pixelcnn", &[], [None, Some(SOME)]),
     probed("row-lstm", "row-lstm", &[], [None, Some(SOME)]),
@@ -39,6 +39,7 @@ const MODELS: [Probed; 8] = [
     probed("aae", "aae", &[], [None; 2]),
     probed("aae, 100 labels", "aae", &["labels=100"], [None; 2]),
     probed("dcgan", "dcgan", &[], [Some(SOME), Some("3000")]),
+    probed("infogan", "infogan", &[], [None; 2]),
 ];
 
 /// Trains what is not trained yet in `target/probes/DATA/MODEL` (what was interrupted goes on), then writes

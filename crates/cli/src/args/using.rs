@@ -59,7 +59,8 @@ pub struct SampleArgs {
 
     /// Only these images of what the same command makes without it, numbered from 0: with --seed 3 --images 7,10..12 the eighth and
     /// three others of the grid of seed 3. With a range of --condition these draws, with --interpolate these latents
-    #[arg(long, value_name = "LIST", value_parser = numbers, conflicts_with_all = ["count", "latents"])]
+    #[arg(long, value_name = "LIST", value_parser = numbers,
+          conflicts_with_all = ["count", "latents", "traverse", "manifold", "reconstruct"])]
     pub images: Option<Numbers>,
 
     /// Sets a latent by its name, in all images; may be repeated. A category by its number from 0, or by the class's name where its
@@ -145,8 +146,17 @@ impl SampleArgs {
         let truncated = self.truncation.map_or_else(String::new, |t| format!("truncation-{t}-"));
         let images = self.images.as_ref().map_or_else(String::new, |Numbers(all)| match all.as_slice() {
             [one] => format!("image-{one}-"),
-            [first, ..] => format!("images-{first}-and-{}-more-", all.len() - 1),
             [] => String::new(),
+            several if several.len() <= 8 => {
+                format!("images-{}-", several.iter().map(ToString::to_string).collect::<Vec<_>>().join("-"))
+            }
+            // Other lists have other names.
+            several => {
+                let sum = several
+                    .iter()
+                    .fold(several.len() as u32, |sum, &n| sum.rotate_left(5) ^ (n as u32).wrapping_mul(0x9e37_79b9));
+                format!("images-{}-and-{}-more-{sum:08x}-", several[0], several.len() - 1)
+            }
         });
         format!("{truncated}{images}seed-{}", self.seed)
     }
@@ -179,8 +189,8 @@ fn numbers(text: &str) -> Result<Numbers, String> {
 }
 
 fn truncation(text: &str) -> Result<f64, String> {
-    let t = text.parse::<f64>().ok().filter(|t| *t > 0.0 && t.is_finite());
-    t.ok_or_else(|| "expected a number above 0, such as 0.7".to_owned())
+    let t = text.parse::<f64>().ok().filter(|t| (0.001..=100.0).contains(t));
+    t.ok_or_else(|| "expected a number from 0.001 to 100, such as 0.7".to_owned())
 }
 
 #[derive(Debug, Args)]
@@ -401,7 +411,7 @@ mod tests {
             assert!(numbers(wrong).is_err(), "{wrong}");
         }
         assert_eq!(truncation("0.5"), Ok(0.5));
-        for wrong in ["0", "-1", "inf", "NaN", "much"] {
+        for wrong in ["0", "-1", "inf", "NaN", "much", "1e-300", "1e9"] {
             assert!(truncation(wrong).is_err(), "{wrong}");
         }
     }

@@ -157,7 +157,13 @@ fn held_out(lines: &[metrics::Line]) -> Option<String> {
         true => ", the best".to_owned(),
         false => format!("; the best, {} at step {}, is used", what.in_words(least), grouped(best)),
     };
-    Some(format!("held-out set: {} at step {}{rest}", what.in_words(value), grouped(last)))
+    let done = lines.last().map_or(last, |l| l.step);
+    let after = if done > last && best == last {
+        format!(" (the {} after it were not measured)", counted(done - last, "step"))
+    } else {
+        String::new()
+    };
+    Some(format!("held-out set: {} at step {}{rest}{after}", what.in_words(value), grouped(last)))
 }
 
 impl Ready {

@@ -191,7 +191,7 @@ fn the_best_checkpoint_is_kept_and_used() {
     let sample =
         |more: &[&str]| place.run(&[&["sample", "run", "--count", "5", "--out", "x.npy", "--device", "cpu"], more].concat()).ok();
     let said = sample(&[]).stderr;
-    assert!(said.contains(&format!("step-{best:07}.safetensors, the best so far on the held-out set")), "{said}");
+    assert!(said.contains(&format!("step-{best:07}.safetensors, the best on the held-out set")), "{said}");
     let said = sample(&["--checkpoint", "last"]).stderr;
     assert!(said.contains("step-0000200.safetensors, not the best"), "{said}");
 

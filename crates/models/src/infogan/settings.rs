@@ -48,7 +48,10 @@ pub(super) fn settings(preset: Preset) -> Vec<Setting> {
         "augment" if preset != Preset::PAPER => Setting { default: Value::Word("translation".into()), ..setting },
         _ => setting,
     };
-    own.into_iter().chain(adversarial::settings(0.0)).chain(Augment::settings().into_iter().map(augment)).collect()
+    own.into_iter()
+        .chain(adversarial::settings(0.0, adversarial::EVERY))
+        .chain(Augment::settings().into_iter().map(augment))
+        .collect()
 }
 
 /// Settings that contradict each other.

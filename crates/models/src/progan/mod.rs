@@ -80,7 +80,8 @@ fn settings(preset: Preset) -> Vec<Setting> {
         Setting::number("lambda", 10.0, (0.0, 1e6), "weight of WGAN-GP's gradient penalty"),
         Setting::number("drift", 1e-3, (0.0, 1e6), "weight of the mean of D(x)² over real images, which keeps scores near 0"),
     ];
-    all.extend(adversarial::settings(0.999));
+    // So often that its phases end with a look.
+    all.extend(adversarial::settings(0.999, 250));
     all.extend(Augment::settings());
     all
 }
@@ -269,6 +270,11 @@ impl Descent for ProGan {
 
     fn validation(&self) -> Option<Validation> {
         adversarial::validation(&self.settings)
+    }
+
+    /// Where the last level is alone.
+    fn comparable_from(&self) -> u64 {
+        self.phases.grown()
     }
 
     fn watches_gradients(&self) -> bool {

@@ -59,6 +59,11 @@ impl Phases {
         self.total
     }
 
+    /// Steps until the last level is alone.
+    pub fn grown(&self) -> u64 {
+        self.all.last().map_or(0, |last| last.steps.start)
+    }
+
     /// The phase of a step.
     pub fn at(&self, step: u64) -> &Phase {
         &self.all[self.all.partition_point(|phase| phase.steps.end <= step).min(self.all.len() - 1)]
@@ -82,6 +87,7 @@ mod tests {
         let steps: Vec<(usize, bool, Range<u64>)> = phases.all.iter().map(|p| (p.level, p.fades, p.steps.clone())).collect();
         let want = [(0, false, 0..2), (1, true, 2..5), (1, false, 5..7), (2, true, 7..11), (2, false, 11..u64::MAX)];
         assert_eq!(steps, want);
+        assert_eq!(phases.grown(), 11);
         assert_eq!((phases.total(), phases.of_level(0), phases.of_level(1), phases.of_level(2)), (14, 0..2, 2..7, 7..u64::MAX));
         for step in 0..40 {
             assert!(phases.at(step).steps.contains(&step), "{step}");

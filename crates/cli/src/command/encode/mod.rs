@@ -25,10 +25,11 @@ pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
         return Err(used.cannot("has no hidden units, so it computes no features"));
     };
     let category = used.model.latent().and_then(recognised::category);
-    if args.out.is_none() && args.plot.is_none() && args.rows.is_none() && !args.probe && category.is_none() {
-        return Err(
-            WrongUse("nothing to do; give --out features.npy, --plot codes.png, --rows rows.csv or --probe".into()).into()
-        );
+    let nothing_asked = args.out.is_none() && args.plot.is_none() && args.rows.is_none() && !args.probe;
+    let nothing_to_do =
+        || WrongUse("nothing to do; give --out features.npy, --plot codes.png, --rows rows.csv or --probe".into());
+    if nothing_asked && category.is_none() {
+        return Err(nothing_to_do().into());
     }
     for (flag, path, wanted) in [("--out", &args.out, "npy"), ("--plot", &args.plot, "png"), ("--rows", &args.rows, "csv")] {
         has_folder(flag, path.as_deref())?;
@@ -50,6 +51,9 @@ pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
     let examined = open(args.split)?;
     examined.notes.iter().for_each(|text| note(text));
     let is_classifier = category.is_some() && !examined.dataset.factors().is_empty();
+    if nothing_asked && !is_classifier {
+        return Err(nothing_to_do().into());
+    }
     let opens_train = args.probe || (is_classifier && examined.dataset.has_splits());
     let train = if opens_train { Some(open(Some(Split::Train))?) } else { None };
     if args.probe && (examined.dataset.labels().is_none() || !examined.dataset.has_splits()) {

@@ -77,11 +77,17 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
             let size = Size::of(args, if args.manifold { ABOUT_MANIFOLD_PIXELS } else { ABOUT_PIXELS });
             save_png(&out, &rows, [n, h, w, c], shown.columns, size)?;
         }
-        (Form::Gif, &[h, w, c]) => save_gif(&out, film(args, &rows, [h, w, c], &shown), shown.frame_ms)?,
+        (Form::Gif, &[h, w, c]) => {
+            fits_in_memory(args, n * h * w)?;
+            save_gif(&out, film(args, &rows, [h, w, c], &shown), shown.frame_ms)?;
+        }
         _ => save_npy(&out, &[&[n], &*shape].concat(), &session.used, &rows)?,
     }
     done(n, if picture { "images" } else { "rows" }, &session.used.restored, &out)
 }
+
+/// Of all frames of a film together.
+const MOST_FILM_BYTES: usize = 1 << 29;
 
 /// `--traverse` without a row: around the middle of the prior.
 pub const MIDDLE: &str = "middle";
@@ -127,6 +133,21 @@ fn traversed(args: &SampleArgs, latent: &dyn Latent) -> Arranged {
             let parts = latent.parts();
             Arranged::grid(traversal(&parts, &middle(&parts), count.unwrap_or(MOST_ROWS)), Some(STEPS))
         }
+    }
+}
+
+/// # Errors
+/// An animation whose frames, enlarged, take too much memory: of so many pixels as the images have.
+fn fits_in_memory(args: &SampleArgs, n_pixels: usize) -> Result<()> {
+    let scale = args.scale.unwrap_or(1) as usize;
+    match n_pixels.saturating_mul(3 * scale * scale) {
+        ..=MOST_FILM_BYTES => Ok(()),
+        bytes => Err(WrongUse(format!(
+            "the frames of this animation take {} MB, more than {}: use a smaller --scale or --count, or .png",
+            bytes >> 20,
+            MOST_FILM_BYTES >> 20
+        ))
+        .into()),
     }
 }
 
