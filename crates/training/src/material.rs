@@ -175,10 +175,11 @@ impl Material {
     pub fn warnings(&self) -> Result<Vec<String>> {
         let is_likelihood = self.model.density().is_some() || self.model.bound().is_some();
         let standardised = self.data.preparation.encoding == Encoding::Standard && self.dataset.image_shape().is_none();
-        match standardised {
-            true => Ok(troubles(&self.dataset, &training_rows(&self.dataset, self.data.exclude)?, is_likelihood)),
-            false => Ok(self.few_images().into_iter().chain(self.unmeasured()?).collect()),
-        }
+        let troubles = match standardised {
+            true => troubles(&self.dataset, &training_rows(&self.dataset, self.data.exclude)?, is_likelihood),
+            false => vec![],
+        };
+        Ok(troubles.into_iter().chain(self.few_images()).chain(self.unmeasured()?).collect())
     }
 
     /// That a discriminator will know the images by heart, where it sees them as they are.

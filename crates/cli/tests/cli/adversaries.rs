@@ -231,3 +231,27 @@ fn few_images_are_augmented() {
         place.run(&[&images[..], &["--set", &set, "--set", "augment=translation+cutout", "--out", loss]].concat()).ok();
     }
 }
+
+/// Rows are held out where there are enough to measure by, and steps to measure after; what is not measured is said.
+#[test]
+fn what_cannot_be_measured_is_said() {
+    let place = Place::new();
+    let table: String = (0..40).map(|i| format!("{},{}\n", 0.1 * f64::from(i * i % 17), i % 5)).collect();
+    fs::write(place.path("few.csv"), table).expect("it is written");
+    let train = |more: &[&str]| {
+        let args = ["train", "gan", "--data", "few.csv", "--device", "cpu", "--steps", "4", "--set", "hidden=4"];
+        place.run(&[&args[..], more].concat())
+    };
+    // Four rows are no held-out set, so that a batch may have all of the forty.
+    let said = train(&["--batch", "40", "--set", "validate_every=1", "--out", "a"]).ok().stderr;
+    assert!(said.contains("too few to measure samples by") && !said.contains("held-out set:"), "{said}");
+    // Twenty are.
+    let said = train(&["--batch", "20", "--set", "validation=0.5", "--set", "validate_every=3", "--out", "b"]).ok().stderr;
+    assert!(said.contains("sliced Wasserstein") && said.contains("(the 1 step after it were not measured)"), "{said}");
+    let said = train(&["--batch", "20", "--set", "validation=0.5", "--out", "c"]).ok().stderr;
+    assert!(said.contains("validate_every=N") && said.contains("and the run has 4"), "{said}");
+    train(&["--batch", "21", "--set", "validation=0.5"]).refused(2, &["20 rows beside the 20 that are held out", "--batch 20"]);
+    // Which checkpoint it is, by the record of the newest one.
+    let sample = |step: &str| place.run(&["sample", "b", "--checkpoint", step, "--count", "2", "--device", "cpu"]).ok().stderr;
+    assert!(sample("3").contains(", the best on the held-out set") && sample("4").contains(", not the best on the held-out set"));
+}

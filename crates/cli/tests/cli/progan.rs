@@ -135,3 +135,27 @@ fn a_step_of_any_level_is_timed() {
     assert!(timed(&["--stage", "4x4"]).ok().stdout.contains("stage 4x4"));
     timed(&["--stage", "32x32"]).refused(2, &["no stage `32x32`", "4x4, 8x8, 16x16"]);
 }
+
+/// While it grows samples are measured and chosen by nothing: the best checkpoint is one of the full size.
+#[test]
+fn the_best_checkpoint_is_one_that_has_grown() {
+    let place = Place::new();
+    let looks = ["--out", "run", "--set", "validate_every=1"];
+    let held_out: Vec<&str> = TINY.iter().map(|&arg| if arg == "validation=0" { "validation=0.1" } else { arg }).collect();
+    let said = place.run(&[&held_out[..], &looks].concat()).ok().stderr;
+    assert!(!said.contains("warning"), "{said}");
+    let metrics = fs::read_to_string(place.path("run/metrics.jsonl")).expect("metrics");
+    assert_eq!(metrics.matches("\"sliced_wasserstein\"").count(), 15, "every step is measured");
+    // The last level is alone from step 12 on.
+    let which = |step: u64| {
+        let step = step.to_string();
+        place.run(&["sample", "run", "--checkpoint", &step, "--count", "1", "--device", "cpu"]).ok().stderr
+    };
+    let best: Vec<u64> = (1..=15).filter(|&step| which(step).contains(", the best on the held-out set")).collect();
+    assert!(matches!(best.as_slice(), [12..=15]), "{best:?}");
+    // Stopped before, there is none, and the newest is used.
+    let early: Vec<&str> = [&held_out[..], &["--out", "early", "--set", "validate_every=1", "--steps", "8"]].concat();
+    place.run(&early).ok();
+    let said = place.run(&["sample", "early", "--count", "1", "--device", "cpu"]).ok().stderr;
+    assert!(said.contains("step-0000008.safetensors\n"), "{said}");
+}
