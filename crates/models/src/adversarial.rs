@@ -1,6 +1,7 @@
 //! What models have in common that learn from a discriminator: settings, the measure that their best checkpoint is chosen by, and the
 //! signs that their training fails.
 
+use crate::augment::Augment;
 use crate::averages::Average;
 use crate::losses::Adversarial;
 use crate::model::{Measure, Validation};
@@ -10,9 +11,10 @@ use crate::stages::Sign;
 /// Steps from one measurement of samples to the next, of most models.
 pub const EVERY: u64 = 500;
 
-/// `ema`, `validation`, `validate_every`; what runs from before them have is none of it. `ema`: the default decay.
+/// `ema`, `validation`, `validate_every`, and those of [`Augment`]; what runs from before them have is none of it. `ema`: the default decay;
+/// `every`: the default steps from one measurement to the next.
 pub fn settings(ema: f64, every: u64) -> Vec<Setting> {
-    vec![
+    let own = vec![
         Setting::number(
             "ema",
             ema,
@@ -33,11 +35,12 @@ pub fn settings(ema: f64, every: u64) -> Vec<Setting> {
             (1, 1_000_000_000),
             "steps from one measurement of samples against the held-out set to the next",
         ),
-    ]
+    ];
+    own.into_iter().chain(Augment::settings()).collect()
 }
 
 /// The moving average that `ema` asks for.
-pub fn average(s: &Settings) -> Option<Average> {
+pub fn average(s: &Settings) -> Average {
     Average::new(s.number("ema"))
 }
 

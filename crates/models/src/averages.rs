@@ -16,13 +16,20 @@ pub struct Average {
 }
 
 impl Average {
-    /// Of this decay; none for 0.
-    pub fn new(decay: f64) -> Option<Self> {
-        (decay > 0.0).then_some(Average { decay })
+    /// Of this decay; for 0 there is no average, and nothing is done.
+    pub fn new(decay: f64) -> Self {
+        Average { decay }
+    }
+
+    fn is_off(self) -> bool {
+        self.decay <= 0.0
     }
 
     /// Updates the averages of a network's states as they are now: after the network was updated. `network`: its own scope.
     pub fn update(self, network: &Scope) {
+        if self.is_off() {
+            return;
+        }
         let graph = network.graph();
         let keep = graph.scalar_input(KEEP);
         for (spec, w) in network.states() {
@@ -35,19 +42,19 @@ impl Average {
 
     /// The scalars of an update, by name, computed in f64: `t` were done before it.
     pub fn scalars(self, t: u64) -> Vec<(String, f32)> {
+        if self.is_off() {
+            return vec![];
+        }
         vec![(KEEP.to_owned(), self.decay.min((1.0 + t as f64) / (10.0 + t as f64)) as f32)]
+    }
+
+    /// The scope of a network as it is to be used, within `s`: that of its average where there is one.
+    pub fn used(self, s: &Scope, network: &str) -> Scope {
+        if self.is_off() { s.sub(network) } else { s.sub(AVERAGES).sub(network) }
     }
 }
 
 const KEEP: &str = "ema.keep";
-
-/// The scope of a network as it is to be used, within `s`: that of its average where there is one.
-pub fn used(s: &Scope, average: Option<Average>, network: &str) -> Scope {
-    match average {
-        Some(_) => s.sub(AVERAGES).sub(network),
-        None => s.sub(network),
-    }
-}
 
 /// The name of the state that an average is of; the state's own where it is none.
 pub(crate) fn averaged(name: &str) -> &str {
@@ -73,7 +80,7 @@ mod tests {
         for (spec, w) in s.parameters() {
             graph.assign(&spec.name, &(w * 2.0));
         }
-        Average::new(0.999).expect("a decay").update(&s);
+        Average::new(0.999).update(&s);
         graph.output("y", &y);
         let x: Named = ("x".into(), HostTensor::f32([4, 3], (0..12).map(|n| n as f32).collect::<Vec<_>>()));
         let keep: Named = ("ema.keep".into(), HostTensor::scalar(0.75));
@@ -103,9 +110,19 @@ mod tests {
     }
 
     #[test]
+    fn a_decay_of_0_is_no_average() {
+        let graph = Graph::new("test");
+        let s = Scope::new(&graph, Mode::Train);
+        s.sub("net").param("w", [2], Init::Zeros, Layout::Plain);
+        let none = Average::new(0.0);
+        none.update(&s.sub("net"));
+        assert!(graph.states("ema.").is_empty() && none.scalars(3).is_empty());
+        assert_eq!([none, Average::new(0.9)].map(|a| a.used(&s, "net").path("w")), ["net.w", "ema.net.w"]);
+    }
+
+    #[test]
     fn the_first_updates_count_more() {
-        assert_eq!(Average::new(0.0), None);
-        let average = Average::new(0.99).expect("a decay");
+        let average = Average::new(0.99);
         let keep = |t| average.scalars(t)[0].1;
         assert_eq!([keep(0), keep(1), keep(8)], [0.1, 2.0 / 11.0, 0.5]);
         assert_eq!(keep(100_000), 0.99);

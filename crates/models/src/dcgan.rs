@@ -11,7 +11,7 @@ use calotype_graph::{Graph, GraphError, Init, Mode, Program, Scope, Tensor, Type
 
 use crate::adversarial;
 use crate::augment::Augment;
-use crate::averages::{self, Average};
+use crate::averages::Average;
 use crate::latent::{Latent, LatentKind, LatentPart};
 use crate::layers::{Kernel, Layers};
 use crate::losses::{Adversarial, bce_fake, bce_real};
@@ -57,7 +57,7 @@ fn settings(preset: Preset) -> Vec<Setting> {
         Setting::number("beta1", 0.5, (0.0, 0.999_999), "β1 of Adam"),
         Setting::number("beta2", 0.999, (0.0, 0.999_999_9), "β2 of Adam"),
     ];
-    own.into_iter().chain(adversarial::settings(0.0, adversarial::EVERY)).chain(Augment::settings()).collect()
+    own.into_iter().chain(adversarial::settings(0.0, adversarial::EVERY)).collect()
 }
 
 /// A configured DCGAN.
@@ -72,7 +72,7 @@ pub struct Dcgan {
     f: usize,
     nz: usize,
     /// Of G, by which samples are made.
-    average: Option<Average>,
+    average: Average,
     /// Of what D sees.
     augment: Augment,
     adam_d: Optimiser,
@@ -200,9 +200,7 @@ impl Descent for Dcgan {
 
         let loss_g = bce_real(&self.discriminator(&d, &fake)); // by the updated D
         self.adam_g.update(&[&g], &loss_g);
-        if let Some(average) = self.average {
-            average.update(&g);
-        }
+        self.average.update(&g);
 
         graph.output("loss_d", &loss_d);
         graph.output("loss_g", &loss_g);
@@ -210,8 +208,7 @@ impl Descent for Dcgan {
     }
 
     fn at(&self, step: u64, _lr_scale: f64) -> Turn {
-        let average = self.average.map_or_else(Vec::new, |average| average.scalars(step));
-        Turn::only([self.adam_d.scalars(step, 1.0), self.adam_g.scalars(step, 1.0), average].concat())
+        Turn::only([self.adam_d.scalars(step, 1.0), self.adam_g.scalars(step, 1.0), self.average.scalars(step)].concat())
     }
 
     fn validation(&self) -> Option<Validation> {
@@ -236,7 +233,7 @@ impl Latent for Dcgan {
         let graph = Graph::new("dcgan sampling");
         let scope = Scope::new(&graph, Mode::Eval);
         let z = graph.input("z", Type::f32([batch, self.nz]));
-        let x = self.generator(&averages::used(&scope, self.average, "generator"), &z);
+        let x = self.generator(&self.average.used(&scope, "generator"), &z);
         graph.output("rows", &(x * 0.5 + 0.5));
         graph.finish()
     }

@@ -14,7 +14,7 @@ use calotype_graph::{Graph, GraphError, Init, Mode, Program, Scope, Tensor, Type
 
 use crate::adversarial;
 use crate::augment::Augment;
-use crate::averages::{self, Average};
+use crate::averages::Average;
 use crate::facets::{Critic, Judgement};
 use crate::feeds::Feed;
 use crate::latent::{Latent, LatentKind, LatentPart};
@@ -95,7 +95,7 @@ fn settings(preset: Preset) -> Vec<Setting> {
         Setting::number("beta1", 0.5, (0.0, 0.999_999), "β1 of Adam"),
         Setting::number("beta2", beta2, (0.0, 0.999_999_9), "β2 of Adam"),
     ];
-    own.into_iter().chain(adversarial::settings(0.0, adversarial::EVERY)).chain(Augment::settings()).collect()
+    own.into_iter().chain(adversarial::settings(0.0, adversarial::EVERY)).collect()
 }
 
 /// The penalty on D's gradient, with its weight.
@@ -123,7 +123,7 @@ pub struct Gan {
     norm: bool,
     nz: usize,
     /// Of G, by which samples are made.
-    average: Option<Average>,
+    average: Average,
     /// Of what D sees, where rows are images.
     augment: Augment,
     adam_d: Optimiser,
@@ -234,9 +234,7 @@ impl Gan {
         if both {
             let loss_g = self.loss.generator(&self.discriminator(&d, &seen)); // by the updated D
             self.adam_g.update(&[&g], &loss_g);
-            if let Some(average) = self.average {
-                average.update(&g);
-            }
+            self.average.update(&g);
             graph.output("loss_g", &loss_g);
         }
         graph.finish()
@@ -314,8 +312,7 @@ impl Descent for Gan {
         match (step + 1).is_multiple_of(self.n_critic) {
             true => {
                 let t = step / self.n_critic;
-                let average = self.average.map_or_else(Vec::new, |average| average.scalars(t));
-                Turn::only([of_d, self.adam_g.scalars(t, 1.0), average].concat())
+                Turn::only([of_d, self.adam_g.scalars(t, 1.0), self.average.scalars(t)].concat())
             }
             false => Turn { stage: 1, scalars: of_d, resets: vec![] },
         }
@@ -342,7 +339,7 @@ impl Latent for Gan {
     fn sampling(&self, batch: usize) -> Result<Program, GraphError> {
         let graph = Graph::new("gan sampling");
         let z = graph.input("z", Type::f32([batch, self.nz]));
-        let x = self.generator(&averages::used(&Scope::new(&graph, Mode::Eval), self.average, "generator"), &z);
+        let x = self.generator(&self.average.used(&Scope::new(&graph, Mode::Eval), "generator"), &z);
         let x = if self.is_image() { x * 0.5 + 0.5 } else { x };
         graph.output("rows", &x.reshape([&[batch], self.shape.as_slice()].concat()));
         graph.finish()

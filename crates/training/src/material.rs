@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use calotype_data::{CATALOGUE, Dataset, DatasetSpec, Encoding, Evaluation, Options, Part, Preparation, Prepared, Split};
-use calotype_models::{DataShape, Known, Learning, Measure, Model, SettingError, Settings, Source, Tables, Values, find};
+use calotype_models::{
+    DataShape, Known, Learning, Measure, Model, SettingError, Settings, Source, Tables, Validation, Values, find,
+};
 
 use crate::config::{DataConfig, DeviceConfig, Period, RunConfig, Wanted, all_settings, square_side};
 use crate::data_settings::{data_settings, heeded, options};
@@ -210,34 +212,33 @@ impl Material {
             Learning::Counting(_) => 0.0,
         };
         let (kept, held_out) = self.dataset.hold_out(&rows, fraction);
-        match self.measures_samples() && held_out.len() < LEAST_ROWS {
+        match self.measures_samples().is_some() && held_out.len() < LEAST_ROWS {
             true => Ok(self.dataset.hold_out(&rows, 0.0)),
             false => Ok((kept, held_out)),
         }
     }
 
-    /// Whether rows are held out to measure samples by.
-    fn measures_samples(&self) -> bool {
+    /// How samples are measured by rows that are held out, of a model whose are.
+    fn measures_samples(&self) -> Option<Validation> {
         let rules = self.model.learning().descent().and_then(calotype_models::Descent::validation);
-        rules.is_some_and(|rules| rules.measure == Measure::Samples)
+        rules.filter(|rules| rules.measure == Measure::Samples)
     }
 
     /// That samples are not measured though it was asked for.
     fn unmeasured(&self) -> Result<Option<String>> {
-        let few = self.measures_samples() && self.rows()?.1.is_empty();
-        let every = self.model.settings().iter().find(|(key, _)| *key == "validate_every").map(|(_, value)| value.to_string());
-        let every = every.filter(|every| every.parse::<u64>().is_ok_and(|every| every > self.model.steps()));
-        Ok(match every {
-            _ if few => Some(format!(
+        let Some(Validation { every, .. }) = self.measures_samples() else { return Ok(None) };
+        if self.rows()?.1.is_empty() {
+            return Ok(Some(format!(
                 "fewer than {LEAST_ROWS} rows would be held out, too few to measure samples by: none is, and no checkpoint is the best"
-            )),
-            Some(every) if self.measures_samples() => Some(format!(
-                "samples are measured every {every} steps, and the run has {}: none is measured, and no checkpoint is the best; `--set \
-                 validate_every=N` measures them more often, `--set validation=0` holds no rows out",
-                self.model.steps()
-            )),
-            _ => None,
-        })
+            )));
+        }
+        let steps = self.model.steps();
+        Ok((every > steps).then(|| {
+            format!(
+                "samples are measured every {every} steps, and the run has {steps}: none is measured, and no checkpoint is the best; `--set \
+                 validate_every=N` measures them more often, `--set validation=0` holds no rows out"
+            )
+        }))
     }
 
     /// Whether the model grows by levels, and so is fed its rows at several sizes.

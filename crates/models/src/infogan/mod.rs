@@ -28,7 +28,7 @@ use calotype_graph::{Graph, GraphError, Mode, Program, Scope, Tensor, Type};
 
 use crate::adversarial;
 use crate::augment::Augment;
-use crate::averages::{Average, used};
+use crate::averages::Average;
 use crate::feeds::Feed;
 use crate::latent::{Latent, LatentKind, LatentPart};
 use crate::layers::one_hot;
@@ -76,7 +76,7 @@ pub struct InfoGan {
     n_codes: usize,
     /// The smallest deviation of a continuous code's q where deviations are learned; none where they are 1.
     floor: Option<f64>,
-    average: Option<Average>,
+    average: Average,
     /// Of what D and Q see.
     augment: Augment,
     adam_d: Optimiser,
@@ -204,9 +204,7 @@ impl Descent for InfoGan {
         let shared = self.trunk(&d, &fake); // by the updated D
         let loss_g = bce_real(&self.head(&d, &shared));
         self.adam_g.update(&[&g], &self.informed(&loss_g, &drawn, &self.recognise(&q, &shared)));
-        if let Some(average) = self.average {
-            average.update(&g);
-        }
+        self.average.update(&g);
 
         graph.output("loss_d", &loss_d);
         graph.output("loss_g", &loss_g);
@@ -219,8 +217,7 @@ impl Descent for InfoGan {
     }
 
     fn at(&self, step: u64, _lr_scale: f64) -> Turn {
-        let average = self.average.map_or_else(Vec::new, |average| average.scalars(step));
-        Turn::only([self.adam_d.scalars(step, 1.0), self.adam_g.scalars(step, 1.0), average].concat())
+        Turn::only([self.adam_d.scalars(step, 1.0), self.adam_g.scalars(step, 1.0), self.average.scalars(step)].concat())
     }
 
     fn validation(&self) -> Option<Validation> {
@@ -260,7 +257,7 @@ impl Latent for InfoGan {
     fn sampling(&self, batch: usize) -> Result<Program, GraphError> {
         let graph = Graph::new("infogan sampling");
         let z = graph.input("z", Type::f32([batch, self.z + self.k + self.n_codes]));
-        let x = self.generator(&used(&Scope::new(&graph, Mode::Eval), self.average, "generator"), &z);
+        let x = self.generator(&self.average.used(&Scope::new(&graph, Mode::Eval), "generator"), &z);
         graph.output("rows", &(x * 0.5 + 0.5));
         graph.finish()
     }

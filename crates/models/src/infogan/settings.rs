@@ -1,7 +1,6 @@
 //! What can be set, and what each preset sets.
 
 use crate::adversarial;
-use crate::augment::Augment;
 use crate::settings::{Preset, Setting, SettingError, Settings, Value};
 
 /// Continuous codes by the names that a person types.
@@ -48,10 +47,7 @@ pub(super) fn settings(preset: Preset) -> Vec<Setting> {
         "augment" if preset != Preset::PAPER => Setting { default: Value::Word("translation".into()), ..setting },
         _ => setting,
     };
-    own.into_iter()
-        .chain(adversarial::settings(0.0, adversarial::EVERY))
-        .chain(Augment::settings().into_iter().map(augment))
-        .collect()
+    own.into_iter().chain(adversarial::settings(0.0, adversarial::EVERY).into_iter().map(augment)).collect()
 }
 
 /// Settings that contradict each other.

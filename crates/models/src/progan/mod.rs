@@ -20,7 +20,7 @@ use calotype_graph::{Graph, GraphError, HostTensor, Init, Mode, Program, Scope, 
 
 use crate::adversarial;
 use crate::augment::Augment;
-use crate::averages::{self, Average};
+use crate::averages::Average;
 use crate::feeds::Feed;
 use crate::latent::{Latent, LatentKind, LatentPart};
 use crate::losses::{Adversarial, gradient_penalty};
@@ -82,7 +82,6 @@ fn settings(preset: Preset) -> Vec<Setting> {
     ];
     // So often that its phases end with a look.
     all.extend(adversarial::settings(0.999, 250));
-    all.extend(Augment::settings());
     all
 }
 
@@ -105,7 +104,7 @@ pub struct ProGan {
     phases: Phases,
     adam_d: Optimiser,
     adam_g: Optimiser,
-    average: Option<Average>,
+    average: Average,
     /// Of what D sees.
     augment: Augment,
 }
@@ -191,9 +190,7 @@ impl ProGan {
 
         let loss_g = Adversarial::Wasserstein.generator(&critic(&seen)); // by the updated D
         self.adam_g.update(&[&g], &loss_g);
-        if let Some(average) = self.average {
-            average.update(&g);
-        }
+        self.average.update(&g);
 
         // Samples are made of all levels by these shares.
         let places = graph.iota(self.n_levels());
@@ -259,7 +256,7 @@ impl Descent for ProGan {
         let phase = self.phases.at(step);
         let t = step - phase.steps.start;
         let mut scalars = [self.adam_d.scalars(t, 1.0), self.adam_g.scalars(t, 1.0)].concat();
-        scalars.extend(self.average.into_iter().flat_map(|average| average.scalars(step)));
+        scalars.extend(self.average.scalars(step));
         if phase.level > 0 {
             scalars.push((ALPHA.to_owned(), phase.alpha(step) as f32));
         }
@@ -294,7 +291,7 @@ impl Latent for ProGan {
         let z = graph.input("z", Type::f32([batch, self.networks.nz]));
         let blend = self.blend(&graph);
         let shown: Vec<(usize, Tensor)> = (0..self.n_levels()).map(|level| (level, blend.slice(0, level, level + 1))).collect();
-        let x = self.networks.generator(&averages::used(&scope, self.average, "generator"), &z, &shown);
+        let x = self.networks.generator(&self.average.used(&scope, "generator"), &z, &shown);
         // No tanh bounds them (table 2).
         let rows = (x * 0.5 + 0.5).max(&graph.scalar(0.0)).min(&graph.scalar(1.0));
         graph.output("rows", &rows);
