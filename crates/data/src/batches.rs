@@ -154,6 +154,12 @@ impl Evaluation {
         Evaluation { rows: self.rows[..n.min(self.rows.len())].to_vec(), ..self.clone() }
     }
 
+    /// The numbers of at most `most` of its rows, evenly spaced: a file may have its rows in the order of their classes.
+    pub fn spaced(&self, most: usize) -> Vec<u32> {
+        let (all, n) = (&self.rows, self.rows.len().min(most));
+        (0..n).map(|i| all[i * all.len() / n]).collect()
+    }
+
     /// One row of the data set, [..shape], as it is in its batch.
     pub fn row(&self, row: u32) -> Vec<f32> {
         Batch::of(&self.prepared, vec![row], self.moment()).images

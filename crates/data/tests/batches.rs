@@ -490,3 +490,12 @@ fn smaller_sizes_that_cannot_be_are_refused() {
     assert!(limited(40).is_ok());
     let Err(DataError::TooLarge { claimed_bytes: 40, limit_bytes: 39, .. }) = limited(39) else { panic!("it does not fit") };
 }
+
+#[test]
+fn spaced_rows_come_from_all_of_them() {
+    let data = bytes(&[1], 256, (0..100).map(|i| i as u8).collect());
+    let rows: Vec<u32> = (0..50).map(|n| 2 * n).collect();
+    let evaluation = Evaluation::new(prepare(&data, Preparation::default()), rows.clone(), 8, 0).unwrap();
+    assert_eq!(evaluation.spaced(5), [0, 20, 40, 60, 80]);
+    assert_eq!((evaluation.spaced(50), evaluation.spaced(999), evaluation.spaced(0)), (rows.clone(), rows, vec![]));
+}

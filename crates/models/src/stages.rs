@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use calotype_graph::{GraphError, Program};
 
-use crate::feeds::{Feed, Named, SEED, STEP, random_words};
+use crate::feeds::{Feed, Named, SEED, STEP, Source, random_words};
 use crate::model::Descent;
 
 /// A training program and the steps in which it may run.
@@ -27,6 +27,11 @@ impl Stage {
     /// A stage of all steps.
     pub fn always(name: &str, batch: usize, feeds: &[Feed]) -> Self {
         Stage { name: name.to_owned(), batch, feeds: feeds.to_vec(), span: 0..u64::MAX }
+    }
+
+    /// Whether it is one level of a model that grows: it is fed rows at a size of its own.
+    pub fn is_level(&self) -> bool {
+        self.feeds.iter().any(|feed| matches!(feed.source, Source::RowsAt { .. }))
     }
 
     /// With another span.

@@ -24,8 +24,7 @@ fn main() -> Result<()> {
     let n = samples.data.len() / n_values;
     let n = n.min(test.rows.rows().len()).min(train.rows.rows().len());
     let rows = |of: &Examined| {
-        let all = of.rows.rows();
-        let rows: Vec<f32> = (0..n).flat_map(|i| of.rows.row(all[i * all.len() / n])).collect();
+        let rows: Vec<f32> = of.rows.spaced(n).into_iter().flat_map(|row| of.rows.row(row)).collect();
         brightness(model.values(), &rows)
     };
     let reference = Reference::new(&rows(&test), model.shape(), 0);

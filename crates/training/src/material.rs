@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use calotype_data::{CATALOGUE, Dataset, DatasetSpec, Encoding, Evaluation, Options, Part, Preparation, Prepared, Split};
 use calotype_models::{
-    DataShape, Known, Learning, Measure, Model, SettingError, Settings, Source, Tables, Validation, Values, find,
+    DataShape, Known, Learning, Measure, Model, SettingError, Settings, Stage, Tables, Validation, Values, find,
 };
 
 use crate::config::{DataConfig, DeviceConfig, Period, RunConfig, Wanted, all_settings, square_side};
@@ -243,10 +243,7 @@ impl Material {
 
     /// Whether the model grows by levels, and so is fed its rows at several sizes.
     fn grows(&self) -> bool {
-        self.model.learning().descent().is_some_and(|descent| {
-            let stages = descent.stages(self.model.batch());
-            stages.iter().flat_map(|stage| &stage.feeds).any(|feed| matches!(feed.source, Source::RowsAt { .. }))
-        })
+        self.model.learning().descent().is_some_and(|descent| descent.stages(self.model.batch()).iter().any(Stage::is_level))
     }
 
     /// Of a model that grows by levels, pixels a side of the largest last level at which images of these data have detail.

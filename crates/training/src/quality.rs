@@ -185,12 +185,12 @@ fn slices(level: &Level, mean: &[f32], deviation: &[f32], seed: u64) -> Slices {
     Slices::of(&normal, level.d, DIRECTIONS, seed)
 }
 
-/// `n` of them, evenly spaced, since a file may have its rows in the order of their classes, and out of order for the same reason.
+/// `n` of them, evenly spaced and out of order, so that rows that follow each other need not be of one class.
 fn gathered(model: &dyn Model, rows: &Evaluation, n: usize, seed: u64) -> Gathered {
-    let all = rows.rows();
+    let all = rows.spaced(n);
     let stride = (0..).map(|k| n * 5 / 8 + 1 + k).find(|&stride| coprime(stride, n)).unwrap_or(1);
     let mut gathered = Gathered::new(model.shape(), seed);
-    let order: Vec<u32> = (0..n).map(|i| all[i * stride % n * all.len() / n]).collect();
+    let order: Vec<u32> = (0..n).map(|i| all[i * stride % n]).collect();
     for part in order.chunks(sample_batch(model.shape())) {
         let values: Vec<f32> = part.iter().flat_map(|&row| rows.row(row)).collect();
         gathered.push(&brightness(model.values(), &values));

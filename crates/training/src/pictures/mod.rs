@@ -145,7 +145,7 @@ impl Pictures {
         }
         if let (Some(facet), Some(plan), Some(rows)) = (model.codes(), &plans.codes, rows) {
             let program = RowProgram::load(device, plan, loader, seed)?;
-            let classes = chosen(rows, codes::ROWS).filter_map(|row| rows.label(row)).collect();
+            let classes = rows.spaced(codes::ROWS).into_iter().filter_map(|row| rows.label(row)).collect();
             let codes = Codes::new(studio, &facet, program, rows_of(rows, codes::ROWS), classes);
             all.push((Kind::CODES, Box::new(codes)));
         }
@@ -190,11 +190,5 @@ fn save(path: &Path, picture: &RgbImage) -> Result<()> {
 
 /// At most `most` rows [N, D], evenly spaced: a file may have its rows in the order of their classes.
 fn rows_of(rows: &Evaluation, most: usize) -> Vec<f32> {
-    chosen(rows, most).flat_map(|row| rows.row(row)).collect()
-}
-
-/// Their numbers.
-fn chosen(rows: &Evaluation, most: usize) -> impl Iterator<Item = u32> {
-    let (all, n) = (rows.rows(), rows.rows().len().min(most));
-    (0..n).map(move |i| all[i * all.len() / n])
+    rows.spaced(most).into_iter().flat_map(|row| rows.row(row)).collect()
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Range;
 
 use calotype_data::picture::{self, RgbImage, read_png, write_gif};
-use calotype_models::{Model, Source};
+use calotype_models::{Model, Stage};
 
 use super::grid::ABOUT_PIXELS;
 use super::{Kind, film, save};
@@ -39,8 +39,7 @@ impl Sheet {
 /// The steps of each level of a model that grows: whose stages are fed rows of other sizes. None of other models.
 pub(super) fn levels(model: &dyn Model) -> Vec<Range<u64>> {
     let stages = model.learning().descent().map_or_else(Vec::new, |descent| descent.stages(model.batch()));
-    let grows = |feed: &calotype_models::Feed| matches!(feed.source, Source::RowsAt { .. });
-    stages.into_iter().filter(|stage| stage.feeds.iter().any(grows)).map(|stage| stage.span).collect()
+    stages.into_iter().filter(Stage::is_level).map(|stage| stage.span).collect()
 }
 
 /// Writes one column a level that was begun after `step` steps: the same latents as they were when its training ended, or as they are.
