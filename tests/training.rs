@@ -42,7 +42,7 @@ fn main() -> std::process::ExitCode {
 
 fn model() -> Arc<dyn Model> {
     let info = calotype_models::find("dcgan").expect("a model of that name");
-    let data = DataShape { shape: vec![SIZE, SIZE, 1], levels: Some(256), n_train: 1000, n_classes: 0 };
+    let data = DataShape { shape: vec![SIZE, SIZE, 1], levels: Some(256), n_train: 1000, ..DataShape::default() };
     let set = [("width".to_owned(), "8".to_owned())].into();
     info.build(info.default_preset(), &set, &data).expect("valid settings")
 }

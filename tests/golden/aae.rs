@@ -29,7 +29,7 @@ pub fn aae(device: &mut dyn Device) {
         ("lr_class", "0.1"),
     ];
     let set = set.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-    let data = DataShape { shape: vec![4, 3, 1], levels: Some(256), n_train: 40, n_classes: 3 };
+    let data = DataShape { shape: vec![4, 3, 1], levels: Some(256), n_train: 40, n_classes: 3, ..DataShape::default() };
     let info = calotype_models::find("aae").expect("a model of that name");
     let model = info.build(Preset::SMALL, &set, &data).expect("valid settings");
     let descent = model.learning().descent().expect("steps");

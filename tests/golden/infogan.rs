@@ -32,7 +32,7 @@ const BEFORE_NORM: [&str; 3] = ["main.0.bias", "main.3.bias", "trunk.6.bias"];
 pub fn infogan(device: &mut dyn Device) {
     let golden = Golden::open("infogan");
     let set = SET.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-    let data = DataShape { shape: vec![8, 8, 1], levels: Some(256), n_train: 40, n_classes: 0 };
+    let data = DataShape { shape: vec![8, 8, 1], levels: Some(256), n_train: 40, ..DataShape::default() };
     let info = calotype_models::find("infogan").expect("a model of that name");
     let model = info.build(Preset::SMALL, &set, &data).expect("valid settings");
     let descent = model.learning().descent().expect("steps");

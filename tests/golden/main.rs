@@ -256,7 +256,7 @@ const DCGAN_BATCH: usize = 4;
 fn dcgan(device: &mut dyn Device) {
     let golden = Golden::open("dcgan");
     let settings = [("size".to_owned(), "32".to_owned()), ("width".to_owned(), "4".to_owned())].into();
-    let data = DataShape { shape: vec![32, 32, 1], levels: Some(256), n_train: 40, n_classes: 0 };
+    let data = DataShape { shape: vec![32, 32, 1], levels: Some(256), n_train: 40, ..DataShape::default() };
     let info = calotype_models::find("dcgan").expect("a model of that name");
     let model = info.build(info.default_preset(), &settings, &data).expect("valid settings");
     let descent = model.learning().descent().expect("steps");

@@ -22,7 +22,7 @@ pub fn conditionals_and_gradients(device: &mut dyn Device) {
 
 fn model(device: &mut dyn Device, golden: &Golden, case: &str, name: &str, levels: u32) {
     let x = golden.get(&format!("{case}/x"));
-    let data = DataShape { shape: x.shape.dims()[1..].to_vec(), levels: Some(levels), n_train: 100, n_classes: 0 };
+    let data = DataShape { shape: x.shape.dims()[1..].to_vec(), levels: Some(levels), n_train: 100, ..DataShape::default() };
     let info = find(name).expect("a model of that name");
     let known: Vec<&str> = (info.settings)(info.default_preset()).iter().map(|s| s.key).collect();
     let given = SIZES.iter().filter(|(key, _)| known.contains(key)).map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));

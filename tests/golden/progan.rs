@@ -33,7 +33,7 @@ pub fn progan(device: &mut dyn Device) {
         ("stable_images", "16"),
     ];
     let set = set.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-    let data = DataShape { shape: vec![8, 8, 3], levels: Some(256), n_train: 40, n_classes: 0 };
+    let data = DataShape { shape: vec![8, 8, 3], levels: Some(256), n_train: 40, ..DataShape::default() };
     let model = calotype_models::find("progan").expect("a model").build(Preset::SMALL, &set, &data).expect("valid settings");
     assert_eq!(model.steps(), STEPS as u64);
     let descent = model.learning().descent().expect("steps");

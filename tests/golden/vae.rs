@@ -43,7 +43,7 @@ fn levels(case: &str) -> Option<u32> {
 
 fn model(golden: &Golden, case: &str) -> Arc<dyn Model> {
     let shape = golden.get(&format!("{case}/x")).shape.dims()[2..].to_vec();
-    let data = DataShape { shape, levels: levels(case), n_train: 40, n_classes: 0 };
+    let data = DataShape { shape, levels: levels(case), n_train: 40, ..DataShape::default() };
     let base = [("hidden", "7"), ("latents", "3"), ("floor", "0.01")];
     let set = base.iter().chain(settings(case)).map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     let info = calotype_models::find("vae").expect("a model of that name");

@@ -59,8 +59,8 @@ const SHAPE: [usize; 3] = [5, 4, 1];
 /// Settings that make a model small, for data of this shape.
 fn small(name: &str, shape: [usize; 3], levels: u32) -> Arc<dyn Model> {
     let set: BTreeMap<String, String> = tiny(name).iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    let images = DataShape { shape: shape.to_vec(), levels: Some(levels), n_train: 40, n_classes: 3 };
-    let vectors = DataShape { shape: vec![6], levels: None, n_train: 40, n_classes: 0 };
+    let images = DataShape { shape: shape.to_vec(), levels: Some(levels), n_train: 40, n_classes: 3, ..DataShape::default() };
+    let vectors = DataShape { shape: vec![6], levels: None, n_train: 40, ..DataShape::default() };
     let data = if name == "rnade" { vectors } else { images };
     find(name).expect(name).build(Preset::SMALL, &set, &data).unwrap_or_else(|e| panic!("{name}: {e}"))
 }

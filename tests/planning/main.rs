@@ -265,7 +265,7 @@ fn words(device: &mut dyn Device) {
 /// A small model's training step.
 fn dcgan() -> Program {
     let settings = [("size", "32"), ("width", "4")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-    let data = DataShape { shape: vec![32, 32, 1], levels: Some(256), n_train: 40, n_classes: 0 };
+    let data = DataShape { shape: vec![32, 32, 1], levels: Some(256), n_train: 40, ..DataShape::default() };
     let model = calotype_models::find("dcgan").expect("it is there").build(Preset::SMALL, &settings, &data);
     let model = model.expect("valid settings");
     let stages = Stages::new(model.learning().descent().expect("steps"), 4).expect("it builds");

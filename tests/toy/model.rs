@@ -22,7 +22,7 @@ pub static INFO: ModelInfo = ModelInfo {
     title: "Auto-encoder and critic of the tests",
     paper: "Kingma, Welling 2014, arXiv:1312.6114; Larsen et al. 2016, arXiv:1512.09300",
     presets: Preset::SMALL_AND_PAPER,
-    default_data: |_| "digits",
+    default_data: |_| &["digits"],
     settings,
     configure: |settings, data| Ok(Arc::new(Toy::new(settings, data)?)),
 };

@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         guard_bands: false,
         precision: calotype_graph::Precision::Full,
     };
-    let data = DataShape { shape: vec![64, 64, 3], levels: Some(256), n_train: 1000, n_classes: 0 };
+    let data = DataShape { shape: vec![64, 64, 3], levels: Some(256), n_train: 1000, ..DataShape::default() };
     let model = find("dcgan")?.build(Preset::PAPER, &BTreeMap::new(), &data)?;
     let stages = Stages::new(model.learning().descent().ok_or("it learns by steps")?, 64)?;
     let program = stages.program(0);

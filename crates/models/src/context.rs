@@ -16,7 +16,7 @@ pub static INFO: ModelInfo = ModelInfo {
     title: "Table over causal neighbours, by counting",
     paper: "Langdon and Rissanen 1981; maximum likelihood with add-one smoothing",
     presets: Preset::SMALL_AND_PAPER,
-    default_data: |_| "fashion-mnist",
+    default_data: |_| &["fashion-mnist"],
     settings: |_| {
         counting::settings(vec![
             Setting::integer(

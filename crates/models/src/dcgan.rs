@@ -26,8 +26,8 @@ pub static INFO: ModelInfo = ModelInfo {
     paper: "Radford, Metz, Chintala 2016, arXiv:1511.06434",
     presets: Preset::SMALL_AND_PAPER,
     default_data: |preset| match preset {
-        Preset::PAPER => "emoji",
-        _ => "fashion-mnist",
+        Preset::PAPER => &["emoji"],
+        _ => &["fashion-mnist"],
     },
     settings,
     configure: |settings, data| Ok(Arc::new(Dcgan::new(settings, data)?)),
@@ -246,7 +246,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     fn build(preset: Preset, given: &[(&str, &str)], channels: usize) -> Result<Arc<dyn Model>, SettingError> {
-        let data = DataShape { shape: vec![64, 64, channels], levels: Some(256), n_train: 1000, n_classes: 0 };
+        let data = DataShape { shape: vec![64, 64, channels], levels: Some(256), n_train: 1000, ..DataShape::default() };
         let given: BTreeMap<String, String> = given.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         INFO.build(preset, &given, &data)
     }

@@ -4,7 +4,8 @@ use std::fmt;
 
 use calotype_graph::{Graph, GraphError, Mode, Program, Scope, Tensor, Type};
 
-use crate::feeds::Known;
+use crate::attributes::Attributes;
+use crate::feeds::{Known, Role};
 use crate::latent::Latent;
 use crate::model::Model;
 use crate::priors::Prior;
@@ -94,6 +95,53 @@ pub struct Codes {
     pub known: Option<Known>,
 }
 
+/// Rows of one domain from rows of another. Networks are convolutional: images need not have the model's size.
+pub trait Translator: Model {
+    /// What it translates between.
+    fn domains(&self) -> Domains<'_>;
+
+    /// Heights and widths of images are multiples of this.
+    fn multiple(&self) -> usize;
+
+    /// Input `x` f32 [B, H, W, C] of [`Model::values`] and, where domains are attributes, `domain` f32 [B, n], their vector; output
+    /// `rows` f32 [B, H, W, C] as of [`Latent::sampling`]. `way` is one of [`Domains::ways`], `size` is H and W.
+    fn translation(&self, way: Way, batch: usize, size: [usize; 2]) -> Result<Program, GraphError>;
+
+    /// Input `x` as of [`Translator::translation`]; output `attributes` f32 [B, n], what an image has by itself, as the critic sees it:
+    /// numbers as [`Attributes::values`] reads them. None where domains are not attributes, or of images that it cannot judge.
+    fn recognition(&self, _batch: usize, _size: [usize; 2]) -> Option<Result<Program, GraphError>> {
+        None
+    }
+}
+
+/// What a translator translates between.
+#[derive(Clone, Copy, Debug)]
+pub enum Domains<'a> {
+    /// Data sets: rows as of the one become rows as of the other.
+    Roles,
+    /// Whatever has some of them becomes what has others.
+    Attributes(&'a Attributes),
+}
+
+/// A program of a translator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    /// To rows as of this data set, from rows as of the other.
+    To(Role),
+    /// To the attributes that are given with each row.
+    ToAttributes,
+}
+
+impl Domains<'_> {
+    /// All programs.
+    pub fn ways(&self) -> Vec<Way> {
+        match self {
+            Domains::Roles => Role::ALL.map(Way::To).to_vec(),
+            Domains::Attributes(_) => vec![Way::ToAttributes],
+        }
+    }
+}
+
 /// How real rows seem to a critic.
 pub trait Critic {
     /// Input `x` f32 [B, ..shape] of [`Model::values`]; output `realness` f32 [B, 1].
@@ -123,6 +171,8 @@ pub enum Ability {
     Bound,
     /// `encode`: features of rows.
     Representation,
+    /// `translate`: rows of another domain.
+    Translation,
 }
 
 impl fmt::Display for Ability {
@@ -132,6 +182,7 @@ impl fmt::Display for Ability {
             Ability::Density => "density",
             Ability::Bound => "density by a lower bound",
             Ability::Representation => "representation",
+            Ability::Translation => "translation",
         })
     }
 }
@@ -144,6 +195,7 @@ impl Ability {
             Ability::Density => &["score", "verify"],
             Ability::Bound => &["score"],
             Ability::Representation => &["encode"],
+            Ability::Translation => &["translate"],
         }
     }
 }
@@ -155,6 +207,7 @@ pub fn abilities(model: &dyn Model) -> Vec<Ability> {
         (Ability::Density, model.density().is_some()),
         (Ability::Bound, model.bound().is_some()),
         (Ability::Representation, model.features(1).is_some()),
+        (Ability::Translation, model.translator().is_some()),
     ];
     has.into_iter().filter_map(|(ability, has)| has.then_some(ability)).collect()
 }

@@ -3,7 +3,37 @@
 use calotype_graph::philox::{Domain, Stream};
 use calotype_graph::{HostTensor, philox};
 
+use crate::history;
 use crate::model::{Model, Values};
+
+/// Which data set of a run: `--data`, or `--data-b` of a model that learns from two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    #[default]
+    A,
+    B,
+}
+
+impl Role {
+    pub const ALL: [Role; 2] = [Role::A, Role::B];
+
+    /// As a person writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::A => "A",
+            Role::B => "B",
+        }
+    }
+
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Role::A => Role::B,
+            Role::B => Role::A,
+        }
+    }
+}
 
 /// Where the values of a feed come from. B is the batch size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +51,12 @@ pub enum Source {
     KnownRows(Known),
     /// The classes of [`Source::KnownRows`]: u32 [`batch`].
     KnownLabels(Known),
+    /// Their attributes, as [`Attributes::vector`](crate::attributes::Attributes::vector) has them: f32 [B, width].
+    Attributes { width: usize },
+    /// The attributes of the same rows in another order, drawn anew each step: f32 [B, width].
+    OtherAttributes { width: usize },
+    /// What becomes of a history of so many past rows, as [`history::decisions`] says: u32 [B, 2].
+    History { capacity: u32 },
 }
 
 /// The training rows whose classes are told to a model that learns from both kinds. `of` rows of a run, each class as often as any other
@@ -38,31 +74,53 @@ pub struct Known {
 pub struct Feed {
     /// Of the input.
     pub name: &'static str,
+    /// The data set that it comes from.
+    pub role: Role,
     pub source: Source,
 }
 
 impl Feed {
     /// The rows, as `x`.
-    pub const ROWS: Feed = Feed { name: "x", source: Source::Rows };
+    pub const ROWS: Feed = Feed { name: "x", role: Role::A, source: Source::Rows };
+
+    fn of(name: &'static str, source: Source) -> Self {
+        Feed { name, role: Role::A, source }
+    }
+
+    pub fn rows_of(name: &'static str, role: Role) -> Self {
+        Feed { role, ..Feed::of(name, Source::Rows) }
+    }
 
     pub fn rows_at(name: &'static str, side: usize) -> Self {
-        Feed { name, source: Source::RowsAt { side } }
+        Feed::of(name, Source::RowsAt { side })
     }
 
     pub fn labels(name: &'static str, n_classes: u32) -> Self {
-        Feed { name, source: Source::Labels { n_classes } }
+        Feed::of(name, Source::Labels { n_classes })
     }
 
     pub fn other_labels(name: &'static str, n_classes: u32) -> Self {
-        Feed { name, source: Source::OtherLabels { n_classes } }
+        Feed::of(name, Source::OtherLabels { n_classes })
     }
 
     pub fn known_rows(name: &'static str, known: Known) -> Self {
-        Feed { name, source: Source::KnownRows(known) }
+        Feed::of(name, Source::KnownRows(known))
     }
 
     pub fn known_labels(name: &'static str, known: Known) -> Self {
-        Feed { name, source: Source::KnownLabels(known) }
+        Feed::of(name, Source::KnownLabels(known))
+    }
+
+    pub fn attributes(name: &'static str, width: usize) -> Self {
+        Feed::of(name, Source::Attributes { width })
+    }
+
+    pub fn other_attributes(name: &'static str, width: usize) -> Self {
+        Feed::of(name, Source::OtherAttributes { width })
+    }
+
+    pub fn history(name: &'static str, capacity: u32) -> Self {
+        Feed::of(name, Source::History { capacity })
     }
 
     /// Of a row that it is made of: [..shape], or the reduced one.
@@ -76,7 +134,11 @@ impl Feed {
     /// Classes that the data must have, of which none may be numbered this or above; none where they need not have any.
     pub fn n_classes(&self) -> Option<u32> {
         match self.source {
-            Source::Rows | Source::RowsAt { .. } => None,
+            Source::Rows
+            | Source::RowsAt { .. }
+            | Source::Attributes { .. }
+            | Source::OtherAttributes { .. }
+            | Source::History { .. } => None,
             Source::Labels { n_classes } | Source::OtherLabels { n_classes } => Some(n_classes),
             Source::KnownRows(known) | Source::KnownLabels(known) => Some(known.n_classes),
         }
@@ -86,7 +148,7 @@ impl Feed {
     pub fn known(&self) -> Option<Known> {
         match self.source {
             Source::KnownRows(known) | Source::KnownLabels(known) => Some(known),
-            Source::Rows | Source::RowsAt { .. } | Source::Labels { .. } | Source::OtherLabels { .. } => None,
+            _ => None,
         }
     }
 
@@ -113,6 +175,14 @@ impl Feed {
             Source::Labels { n_classes } | Source::OtherLabels { n_classes } | Source::KnownLabels(Known { n_classes, .. }) => {
                 HostTensor::u32([batch], (0..batch).map(|_| random.word() % n_classes.max(1)).collect::<Vec<_>>())
             }
+            // One of them each: a vector of a choice, and of flags.
+            Source::Attributes { width } | Source::OtherAttributes { width } => {
+                let one = |n: usize, k: u32| f32::from(n as u32 == k);
+                let row = |k: u32| (0..width).map(move |n| one(n, k));
+                let values = (0..batch).flat_map(|_| row(random.below(width.max(1) as u32)));
+                HostTensor::f32([batch, width], values.collect::<Vec<_>>())
+            }
+            Source::History { capacity } => history::decisions(self.name, capacity, batch, seed, step),
         }
     }
 }

@@ -30,7 +30,7 @@ pub static INFO: ModelInfo = ModelInfo {
     title: "Generative adversarial network of perceptrons",
     paper: "Goodfellow et al. 2014, arXiv:1406.2661",
     presets: &[Preset::SMALL, IMAGES, Preset::PAPER],
-    default_data: |preset| if preset == Preset::SMALL { "ring" } else { "fashion-mnist" },
+    default_data: |preset| if preset == Preset::SMALL { &["ring"] } else { &["fashion-mnist"] },
     settings,
     configure: |settings, data| Ok(Arc::new(Gan::new(settings, data)?)),
 };
@@ -370,7 +370,7 @@ mod tests {
     use crate::stages::Stages;
 
     fn build(given: &[(&str, &str)], shape: &[usize], levels: Option<u32>) -> Result<Arc<dyn Model>, SettingError> {
-        let data = DataShape { shape: shape.to_vec(), levels, n_train: 100, n_classes: 0 };
+        let data = DataShape { shape: shape.to_vec(), levels, n_train: 100, ..DataShape::default() };
         let given = given.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         INFO.build(Preset::SMALL, &given, &data)
     }

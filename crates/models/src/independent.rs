@@ -13,7 +13,7 @@ pub static INFO: ModelInfo = ModelInfo {
     title: "Independent pixels, by counting",
     paper: "maximum likelihood with add-one smoothing",
     presets: Preset::SMALL_AND_PAPER,
-    default_data: |_| "fashion-mnist",
+    default_data: |_| &["fashion-mnist"],
     settings: |_| counting::settings(vec![]),
     configure: |settings, data| Ok(Arc::new(Table::new(&INFO, settings, data, |_, _| (Context::Previous(0), false))?)),
 };

@@ -3,6 +3,7 @@
 
 pub mod aae;
 pub mod adversarial;
+pub mod attributes;
 pub mod augment;
 pub mod averages;
 pub mod context;
@@ -14,6 +15,7 @@ pub mod distributions;
 mod facets;
 pub mod feeds;
 pub mod gan;
+pub mod history;
 pub mod independent;
 pub mod infogan;
 pub mod init;
@@ -37,9 +39,10 @@ pub mod vae;
 
 pub use density::{Density, Drawing};
 pub use facets::{
-    Ability, Autoencoder, Bound, Codes, Critic, Judgement, Variational, abilities, draws_at_once, in_words, log_weights,
+    Ability, Autoencoder, Bound, Codes, Critic, Domains, Judgement, Translator, Variational, Way, abilities, draws_at_once,
+    in_words, log_weights,
 };
-pub use feeds::{Feed, Known, Named, Source};
+pub use feeds::{Feed, Known, Named, Role, Source};
 pub use latent::{Latent, LatentKind, LatentPart};
 pub use model::{Counting, Counts, DataShape, Descent, Learning, Measure, Model, ModelInfo, Validation, Values, add, all, find};
 pub use priors::Prior;

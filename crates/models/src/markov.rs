@@ -15,7 +15,7 @@ pub static INFO: ModelInfo = ModelInfo {
     title: "Markov chain over raster order, by counting",
     paper: "Shannon 1948; maximum likelihood with add-one smoothing",
     presets: Preset::SMALL_AND_PAPER,
-    default_data: |_| "fashion-mnist",
+    default_data: |_| &["fashion-mnist"],
     settings: |_| {
         counting::settings(vec![Setting::integer(
             "order",

@@ -5,9 +5,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use calotype_graph::{GraphError, Program};
 
+use crate::attributes::Attributes;
 use crate::density::{self, Density};
-use crate::facets::{self, Autoencoder, Bound, Codes, Critic};
-use crate::feeds::Feed;
+use crate::facets::{self, Autoencoder, Bound, Codes, Critic, Translator};
+use crate::feeds::{Feed, Role};
 use crate::latent::Latent;
 use crate::pixel::{diagonal_bilstm, pixelcnn, row_lstm};
 use crate::settings::{Preset, Setting, SettingError, Settings, nearest};
@@ -16,7 +17,7 @@ use crate::table::Tables;
 use crate::{aae, context, dcgan, gan, independent, infogan, markov, nade, progan, rnade, vae};
 
 /// What a model asks of its data set before it is configured.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DataShape {
     /// Of a row, as the data set has it: [H, W, C] for images, `[D]` for vectors.
     pub shape: Vec<usize>,
@@ -26,6 +27,8 @@ pub struct DataShape {
     pub n_train: usize,
     /// Classes of its rows; 0 where they have none.
     pub n_classes: u32,
+    /// Attributes of its rows that were chosen, for a model that learns by them.
+    pub attributes: Attributes,
 }
 
 impl DataShape {
@@ -59,7 +62,7 @@ pub enum Values {
 /// Programs use these names. Inputs: `x` f32 [B, ..shape], a batch of [`Model::values`], and what else a [`Stage`] is fed; `seed` u32
 /// [2], `step` u32 [1] (0, 1, …) where random numbers are drawn; scalars as a [`Turn`] gives them. What it can be used for, it says
 /// by its facets: [`Model::latent`], [`Model::density`], [`Model::bound`], [`Model::autoencoder`], [`Model::critic`],
-/// [`Model::features`].
+/// [`Model::translator`], [`Model::features`].
 pub trait Model: Send + Sync {
     fn info(&self) -> &'static ModelInfo;
 
@@ -73,6 +76,12 @@ pub trait Model: Send + Sync {
     /// Whether training rows are mirrored left to right, half of them by chance.
     fn flips(&self) -> bool {
         false
+    }
+
+    /// Pixels a side to which images of a training batch are resized, before a square of the model's size is cut from each at random;
+    /// none where they are taken whole.
+    fn load_size(&self) -> Option<usize> {
+        None
     }
 
     /// How it comes by its states.
@@ -105,6 +114,11 @@ pub trait Model: Send + Sync {
 
     /// How real rows seem, to the critic that it was trained with.
     fn critic(&self) -> Option<&dyn Critic> {
+        None
+    }
+
+    /// Rows of one domain from rows of another.
+    fn translator(&self) -> Option<&dyn Translator> {
         None
     }
 
@@ -181,6 +195,11 @@ pub trait Descent: Send + Sync {
     /// `lr_scale` is the factor of the learning rate by the held-out set, 1 at first; the stage does not depend on it.
     fn at(&self, step: u64, lr_scale: f64) -> Turn;
 
+    /// The learning rate of `step`, of a model whose schedule is a function of the step: it is logged with the losses.
+    fn learning_rate(&self, _step: u64) -> Option<f64> {
+        None
+    }
+
     /// The held-out set: the best checkpoint, early stopping and the learning rate schedule.
     fn validation(&self) -> Option<Validation> {
         None
@@ -256,12 +275,18 @@ pub struct ModelInfo {
     pub paper: &'static str,
     /// The default first.
     pub presets: &'static [Preset],
-    pub default_data: fn(Preset) -> &'static str,
+    /// A name for each data set that it learns from, in the order of [`Role::ALL`].
+    pub default_data: fn(Preset) -> &'static [&'static str],
     pub settings: fn(Preset) -> Vec<Setting>,
     pub configure: Configure,
 }
 
 impl ModelInfo {
+    /// The data sets that it learns from.
+    pub fn roles(&self) -> &'static [Role] {
+        &Role::ALL[..(self.default_data)(self.default_preset()).len()]
+    }
+
     /// The preset that counts where none is named.
     pub fn default_preset(&self) -> Preset {
         self.presets.first().copied().unwrap_or(Preset::SMALL)

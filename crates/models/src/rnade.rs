@@ -26,7 +26,7 @@ pub static INFO: ModelInfo = ModelInfo {
     title: "Real-valued neural autoregressive density estimator",
     paper: "Uria, Murray, Larochelle 2013, arXiv:1306.0186",
     presets: Preset::SMALL_AND_PAPER,
-    default_data: |_| "mixture-1d",
+    default_data: |_| &["mixture-1d"],
     settings,
     configure: |settings, data| Ok(Arc::new(Rnade::new(settings, data)?)),
 };

@@ -17,7 +17,7 @@ use calotype_models::{Critic, DataShape, Descent, Latent, Model, Preset, Setting
 use calotype_parity::run_step;
 
 fn gan(given: &[(&str, &str)], columns: usize) -> Gan {
-    let data = DataShape { shape: vec![columns], levels: None, n_train: 10_000, n_classes: 0 };
+    let data = DataShape { shape: vec![columns], levels: None, n_train: 10_000, ..DataShape::default() };
     let given: BTreeMap<String, String> = given.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     Gan::new(Settings::resolve(&(INFO.settings)(Preset::SMALL), &given).expect("valid settings"), &data).expect("it fits")
 }

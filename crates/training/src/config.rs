@@ -234,7 +234,13 @@ impl DataConfig {
 
     /// What the model was configured with.
     pub fn data_shape(&self) -> DataShape {
-        DataShape { shape: self.shape.clone(), levels: self.levels, n_train: self.n_train, n_classes: self.n_classes }
+        DataShape {
+            shape: self.shape.clone(),
+            levels: self.levels,
+            n_train: self.n_train,
+            n_classes: self.n_classes,
+            ..DataShape::default()
+        }
     }
 }
 

@@ -81,6 +81,7 @@ impl Feeder {
                 Source::Rows if Some(n) == last_rows => rows.take()?,
                 Source::Rows => rows.clone()?,
                 Source::Labels { .. } => HostTensor::u32([stage.batch], labels.clone()),
+                Source::Attributes { .. } | Source::OtherAttributes { .. } | Source::History { .. } => return None,
                 Source::OtherLabels { .. } => {
                     let order = batches.other_order(step);
                     HostTensor::u32([stage.batch], order.iter().map(|&at| labels[at as usize]).collect::<Vec<_>>())
@@ -211,7 +212,7 @@ mod tests {
         let prepared = Arc::new(Prepared::new(&dataset, &preparation).expect("levels"));
         let set = [("size", "16"), ("batch", "4"), ("fmap_max", "2"), ("fade_images", "4"), ("stable_images", "4")];
         let set = set.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-        let shape = calotype_models::DataShape { shape: vec![16, 16, 1], levels: Some(256), n_train: 20, n_classes: 0 };
+        let shape = calotype_models::DataShape { shape: vec![16, 16, 1], levels: Some(256), n_train: 20, ..Default::default() };
         let info = calotype_models::find("progan").expect("a model");
         let model = info.build(calotype_models::Preset::SMALL, &set, &shape).expect("valid settings");
         let rows: Vec<u32> = (0..20).collect();

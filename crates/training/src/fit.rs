@@ -223,7 +223,7 @@ mod tests {
     use calotype_models::{DataShape, Preset, find};
 
     fn model() -> Arc<dyn Model> {
-        let data = DataShape { shape: vec![8, 8, 1], levels: Some(17), n_train: 100, n_classes: 0 };
+        let data = DataShape { shape: vec![8, 8, 1], levels: Some(17), n_train: 100, ..DataShape::default() };
         let given = BTreeMap::from([("width".to_owned(), "2".to_owned())]);
         find("dcgan").expect("a model").build(Preset::SMALL, &given, &data).expect("valid settings")
     }

@@ -53,7 +53,7 @@ impl Material {
         let given = wanted.set.iter().filter(|(key, _)| own.iter().any(|s| s.key == key.as_str()));
         let given: BTreeMap<String, String> = given.map(|(k, v)| (k.clone(), v.clone())).collect();
         let tables = read_given(&own, &given)?;
-        let name = wanted.data.clone().unwrap_or_else(|| (info.default_data)(preset).to_owned());
+        let name = wanted.data.clone().unwrap_or_else(|| (info.default_data)(preset)[0].to_owned());
         let spec = DatasetSpec::parse(&name)?;
         heeded(&spec, &all, &own)?;
         let mut options = options(&all, &own);
@@ -76,7 +76,7 @@ impl Material {
             other => other.into(),
         };
         let model = info.build_with(preset, &given, &tables, &shape).map_err(unfit)?;
-        let DataShape { shape, levels, n_train, n_classes } = shape;
+        let DataShape { shape, levels, n_train, n_classes, .. } = shape;
         let preparation = preparation(model.as_ref())?;
         let standard = match preparation.encoding {
             Encoding::Standard => Prepared::new(&dataset, &preparation)?.standard().cloned(),
@@ -322,7 +322,7 @@ pub fn data_shape(name: &str) -> Result<DataShape> {
 
 fn shape_of(dataset: &Dataset, n_train: usize) -> DataShape {
     let n_classes = dataset.labels().map_or(0, |_| dataset.class_names().len() as u32);
-    DataShape { shape: dataset.shape().to_vec(), levels: dataset.levels(), n_train, n_classes }
+    DataShape { shape: dataset.shape().to_vec(), levels: dataset.levels(), n_train, n_classes, ..DataShape::default() }
 }
 
 /// Pixels a side of the smallest images that a model can grow to.

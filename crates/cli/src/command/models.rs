@@ -22,7 +22,7 @@ pub fn run(model: Option<&str>) -> Result<Ending> {
 
 /// What a model can be used for, as it is with its defaults on its default data, which are opened once a name.
 fn abilities(info: &ModelInfo, known: &mut BTreeMap<&'static str, DataShape>) -> Result<String> {
-    let name = (info.default_data)(info.default_preset());
+    let name = (info.default_data)(info.default_preset())[0];
     let shape = match known.entry(name) {
         Entry::Occupied(known) => known.into_mut(),
         Entry::Vacant(new) => new.insert(data_shape(name)?),
@@ -36,7 +36,7 @@ fn list() -> Result<String> {
     let mut known = BTreeMap::new();
     for info in all() {
         writeln!(text, "{:<15} {}: {}", info.name, info.title, info.paper)?;
-        let data: Vec<String> = info.presets.iter().map(|&p| format!("{} ({p})", (info.default_data)(p))).collect();
+        let data: Vec<String> = info.presets.iter().map(|&p| format!("{} ({p})", (info.default_data)(p).join(" and "))).collect();
         writeln!(text, "{:<15} {}; data {}", "", abilities(info, &mut known)?, data.join(", "))?;
     }
     writeln!(text, "\n`calotype models NAME` lists the settings of a model")?;
@@ -53,7 +53,7 @@ fn one(info: &ModelInfo) -> Result<String> {
         let of = |settings: &Vec<Setting>| settings.iter().find(|s| s.key == setting.key).unwrap_or(setting).default.clone();
         row(&mut text, setting, &by_preset.iter().map(of).collect::<Vec<_>>())?;
     }
-    writeln!(text, "{:<18}{}  --data", "", columns(info.presets.iter().map(|&p| (info.default_data)(p))))?;
+    writeln!(text, "{:<18}{}  --data", "", columns(info.presets.iter().map(|&p| (info.default_data)(p)[0])))?;
     writeln!(text, "\nsettings of every model")?;
     for setting in common_settings().iter().filter(|common| !own.iter().any(|own| own.key == common.key)) {
         row(&mut text, setting, &vec![setting.default.clone(); by_preset.len()])?;

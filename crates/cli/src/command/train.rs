@@ -258,7 +258,7 @@ impl Ready {
                 let differ = has_paper && (info.settings)(Preset::SMALL) != (info.settings)(Preset::PAPER);
                 if self.config.preset == Preset::SMALL.0 && differ {
                     let (model, name) = (&self.config.model, &self.config.data.name);
-                    let data = match name == (info.default_data)(Preset::SMALL) {
+                    let data = match name == (info.default_data)(Preset::SMALL)[0] {
                         true => String::new(),
                         false => format!(" --data {}", typed(Path::new(name))),
                     };

@@ -13,7 +13,7 @@ pub type Outcome<T> = Result<T, Box<dyn Error>>;
 pub fn model(name: &str, given: &[String]) -> Outcome<Arc<dyn Model>> {
     let given: BTreeMap<String, String> =
         given.iter().filter_map(|s| s.split_once('=')).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-    let data = DataShape { shape: vec![28, 28, 1], levels: None, n_train: 9000, n_classes: 0 };
+    let data = DataShape { shape: vec![28, 28, 1], levels: None, n_train: 9000, ..DataShape::default() };
     Ok(find(name)?.build(Preset::PAPER, &given, &data)?)
 }
 

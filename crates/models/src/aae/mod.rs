@@ -43,7 +43,7 @@ pub static INFO: ModelInfo = ModelInfo {
     title: "Adversarial auto-encoder",
     paper: "Makhzani, Shlens, Jaitly, Goodfellow, Frey 2015, arXiv:1511.05644",
     presets: Preset::SMALL_AND_PAPER,
-    default_data: |_| "fashion-mnist",
+    default_data: |_| &["fashion-mnist"],
     settings: settings::settings,
     configure: |settings, data| Ok(Arc::new(Aae::new(settings, data)?)),
 };

@@ -15,7 +15,7 @@ use crate::{LatentKind, Prior};
 const IMAGES: &[usize] = &[4, 3, 1];
 
 fn data(shape: &[usize], n_classes: u32) -> DataShape {
-    DataShape { shape: shape.to_vec(), levels: Some(17), n_train: 60, n_classes }
+    DataShape { shape: shape.to_vec(), levels: Some(17), n_train: 60, n_classes, ..DataShape::default() }
 }
 
 fn build_with(given: &[(&str, &str)], tables: &Tables, data: &DataShape) -> Result<Arc<dyn Model>, SettingError> {

@@ -47,7 +47,7 @@ pub static INFO: ModelInfo = ModelInfo {
     title: "InfoGAN",
     paper: "Chen, Duan, Houthooft, Schulman, Sutskever, Abbeel 2016, arXiv:1606.03657",
     presets: Preset::SMALL_AND_PAPER,
-    default_data: |_| "fashion-mnist",
+    default_data: |_| &["fashion-mnist"],
     settings: settings::settings,
     configure: |settings, data| Ok(Arc::new(InfoGan::new(settings, data)?)),
 };

@@ -19,7 +19,7 @@ type Parts = &'static [(&'static str, usize)];
 const TINY: Set = &[("size", "8"), ("width", "2"), ("hidden", "6"), ("hidden_q", "5"), ("latents", "3")];
 
 fn data(channels: usize) -> DataShape {
-    DataShape { shape: vec![8, 8, channels], levels: Some(17), n_train: 60, n_classes: 0 }
+    DataShape { shape: vec![8, 8, channels], levels: Some(17), n_train: 60, ..DataShape::default() }
 }
 
 fn given(set: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -259,7 +259,7 @@ fn contradictions_are_refused_with_what_would_be_right() {
         let message = build(set).err().expect("a contradiction").to_string();
         assert!(message.contains(says), "{message}");
     }
-    let vectors = DataShape { shape: vec![6], levels: None, n_train: 40, n_classes: 0 };
+    let vectors = DataShape { shape: vec![6], levels: None, n_train: 40, ..DataShape::default() };
     assert!(INFO.build(Preset::SMALL, &BTreeMap::new(), &vectors).is_err());
 }
 

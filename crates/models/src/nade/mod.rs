@@ -27,7 +27,7 @@ pub static INFO: ModelInfo = ModelInfo {
     title: "Neural autoregressive distribution estimator",
     paper: "Larochelle, Murray 2011; Uria et al. 2016, arXiv:1605.02226",
     presets: Preset::SMALL_AND_PAPER,
-    default_data: |_| "fashion-mnist",
+    default_data: |_| &["fashion-mnist"],
     settings,
     configure: |settings, data| Ok(Arc::new(Nade::new(settings, data)?)),
 };

@@ -18,7 +18,7 @@ pub static INFO: ModelInfo = ModelInfo {
     title: "Diagonal BiLSTM",
     paper: "van den Oord, Kalchbrenner, Kavukcuoglu 2016, arXiv:1601.06759",
     presets: Preset::SMALL_AND_PAPER,
-    default_data: |_| "fashion-mnist",
+    default_data: |_| &["fashion-mnist"],
     settings: row_lstm::settings,
     configure: PixelModel::<DiagonalBiLstm>::configure,
 };

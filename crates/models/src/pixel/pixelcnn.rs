@@ -20,7 +20,7 @@ pub static INFO: ModelInfo = ModelInfo {
     title: "PixelCNN",
     paper: "van den Oord, Kalchbrenner, Kavukcuoglu 2016, arXiv:1601.06759",
     presets: Preset::SMALL_AND_PAPER,
-    default_data: |_| "fashion-mnist",
+    default_data: |_| &["fashion-mnist"],
     settings,
     configure: PixelModel::<PixelCnn>::configure,
 };

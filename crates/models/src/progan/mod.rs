@@ -38,8 +38,8 @@ pub static INFO: ModelInfo = ModelInfo {
     paper: "Karras, Aila, Laine, Lehtinen 2018, arXiv:1710.10196",
     presets: Preset::SMALL_AND_PAPER,
     default_data: |preset| match preset {
-        Preset::PAPER => "emoji",
-        _ => "fashion-mnist",
+        Preset::PAPER => &["emoji"],
+        _ => &["fashion-mnist"],
     },
     settings,
     configure: |settings, data| Ok(Arc::new(ProGan::new(settings, data)?)),

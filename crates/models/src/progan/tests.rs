@@ -10,7 +10,7 @@ use crate::stages::Stages;
 use crate::testing;
 
 fn build(preset: Preset, given: &[(&str, &str)]) -> Result<ProGan, SettingError> {
-    let data = DataShape { shape: vec![64, 64, 3], levels: Some(256), n_train: 1000, n_classes: 0 };
+    let data = DataShape { shape: vec![64, 64, 3], levels: Some(256), n_train: 1000, ..DataShape::default() };
     let given: BTreeMap<String, String> = given.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     ProGan::new(Settings::resolve(&settings(preset), &given)?, &data)
 }
@@ -299,7 +299,7 @@ fn the_deviation_of_any_batch_is_finite_and_the_formulas() {
 #[test]
 fn every_size_builds_and_makes_images_of_that_size() {
     for (size, channels) in [(8, 1), (16, 3), (32, 1), (64, 3)] {
-        let data = DataShape { shape: vec![64, 64, channels], levels: Some(256), n_train: 10, n_classes: 0 };
+        let data = DataShape { shape: vec![64, 64, channels], levels: Some(256), n_train: 10, ..DataShape::default() };
         let given = [("size", size.to_string()), ("fmap_max", "2".into())].map(|(k, v)| (k.to_owned(), v)).into();
         let model = INFO.build(Preset::SMALL, &given, &data).expect("a size");
         let sampling = model.latent().expect("latents").sampling(3).expect("it builds");

@@ -37,7 +37,7 @@ pub static INFO: ModelInfo = ModelInfo {
     title: "Variational auto-encoder",
     paper: "Kingma, Welling 2014, arXiv:1312.6114",
     presets: &[settings::MLP, settings::IWAE, settings::CONV],
-    default_data: |preset| if preset == settings::CONV { "emoji" } else { "fashion-mnist" },
+    default_data: |preset| if preset == settings::CONV { &["emoji"] } else { &["fashion-mnist"] },
     settings: settings::settings,
     configure: |settings, data| Ok(Arc::new(Vae::new(settings, data)?)),
 };

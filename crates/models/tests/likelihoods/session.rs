@@ -20,7 +20,7 @@ pub fn fast() -> Box<dyn Device> {
 }
 
 pub fn build(name: &str, given: &[(&str, &str)], shape: &[usize], levels: Option<u32>) -> Result<Arc<dyn Model>, SettingError> {
-    let data = DataShape { shape: shape.to_vec(), levels, n_train: 1000, n_classes: 0 };
+    let data = DataShape { shape: shape.to_vec(), levels, n_train: 1000, ..DataShape::default() };
     let given: BTreeMap<String, String> = given.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     find(name)?.build(Preset::SMALL, &given, &data)
 }

@@ -120,7 +120,7 @@ pub fn context_map(own: &dyn Density, n_train: usize) -> Option<ContextMap> {
     let at = [height / 2, width / 2];
     let pixel = at[0] * width + at[1];
     let mut map = ContextMap { at, canvas: [height, width], sights: vec![], missing: vec![] };
-    let data = DataShape { shape: own.shape().to_vec(), levels, n_train, n_classes: 0 };
+    let data = DataShape { shape: own.shape().to_vec(), levels, n_train, ..DataShape::default() };
     let given = levels.map(|l| ("levels".to_owned(), l.to_string())).into_iter().collect();
     for name in SHOWN {
         if name == own.info().name {
@@ -192,7 +192,7 @@ mod tests {
     use super::*;
 
     fn grey(name: &str, side: usize) -> ContextMap {
-        let data = DataShape { shape: vec![side, side, 1], levels: Some(2), n_train: 10, n_classes: 0 };
+        let data = DataShape { shape: vec![side, side, 1], levels: Some(2), n_train: 10, ..DataShape::default() };
         let model = find(name).and_then(|i| i.build(i.default_preset(), &Default::default(), &data)).expect("a model");
         context_map(model.density().expect("a density"), 10).expect("a map")
     }

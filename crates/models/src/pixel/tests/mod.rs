@@ -41,14 +41,14 @@ impl Of {
         let layers = if name == "pixelcnn" { "blocks" } else { "layers" };
         let numbers = [("levels", self.levels as usize), (layers, self.layers), ("width", self.width), ("head", 6)];
         let given: BTreeMap<String, String> = numbers.iter().map(|(k, v)| ((*k).to_owned(), v.to_string())).collect();
-        let data = DataShape { shape: self.shape.to_vec(), levels: Some(self.levels), n_train: 100, n_classes: 0 };
+        let data = DataShape { shape: self.shape.to_vec(), levels: Some(self.levels), n_train: 100, ..DataShape::default() };
         let info = model::find(name).expect("a model");
         info.build(info.default_preset(), &given, &data).expect("valid settings")
     }
 
     /// A Diagonal BiLSTM whose right-to-left states are not shifted.
     fn leaky(self) -> PixelModel<DiagonalBiLstm> {
-        let data = DataShape { shape: self.shape.to_vec(), levels: Some(self.levels), n_train: 100, n_classes: 0 };
+        let data = DataShape { shape: self.shape.to_vec(), levels: Some(self.levels), n_train: 100, ..DataShape::default() };
         let (shape, levels, h, head) = (self.shape, self.levels, self.width, 6);
         let settings = super::Settings::resolve(&(super::diagonal_bilstm::INFO.settings)(Preset::SMALL), &BTreeMap::new());
         let settings = settings.expect("defaults");
@@ -184,7 +184,7 @@ fn all_rows(levels: usize, dims: usize) -> Vec<f32> {
 
 #[test]
 fn settings_that_make_no_sense_are_refused() {
-    let data = DataShape { shape: vec![8, 8, 3], levels: Some(256), n_train: 10, n_classes: 0 };
+    let data = DataShape { shape: vec![8, 8, 3], levels: Some(256), n_train: 10, ..DataShape::default() };
     for name in MODELS {
         let info = model::find(name).expect("a model");
         for (key, value, says) in [("width", "2", "at least 3"), ("head", "2", "at least 3"), ("levels", "1", "2 to 256")] {
@@ -195,7 +195,7 @@ fn settings_that_make_no_sense_are_refused() {
             };
             assert!(message.contains(says), "{message}");
         }
-        let vectors = DataShape { shape: vec![8], levels: Some(2), n_train: 10, n_classes: 0 };
+        let vectors = DataShape { shape: vec![8], levels: Some(2), n_train: 10, ..DataShape::default() };
         assert!(info.build(info.default_preset(), &BTreeMap::new(), &vectors).is_err());
     }
 }

@@ -14,7 +14,7 @@ use crate::model::DataShape;
 use crate::settings::{Preset, SettingError, Settings};
 
 fn build(preset: Preset, given: &[(&str, &str)], shape: &[usize], levels: Option<u32>) -> Result<Vae, SettingError> {
-    let data = DataShape { shape: shape.to_vec(), levels, n_train: 600, n_classes: 0 };
+    let data = DataShape { shape: shape.to_vec(), levels, n_train: 600, ..DataShape::default() };
     let given: BTreeMap<String, String> = given.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     Vae::new(Settings::resolve(&(INFO.settings)(preset), &given)?, &data)
 }
