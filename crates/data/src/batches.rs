@@ -69,7 +69,7 @@ impl Batches {
 
     /// Batch `step`, counted from 0 through all epochs.
     pub fn batch(&self, step: u64) -> Batch {
-        Batch::of(&self.prepared, self.indices(step), Moment { seed: self.seed, step, flips: true })
+        Batch::of(&self.prepared, self.indices(step), Moment { seed: self.seed, step, training: true })
     }
 
     /// The rows of batch `step`, without their values.
@@ -171,7 +171,7 @@ impl Evaluation {
     }
 
     fn moment(&self) -> Moment {
-        Moment { seed: self.seed, step: Self::STEP, flips: false }
+        Moment { seed: self.seed, step: Self::STEP, training: false }
     }
 
     /// Every batch in turn.

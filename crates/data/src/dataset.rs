@@ -321,6 +321,11 @@ impl Dataset {
         self.class.map(|class| self.factors[class].of_row.as_slice())
     }
 
+    /// The factor that is the class, if one is.
+    pub fn class(&self) -> Option<&Factor> {
+        self.class.map(|class| &self.factors[class])
+    }
+
     /// The names of the classes; empty if there are none.
     pub fn class_names(&self) -> &[String] {
         self.class.map_or(&[], |class| &self.factors[class].values)
@@ -334,6 +339,19 @@ impl Dataset {
     /// The factor of that name.
     pub fn factor(&self, name: &str) -> Option<&Factor> {
         self.factors.iter().find(|f| f.name == name)
+    }
+
+    /// The row that belongs together with this one and is as it is but for one factor, which has this value: the same emoji of the same
+    /// vendor in another tone. None where there is none, and of data whose rows are each their own.
+    pub fn twin(&self, row: u32, factor: &str, value: u32) -> Option<u32> {
+        let groups = self.groups.as_ref()?;
+        let is_twin = |other: u32| {
+            let at = |f: &Factor| (f.of_row[row as usize], f.of_row[other as usize]);
+            let alike = |f: &Factor| if f.name == factor { at(f).1 == value } else { at(f).0 == at(f).1 };
+            groups[other as usize] == groups[row as usize] && self.factors.iter().all(alike)
+        };
+        self.factor(factor)?;
+        (0..self.n_rows as u32).find(|&other| is_twin(other))
     }
 
     /// Each row's caption or name, if there are any.

@@ -2,6 +2,7 @@
 //!
 //! Sheets of 66-pixel cells with a margin of one pixel, and an index of them: `assets/data/README.md`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use flate2::Crc;
@@ -18,6 +19,10 @@ static INDEX: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../as
 static NOTO: &[u8] = asset!("emoji-noto-64.png");
 static TWEMOJI: &[u8] = asset!("emoji-twemoji-64.png");
 
+static BOTH: [(&str, &[u8]); 2] = [("noto", NOTO), ("twemoji", TWEMOJI)];
+/// Factors that are classes of some of these data.
+const CATEGORY: &str = "category";
+const TONE: &str = "tone";
 const SIDE: usize = 64;
 const PITCH: usize = 66;
 const MARGIN: usize = 1;
@@ -43,27 +48,42 @@ struct Glyph {
 
 /// Both vendors: all Noto rows, then all Twemoji rows, in the same order.
 pub(crate) fn both(options: &Options) -> Result<Dataset> {
-    open("emoji", &[("noto", NOTO), ("twemoji", TWEMOJI)], options)
+    open("emoji", &BOTH, (bases(options)?, CATEGORY), options)
 }
 
 /// Noto alone. Row r is the same emoji as row r of [`twemoji`].
 pub(crate) fn noto(options: &Options) -> Result<Dataset> {
-    open("emoji-noto", &[("noto", NOTO)], options)
+    open("emoji-noto", &BOTH[..1], (bases(options)?, CATEGORY), options)
 }
 
 /// Twemoji alone.
 pub(crate) fn twemoji(options: &Options) -> Result<Dataset> {
-    open("emoji-twemoji", &[("twemoji", TWEMOJI)], options)
+    open("emoji-twemoji", &BOTH[1..], (bases(options)?, CATEGORY), options)
 }
 
-/// Images [64, 64, 3] with captions, the class `category` and the factors `tone`, `base` and `vendor`. Test rows are those whose
-/// base has crc32(`unified`) % 10 == 9, so that tones and vendors of one base stay together.
-fn open(name: &str, sheets: &[(&str, &[u8])], options: &Options) -> Result<Dataset> {
+/// Both vendors' glyphs that are drawn in no tone and in each of the five; the tone is the class.
+pub(crate) fn tones(options: &Options) -> Result<Dataset> {
+    let mut glyphs = index()?;
+    glyphs.retain(|g| g.tone != TWO_TONES);
+    let mut n_tones = HashMap::new();
+    glyphs.iter().for_each(|g| *n_tones.entry(g.base).or_insert(0) += 1);
+    glyphs.retain(|g| n_tones[&g.base] == 1 + TONES.len());
+    open("emoji-tones", &BOTH, (glyphs, TONE), options)
+}
+
+/// What `options` ask for: every glyph, or one a base.
+fn bases(options: &Options) -> Result<Vec<Glyph>> {
     let mut glyphs = index()?;
     if !options.tones {
         let mut last = None;
         glyphs.retain(|g| last.replace(g.base) != Some(g.base));
     }
+    Ok(glyphs)
+}
+
+/// Images [64, 64, 3] with captions and the factors `category`, `tone`, `base` and `vendor`, of which one is the class. Test rows are those
+/// whose base has crc32(`unified`) % 10 == 9, so that tones and vendors of one base stay together.
+fn open(name: &str, sheets: &[(&str, &[u8])], (glyphs, class): (Vec<Glyph>, &str), options: &Options) -> Result<Dataset> {
     options.check_total(name, glyphs.len() * sheets.len(), ROW_BYTES)?;
     let mut data = Vec::with_capacity(glyphs.len() * sheets.len() * ROW_BYTES);
     for (vendor, bytes) in sheets {
@@ -77,27 +97,37 @@ fn open(name: &str, sheets: &[(&str, &[u8])], options: &Options) -> Result<Datas
     categories.sort_unstable();
     categories.dedup();
     let category = Factor {
-        name: "category".into(),
+        name: CATEGORY.into(),
         values: categories.iter().map(|&c| c.to_owned()).collect(),
         of_row: all().map(|g| categories.partition_point(|&c| c < g.category) as u32).collect(),
     };
-    let tone_names = ["default"].into_iter().chain(TONES.map(|(_, name)| name)).chain(["two"]);
+    // As a class it has only the values that there are.
+    let two = (class != TONE).then_some("two");
+    let tone_names = ["default"].into_iter().chain(TONES.map(|(_, name)| name)).chain(two);
     let tone =
-        Factor { name: "tone".into(), values: tone_names.map(str::to_owned).collect(), of_row: all().map(|g| g.tone).collect() };
+        Factor { name: TONE.into(), values: tone_names.map(str::to_owned).collect(), of_row: all().map(|g| g.tone).collect() };
     let mut bases: Vec<String> = glyphs.iter().map(|g| g.base_unified.to_owned()).collect();
     bases.dedup();
     let of_base: Vec<u32> = all().map(|g| g.base).collect();
-    let base = Factor { name: "base".into(), values: bases, of_row: of_base.clone() };
+    // Numbered by those that there are.
+    let mut numbers = of_base.clone();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let number = |base: &u32| numbers.partition_point(|n| n < base) as u32;
+    let base = Factor { name: "base".into(), values: bases, of_row: of_base.iter().map(number).collect() };
     let vendor = Factor {
         name: "vendor".into(),
         values: sheets.iter().map(|&(vendor, _)| vendor.to_owned()).collect(),
         of_row: (0..sheets.len()).flat_map(|v| glyphs.iter().map(move |_| v as u32)).collect(),
     };
-    Dataset::new(name, &[SIDE, SIDE, 3], Values::Levels { data: Arc::new(data), levels: 256 })?
-        .with_class_factor(category, name)?
-        .with_factor(tone)?
-        .with_factor(base)?
-        .with_factor(vendor)?
+    let images = Dataset::new(name, &[SIDE, SIDE, 3], Values::Levels { data: Arc::new(data), levels: 256 })?;
+    let with = |dataset: Dataset, factor: Factor| match factor.name == class {
+        true => dataset.with_class_factor(factor, name),
+        false => dataset.with_factor(factor),
+    };
+    [category, tone, base, vendor]
+        .into_iter()
+        .try_fold(images, with)?
         .with_captions(all().map(|g| g.name.clone()).collect())?
         .with_test_rows(all().map(|g| crc32(g.base_unified) % 10 == 9).collect())?
         .with_groups(of_base)

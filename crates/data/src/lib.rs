@@ -35,6 +35,7 @@ mod hex;
 mod natural;
 mod options;
 mod parts;
+mod photos;
 pub mod picture;
 mod prefetch;
 mod prepare;
@@ -56,7 +57,9 @@ pub use format::{KINDS, Kind, Records, Refused, is_picture, read_records, withou
 pub use hex::hex;
 pub use options::{Broken, Layout, Missing, Options, Range};
 pub use parts::{Factor, LeftOut, Part, Split, Values};
+pub use photos::{Photo, Pixels, photos, with_channels};
 pub use prefetch::Prefetch;
 pub use prepare::{Binarise, Encoding, Preparation, Prepared, Standard};
+pub use random::seed_of;
 pub use spec::{CATALOGUE, DatasetSpec, Entry, open};
 pub use summary::{Count, Summary, Survey};

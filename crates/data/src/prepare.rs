@@ -125,6 +125,9 @@ pub struct Preparation {
     pub inner: Option<usize>,
     /// 1 (grey, BT.601) or 3 (RGB); none leaves them.
     pub channels: Option<usize>,
+    /// Of each image of a training batch, resized to `size`, a square of this many pixels a side is cut at random; of others the middle
+    /// one. None takes the whole.
+    pub crop: Option<usize>,
     /// Half of a training batch, by chance, is mirrored left to right.
     pub flips: bool,
     pub encoding: Encoding,
@@ -142,15 +145,18 @@ pub struct Standard {
 pub(crate) struct Moment {
     pub(crate) seed: u64,
     pub(crate) step: u64,
-    /// Evaluation never flips.
-    pub(crate) flips: bool,
+    /// Evaluation never flips, and cuts the middle.
+    pub(crate) training: bool,
 }
 
 /// A data set of which every row is ready but for its encoding, which is applied as batches are made.
 #[derive(Debug)]
 pub struct Prepared {
     preparation: Preparation,
+    /// Of a row as it is given: [H, W, C] or `[D]`.
     shape: Vec<usize>,
+    /// Pixels a row of the images that a part is cut from; none where they are taken whole.
+    uncut: Option<usize>,
     values: Values,
     n_rows: usize,
     labels: Option<Vec<u32>>,
@@ -201,7 +207,7 @@ impl Prepared {
     }
 
     fn without_standard(dataset: &Dataset, preparation: &Preparation) -> Result<Self> {
-        let Preparation { size, inner, channels, flips, encoding } = *preparation;
+        let Preparation { size, inner, channels, crop, flips, encoding } = *preparation;
         let refusal = |reason: String, remedy: &str| DataError::Preparation {
             origin: dataset.name().to_owned(),
             wanted: format!("`{encoding}`"),
@@ -216,7 +222,8 @@ impl Prepared {
         if flips && dataset.image_shape().is_none() {
             return Err(refusal("flips are for images, its rows are vectors".into(), "use flips=false"));
         }
-        let (values, shape) = geometry::arrange(dataset, size, inner, channels)?;
+        let (values, mut shape) = geometry::arrange(dataset, size, inner, channels)?;
+        let uncut = crop.map(|crop| cut(&mut shape, crop)).transpose()?;
         if !matches!((&values, encoding), (Values::Levels { .. }, _) | (_, Encoding::Raw | Encoding::Standard))
             && let Some(at) = (0..values.len()).find(|&at| !(0.0..=1.0).contains(&values.get(at)))
         {
@@ -230,7 +237,7 @@ impl Prepared {
         };
         let (n_rows, labels) = (dataset.n_rows(), dataset.labels().map(<[u32]>::to_vec));
         let (preparation, origin, max_bytes) = (preparation.clone(), dataset.name().to_owned(), dataset.max_bytes());
-        Ok(Prepared { preparation, shape, values, n_rows, labels, standard: None, of_level, origin, max_bytes })
+        Ok(Prepared { preparation, shape, uncut, values, n_rows, labels, standard: None, of_level, origin, max_bytes })
     }
 
     /// The shape of one row: [H, W, C] or `[D]`.
@@ -275,14 +282,35 @@ impl Prepared {
 
     /// Writes one encoded row.
     pub(crate) fn fill(&self, row: u32, moment: Moment, out: &mut [f32]) {
-        let n = self.n_values();
-        let span = row as usize * n..(row as usize + 1) * n;
+        match (self.uncut, self.shape.as_slice()) {
+            (Some(side), &[height, width, channels]) => {
+                let [top, left] = corner(side, [height, width], row, moment);
+                let start = row as usize * side * side * channels;
+                for (y, line) in out.chunks_exact_mut(width * channels).enumerate() {
+                    self.encode(start + ((top + y) * side + left) * channels, line);
+                }
+            }
+            _ => self.encode(row as usize * self.n_values(), out),
+        }
+        match self.preparation.encoding {
+            Encoding::Bits(Binarise::Fixed(seed)) => draw_bits(&Draws::new(seed, Stream::BinariseFixed, 0), row, out),
+            Encoding::Bits(Binarise::Dynamic) => {
+                draw_bits(&Draws::new(moment.seed, Stream::BinariseDynamic, moment.step), row, out);
+            }
+            _ => {}
+        }
+        self.mirrored(row, moment, out);
+    }
+
+    /// Writes values from `start` on.
+    fn encode(&self, start: usize, out: &mut [f32]) {
+        let span = start..start + out.len();
         if let Some(Standard { mean, deviation }) = &self.standard {
             // In f64, so that columns far from 0 keep their digits.
             for (column, o) in out.iter_mut().enumerate() {
-                *o = ((self.values.get(span.start + column) - mean[column]) / deviation[column]) as f32;
+                *o = ((self.values.get(start + column) - mean[column]) / deviation[column]) as f32;
             }
-            return self.mirrored(row, moment, out);
+            return;
         }
         match &self.values {
             Values::Levels { data, .. } => {
@@ -295,20 +323,12 @@ impl Prepared {
                 out.iter_mut().zip(&data[span]).for_each(|(o, &v)| *o = encode_unit(v as f32, self.preparation.encoding));
             }
         }
-        match self.preparation.encoding {
-            Encoding::Bits(Binarise::Fixed(seed)) => draw_bits(&Draws::new(seed, Stream::BinariseFixed, 0), row, out),
-            Encoding::Bits(Binarise::Dynamic) => {
-                draw_bits(&Draws::new(moment.seed, Stream::BinariseDynamic, moment.step), row, out);
-            }
-            _ => {}
-        }
-        self.mirrored(row, moment, out);
     }
 
     /// Mirrors a row of which the toss at that moment says so.
     fn mirrored(&self, row: u32, moment: Moment, out: &mut [f32]) {
         let tossed = || Draws::new(moment.seed, Stream::Flip, moment.step).block(row, 0)[0] & 1 == 1;
-        if self.preparation.flips && moment.flips && tossed() {
+        if self.preparation.flips && moment.training && tossed() {
             mirror(&self.shape, out);
         }
     }
@@ -361,6 +381,34 @@ fn draw_bits(draws: &Draws, row: u32, out: &mut [f32]) {
         let uniforms = draws.uniforms(row, block as u32);
         values.iter_mut().zip(uniforms).for_each(|(p, u)| *p = f32::from(u < *p));
     }
+}
+
+/// Makes a shape [S, S, C] that of squares of `crop` pixels a side, and gives S.
+fn cut(shape: &mut [usize], crop: usize) -> Result<usize> {
+    match shape {
+        [height, width, _] if height == width && (1..=*height).contains(&crop) => {
+            let side = *height;
+            (*height, *width) = (crop, crop);
+            Ok(side)
+        }
+        other => Err(DataError::Setting {
+            key: "crop",
+            expected: format!("at most a side of square images; the rows are {other:?}"),
+            found: crop.to_string(),
+        }),
+    }
+}
+
+/// Where a part of [height, width] pixels begins in a square of `side`: at random in training, else in the middle.
+fn corner(side: usize, part: [usize; 2], row: u32, moment: Moment) -> [usize; 2] {
+    let words = Draws::new(moment.seed, Stream::Crop, moment.step).block(row, 0);
+    [0, 1].map(|axis| {
+        let room = side - part[axis];
+        match moment.training {
+            true => ((u64::from(words[axis]) * (room as u64 + 1)) >> 32) as usize,
+            false => room / 2,
+        }
+    })
 }
 
 /// Mirrors [H, W, C] left to right.

@@ -14,6 +14,8 @@ pub(crate) enum Stream {
     Toy = 5,
     Shapes = 6,
     OtherOrder = 7,
+    Crop = 8,
+    Role = 9,
 }
 
 /// The words of one (seed, stream, step); `step` counts steps or epochs and is below 2^48.
@@ -59,6 +61,12 @@ impl Draws {
         }
         order
     }
+}
+
+/// The seed of a run's n-th data set, from 0: its own order, flips and cuts. That of the first is the run's.
+pub fn seed_of(seed: u64, nth: u32) -> u64 {
+    let [low, high, ..] = Draws::new(seed, Stream::Role, 0).block(nth, 0);
+    if nth == 0 { seed } else { u64::from(high) << 32 | u64::from(low) }
 }
 
 #[cfg(test)]

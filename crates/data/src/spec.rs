@@ -22,13 +22,14 @@ pub struct Entry {
 }
 
 /// All data sets that have a name.
-pub static CATALOGUE: [Entry; 11] = [
+pub static CATALOGUE: [Entry; 12] = [
     entry("fashion-mnist", "10,000 grey images of garments, 28x28, 10 classes; 9,000 train, 1,000 test", bundled::fashion_mnist),
     Entry { fetched: true, ..entry(fetch::FASHION_60K, "the official 60,000 train and 10,000 test", fetch::fashion_mnist_60k) },
     entry("digits", "1,797 handwritten digits, 8x8, 17 levels, 10 classes", bundled::digits),
     drawn("emoji", "Noto and Twemoji together, 64x64 RGB, with names", emoji::both),
     drawn("emoji-noto", "1,911 Noto emoji, 64x64 RGB, with names; 3,786 with tones=true", emoji::noto),
     drawn("emoji-twemoji", "the same emoji as drawn for Twemoji, row for row", emoji::twemoji),
+    entry("emoji-tones", "the people among them in six skin tones, which are the classes", emoji::tones),
     made("shapes", "drawn shapes with factors and captions: \"a small red circle, top left\"", shapes::open),
     made("ring", "2-D: 8 Gaussians on a ring, radius 2, deviation 0.02", toy::ring),
     made("grid", "2-D: 25 Gaussians on a grid, spacing 1, deviation 0.05", toy::grid),
@@ -54,7 +55,8 @@ const fn made(name: &'static str, about: &'static str, open: fn(&Options) -> Res
 pub enum DatasetSpec {
     /// One of [`CATALOGUE`].
     Named(&'static Entry),
-    /// A file or folder, present when it was parsed; or `FILE.npz:NAME`, one array of a file.
+    /// A file or folder, present when it was parsed; or `FILE.npz:NAME`, one array of a file; or `FOLDER:A` and `FOLDER:B`, one of the
+    /// two data sets in a folder with `trainA` and `trainB`.
     Path(PathBuf),
 }
 
@@ -67,7 +69,7 @@ impl DatasetSpec {
             return Ok(DatasetSpec::Named(entry));
         }
         let path = Path::new(name_or_path);
-        if path.exists() || format::npz::member(path).is_some() {
+        if path.exists() || format::npz::member(path).is_some() || format::domains::member(path).is_some() {
             return Ok(DatasetSpec::Path(path.to_owned()));
         }
         if path.components().count() > 1 || path.extension().is_some() {
@@ -81,12 +83,25 @@ impl DatasetSpec {
         })
     }
 
+    /// The two data sets that a folder with `trainA` and `trainB` holds; none of other data.
+    pub fn two(&self) -> Option<[Self; 2]> {
+        match self {
+            DatasetSpec::Path(path) if format::domains::holds_two(path) => {
+                Some(["A", "B"].map(|side| DatasetSpec::Path(format!("{}:{side}", path.display()).into())))
+            }
+            _ => None,
+        }
+    }
+
     /// A short name for folders: the data set's name, or the path's last part without its extension.
     pub fn short_name(&self) -> String {
         match self {
             DatasetSpec::Named(entry) => entry.name.to_owned(),
             DatasetSpec::Path(path) => {
-                let name = format::name_of(path);
+                let name = match format::domains::member(path) {
+                    Some((folder, side)) => format!("{}{side}", format::name_of(&folder)),
+                    None => format::name_of(path),
+                };
                 name.split_once('.').map_or(name.as_str(), |(stem, _)| stem).to_owned()
             }
         }
@@ -98,10 +113,16 @@ impl DatasetSpec {
         let absolute = |path: &Path| std::path::absolute(path).map_err(|e| DataError::io(path, e));
         match self {
             DatasetSpec::Named(entry) => Ok(entry.name.to_owned()),
-            DatasetSpec::Path(path) => match format::npz::member(path) {
-                Some((file, array)) => Ok(format!("{}:{array}", absolute(&file)?.display())),
-                None => Ok(absolute(path)?.display().to_string()),
-            },
+            DatasetSpec::Path(path) => {
+                let part = format::npz::member(path).or_else(|| {
+                    let (folder, side) = format::domains::member(path)?;
+                    Some((folder, side.to_owned()))
+                });
+                match part {
+                    Some((file, part)) => Ok(format!("{}:{part}", absolute(&file)?.display())),
+                    None => Ok(absolute(path)?.display().to_string()),
+                }
+            }
         }
     }
 

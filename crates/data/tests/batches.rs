@@ -499,3 +499,42 @@ fn spaced_rows_come_from_all_of_them() {
     assert_eq!(evaluation.spaced(5), [0, 20, 40, 60, 80]);
     assert_eq!((evaluation.spaced(50), evaluation.spaced(999), evaluation.spaced(0)), (rows.clone(), rows, vec![]));
 }
+
+/// A square is cut from each image, at a place of its own in every step of training and in the middle in evaluation.
+#[test]
+fn training_cuts_squares_at_random() {
+    // 4x4 images of the numbers 0 to 15, two channels of one number.
+    let image: Vec<u8> = (0..16).flat_map(|v| [v, v]).collect();
+    let data = bytes(&[4, 4, 2], 256, image.repeat(300));
+    let cut = Preparation { crop: Some(3), ..encoded(Encoding::Raw) };
+    let prepared = prepare(&data, cut.clone());
+    assert_eq!(prepared.shape(), [3, 3, 2]);
+    let batches = Batches::new(Arc::clone(&prepared), (0..300).collect(), 300, 9).unwrap();
+    let corner = |row: &[f32]| {
+        let at = row[0] as usize;
+        let want: Vec<f32> = (0..9).map(|n| (at + n / 3 * 4 + n % 3) as f32).flat_map(|v| [v, v]).collect();
+        assert_eq!(row, want, "a square of the image");
+        at
+    };
+    let corners = |step| batches.batch(step).images.chunks(18).map(corner).collect::<Vec<_>>();
+    let first = corners(0);
+    for at in [0, 1, 4, 5] {
+        // 75 expected, deviation 7.5.
+        assert!((45..105).contains(&first.iter().filter(|&&c| c == at).count()), "{at}");
+    }
+    assert_eq!((first.clone(), first != corners(1)), (corners(0), true), "a pure function of the step");
+    let evaluation = Evaluation::new(prepared, vec![7], 1, 9).unwrap();
+    assert_eq!(corner(&evaluation.row(7)), 0);
+    for crop in [0, 5] {
+        let error = Prepared::new(&data, &Preparation { crop: Some(crop), ..cut.clone() }).unwrap_err().to_string();
+        assert!(error.contains("crop"), "{error}");
+    }
+    assert!(Prepared::new(&bytes(&[6], 256, vec![0; 6]), &cut).is_err(), "vectors have no squares");
+}
+
+#[test]
+fn every_data_set_of_a_run_has_a_seed_of_its_own() {
+    let seeds = [0, 1, 2].map(|nth| calotype_data::seed_of(7, nth));
+    assert_eq!(seeds[0], 7);
+    assert!(seeds[1] != 7 && seeds[1] != seeds[2] && seeds[1] != calotype_data::seed_of(8, 1));
+}

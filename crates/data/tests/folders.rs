@@ -361,3 +361,31 @@ fn what_is_refused_is_refused_in_these_words() {
     assert_eq!(kinds.len(), 2);
     kinds.iter().for_each(|kind| walk(kind, &make));
 }
+
+/// The layout of the public sets of unpaired translation: each of the two is opened by its own name, with its own test rows.
+#[test]
+fn a_folder_of_two_domains_is_two_data_sets() {
+    let folder = Folder::new();
+    for (name, shade) in [("trainA/a.png", 1), ("trainA/b.png", 2), ("testA/c.png", 3), ("trainB/d.png", 4), ("testB/e.png", 5)] {
+        folder.write(&format!("summer/{name}"), png(shade));
+    }
+    folder.write("summer/list.csv", "a.png,1\n");
+    let path = folder.path("summer");
+    let spec = DatasetSpec::parse(path.to_str().expect("UTF-8")).expect("a folder");
+    let [a, b] = spec.two().expect("two");
+    assert_eq!((a.short_name().as_str(), a.kind().expect("images").name), ("summerA", "a folder or an archive of images"));
+    let resolved = b.resolved().expect("a path");
+    assert!(resolved.ends_with("/summer:B") && DatasetSpec::parse(&resolved).is_ok(), "{resolved}");
+    let [a, b] = [a, b].map(|spec| spec.open(&Options::default()).expect("images"));
+    assert_eq!(
+        (files(&a), files(&b)),
+        (vec!["trainA/a.png", "trainA/b.png", "testA/c.png"], vec!["trainB/d.png", "testB/e.png"])
+    );
+    assert_eq!((a.rows(Split::Test).expect("a split"), b.rows(Split::Train).expect("a split")), (vec![2], vec![0]));
+    assert!(a.labels().is_none() && b.labels().is_none(), "their folders are no classes");
+
+    let message = fails(&path).to_string();
+    assert!(message.contains("summer:A or ") && message.contains("trainA and trainB"), "{message}");
+    fs::remove_dir_all(folder.path("summer/trainB")).expect("it was there");
+    assert!(DatasetSpec::parse(path.to_str().expect("UTF-8")).expect("a folder").two().is_none());
+}

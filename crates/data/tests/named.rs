@@ -246,3 +246,26 @@ fn wrong_settings_of_made_data_are_errors() {
         assert!(matches!(open(name, &tight).unwrap_err(), DataError::TooLarge { .. }), "{name}");
     }
 }
+
+#[test]
+fn emoji_tones_are_all_drawn_in_every_tone() {
+    let data = named("emoji-tones");
+    assert_eq!(data.class_names(), ["default", "light", "medium-light", "medium", "medium-dark", "dark"]);
+    let labels = data.labels().unwrap();
+    let n = |tone: u32| labels.iter().filter(|&&label| label == tone).count();
+    assert!((1..6).all(|tone| n(tone) == n(0)), "equally many of each");
+    let captions = data.captions().unwrap();
+    let row = captions.iter().position(|c| c == "waving hand sign").unwrap() as u32;
+    assert_eq!(labels[row as usize], 0);
+    let dark = data.twin(row, "tone", 5).unwrap();
+    assert_eq!(captions[dark as usize], "waving hand sign; dark skin tone");
+    let twemoji = data.twin(row, "vendor", 1).unwrap();
+    assert_eq!((data.twin(dark, "tone", 0), captions[twemoji as usize].as_str()), (Some(row), "waving hand sign"));
+    assert_eq!((data.twin(row, "tone", 6), data.twin(row, "size", 0)), (None, None), "no such value, no such factor");
+    assert_eq!(named("shapes").twin(0, "colour", 1), None, "each of its rows is its own");
+    let test: Vec<u32> = data.rows(Split::Test).unwrap();
+    assert!(
+        test.iter().all(|&row| (0..6).all(|tone| test.contains(&data.twin(row, "tone", tone).unwrap()))),
+        "bases stay together"
+    );
+}

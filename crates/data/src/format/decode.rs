@@ -4,6 +4,7 @@ use std::io::Cursor;
 use std::path::Path;
 
 use image::error::UnsupportedErrorKind;
+use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageReader, Limits, RgbImage};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
@@ -27,6 +28,25 @@ pub(crate) struct Decoded {
 /// Reads one file, of at most 256 MiB, and decodes it as [`decode_image`].
 pub(crate) fn decode_file(path: &Path) -> Result<DynamicImage> {
     decode_image(&path.display().to_string(), &Source::file(path, MOST_FILE_BYTES)?.all("an image file")?)
+}
+
+/// Height and width of a picture, turned upright, by its header. Errors: as [`decode_file`].
+pub(crate) fn dimensions(path: &Path) -> Result<[usize; 2]> {
+    let header = || {
+        let mut decoder = ImageReader::open(path).ok()?.with_guessed_format().ok()?.into_decoder().ok()?;
+        let ((width, height), orientation) = (decoder.dimensions(), decoder.orientation().ok()?);
+        let turned = matches!(
+            orientation,
+            Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH
+        );
+        let size = [height as usize, width as usize];
+        (width > 0 && height > 0).then_some(if turned { [size[1], size[0]] } else { size })
+    };
+    match header() {
+        Some(size) => Ok(size),
+        // It says what is wrong.
+        None => decode_file(path).map(|picture| [picture.height() as usize, picture.width() as usize]),
+    }
 }
 
 /// Decodes a picture of bounded size, turned upright as its metadata says.

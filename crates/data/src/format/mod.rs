@@ -24,7 +24,8 @@ use crate::error::{DataError, Result};
 use crate::options::Options;
 use crate::summary::Survey;
 
-pub(crate) use decode::{decode_file, decode_image, over_white};
+pub(crate) use decode::{decode_file, decode_image, dimensions, over_white};
+pub(crate) use folder::{domains, images_below, luma};
 pub use folder::{is_picture, without_cache};
 pub use kinds::{KINDS, Kind, Refused};
 pub use records::{Records, read_records};
@@ -55,11 +56,17 @@ impl Found {
         if let Some((file, array)) = npz::member(path) {
             return Ok(Found::Npz(file, Some(array)));
         }
+        if folder::domains::member(path).is_some() {
+            return Ok(Found::Images);
+        }
         let meta = fs::metadata(path).map_err(|e| DataError::io(path, e))?;
         if meta.is_dir() { Self::in_folder(path) } else { Self::in_file(path) }
     }
 
     fn in_folder(path: &Path) -> Result<Self> {
+        if folder::domains::holds_two(path) {
+            return Err(folder::two(path));
+        }
         if let Some(files) = idx::family_near(path)? {
             return Ok(Found::IdxFolder(files));
         }

@@ -19,12 +19,12 @@ impl Prepared {
             origin: self.origin.clone(),
             wanted: "images at smaller sizes".into(),
             reason,
-            remedy: "use square images as `unit`, `signed`, `levels` or `bits`".into(),
+            remedy: "use whole square images as `unit`, `signed`, `levels` or `bits`".into(),
         };
         let &[height, width, channels] = self.shape.as_slice() else {
             return Err(refusal("its rows are vectors".into()));
         };
-        if height != width || matches!(self.preparation.encoding, Encoding::Raw | Encoding::Standard) {
+        if height != width || self.uncut.is_some() || matches!(self.preparation.encoding, Encoding::Raw | Encoding::Standard) {
             return Err(refusal(format!("its images are {height}x{width}, as `{}`", self.preparation.encoding)));
         }
         if let Some(side) = sides.iter().find(|side| **side == 0 || !height.is_multiple_of(**side)) {
@@ -63,7 +63,7 @@ impl Prepared {
         let (preparation, labels) = (self.preparation.clone(), self.labels.clone());
         let shape = vec![side, side, channels];
         let (origin, max_bytes, n_rows) = (self.origin.clone(), self.max_bytes, self.n_rows);
-        Some(Prepared { preparation, shape, values, n_rows, labels, standard: None, of_level, origin, max_bytes })
+        Some(Prepared { preparation, shape, uncut: None, values, n_rows, labels, standard: None, of_level, origin, max_bytes })
     }
 }
 

@@ -178,8 +178,12 @@ fn unwrap_own(name: &str, images: &mut [Placed]) {
     }
 }
 
-/// Which split a folder's name says.
-fn part_of(folder: &str) -> Option<Part> {
+/// Which split a folder's name says: of a folder of two data sets, `trainA` and `trainB` do, of which there is one.
+pub(super) fn part_of(folder: &str) -> Option<Part> {
+    let folder = match folder.strip_suffix(['A', 'B']) {
+        Some(stem) if ["train", "val", "test"].contains(&stem) => stem,
+        _ => folder,
+    };
     match folder.to_ascii_lowercase().as_str() {
         "train" | "training" => Some(Part::Train),
         "val" | "valid" | "validation" => Some(Part::Validation),

@@ -2,6 +2,7 @@
 
 mod arrange;
 mod cache;
+pub(crate) mod domains;
 mod facts;
 mod read;
 mod rows;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use arrange::{Arranged, arrange};
 pub use cache::without_cache;
 use facts::{Facts, Rows};
+pub(crate) use rows::luma;
 pub(super) use survey::survey;
 use tree::{Entry, Tree};
 
@@ -43,9 +45,24 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Dataset> {
     finish(path, arranged, read)
 }
 
+/// The error that a folder holds two data sets, of which one is to be named.
+pub(super) fn two(path: &Path) -> DataError {
+    let name = path.display();
+    let expected = format!("one data set: {name}:A or {name}:B, or a model that learns from both, such as cyclegan");
+    DataError::format(name.to_string(), expected, "trainA and trainB")
+}
+
 /// What is in a folder or an archive, and how its images are rows.
 fn look(path: &Path, options: &Options) -> Result<(Tree, Arranged)> {
-    let tree = if path.is_dir() { Tree::of_folder(path)? } else { Tree::of_archive(path, options)? };
+    let tree = match domains::member(path) {
+        Some((folder, side)) => {
+            let mut tree = Tree::of_folder(&folder)?;
+            tree.files.retain(|file| domains::part_of(file, side).is_some());
+            tree
+        }
+        None if path.is_dir() => Tree::of_folder(path)?,
+        None => Tree::of_archive(path, options)?,
+    };
     let images: Vec<Entry> = tree.files.iter().filter(|f| is_image(f)).cloned().collect();
     if images.is_empty() {
         return Err(nothing(path, &tree));
@@ -75,6 +92,13 @@ fn without_images(tree: &Tree, images: &[Entry]) -> Vec<String> {
     let empty = tree.empty.iter().map(|folder| format!("{folder}/"));
     let topmost = others.chain(empty).filter_map(|name| ancestors(&name).into_iter().find(|folder| !with.contains(folder)));
     topmost.collect::<BTreeSet<String>>().into_iter().collect()
+}
+
+/// The names of all images below a folder, in order. Errors: there are none.
+pub(crate) fn images_below(folder: &Path) -> Result<Vec<String>> {
+    let tree = Tree::of_folder(folder)?;
+    let names: Vec<String> = tree.files.iter().filter(|file| is_image(file)).map(|file| file.name.clone()).collect();
+    if names.is_empty() { Err(nothing(folder, &tree)) } else { Ok(names) }
 }
 
 /// The error that there is no image: says what was found, and what would be right.

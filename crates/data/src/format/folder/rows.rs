@@ -34,7 +34,7 @@ impl Form {
 }
 
 /// What rows are made of: u8 of 256 levels, or f32 of 0 to 1 where pictures have more.
-pub(super) trait Sample: Copy + PartialEq + Send + Sync + 'static {
+pub(crate) trait Sample: Copy + PartialEq + Send + Sync + 'static {
     /// Of 0 to [`Sample::WHITE`], which a resized value may pass a little.
     fn of(v: f32) -> Self;
     fn get(self) -> f32;
@@ -117,7 +117,7 @@ pub(super) fn row<T: Sample>(rgb: Vec<T>, [h, w]: [usize; 2], form: &Form, resiz
 }
 
 /// Grey of an RGB pixel, BT.601; one that is grey stays as it is, which the sum of its rounded parts is not always.
-fn luma<T: Sample>(p: &[T]) -> f32 {
+pub(crate) fn luma<T: Sample>(p: &[T]) -> f32 {
     if p[0] == p[1] && p[1] == p[2] {
         return p[0].get();
     }
