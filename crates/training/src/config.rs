@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use calotype_data::{DataError, Dataset, DatasetSpec};
 use calotype_graph::{DeviceKind, DeviceProfile, Precision};
+use calotype_models::attributes::{Attribute, Attributes};
 use calotype_models::{DataShape, Model, ModelInfo, Preset, Setting, Settings, Tables, Value, find};
 use serde::{Deserialize, Serialize};
 
@@ -89,6 +90,8 @@ pub struct Wanted {
     pub preset: Option<String>,
     /// Name or path; none means the model's default.
     pub data: Option<String>,
+    /// Of the second data set, of a model that learns from two.
+    pub data_b: Option<String>,
     /// `--set`, with `--steps` and `--batch` in it.
     pub set: BTreeMap<String, String>,
     pub seed: u64,
@@ -162,6 +165,9 @@ pub struct DataConfig {
     /// SHA-256 of which rows are of which split; absent where there are none, and in runs from before it was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub splits_sha256: Option<String>,
+    /// The attributes that the model is told; absent where it is told none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<AttributesConfig>,
     /// What a person should know about how they were read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -175,6 +181,26 @@ pub struct DataConfig {
     /// What values are standardised by, where they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standard: Option<calotype_data::Standard>,
+}
+
+/// Attributes of a data set's rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttributesConfig {
+    /// SHA-256 of what each row has.
+    pub sha256: String,
+    /// In their order.
+    pub list: Vec<AttributeConfig>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttributeConfig {
+    pub name: String,
+    /// What it is one of; absent where a row has it or has not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<String>,
 }
 
 impl DataConfig {
@@ -208,13 +234,7 @@ impl DataConfig {
     /// # Errors
     /// Its content or its splits are others.
     pub(crate) fn check_own(&self, model: &'static str, dataset: &Dataset) -> Result<()> {
-        let differs = |what: &str, expected: &str, found: &str| {
-            let reason = format!(
-                "SHA-256 mismatch{what}: expected {expected} as in run.toml, found {found}: the data have changed; restore them, give a copy \
-                 with --data PATH, or train a new run"
-            );
-            Err(TrainingError::Unfit { model, data: self.name.clone(), reason })
-        };
+        let differs = |what: &str, expected: &str, found: &str| Err(self.changed(model, what, expected, found));
         if !dataset.is_content(&self.sha256) {
             return differs("", &self.sha256, dataset.content_hash());
         }
@@ -226,6 +246,15 @@ impl DataConfig {
         }
     }
 
+    /// The error that the data are not what they were.
+    pub(crate) fn changed(&self, model: &'static str, what: &str, expected: &str, found: &str) -> TrainingError {
+        let reason = format!(
+            "SHA-256 mismatch{what}: expected {expected} as in run.toml, found {found}: the data have changed; restore them, give a copy \
+             with --data PATH, or train a new run"
+        );
+        TrainingError::Unfit { model, data: self.name.clone(), reason }
+    }
+
     /// The excluded class, as it was written: its name where that is known.
     pub fn excluded(&self) -> String {
         let number = || self.exclude.map_or_else(|| "none".to_owned(), |class| class.to_string());
@@ -234,12 +263,13 @@ impl DataConfig {
 
     /// What the model was configured with.
     pub fn data_shape(&self) -> DataShape {
+        let of = |a: &AttributeConfig| Attribute { name: a.name.clone(), values: a.values.clone() };
         DataShape {
             shape: self.shape.clone(),
             levels: self.levels,
             n_train: self.n_train,
             n_classes: self.n_classes,
-            ..DataShape::default()
+            attributes: Attributes(self.attributes.iter().flat_map(|a| &a.list).map(of).collect()),
         }
     }
 }
@@ -317,6 +347,9 @@ pub struct RunConfig {
     pub settings: BTreeMap<String, Scalar>,
     pub period: Period,
     pub data: DataConfig,
+    /// The second data set, of a model that learns from two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_b: Option<DataConfig>,
     pub device: DeviceConfig,
     /// Files that settings name, by key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -327,7 +360,13 @@ pub struct RunConfig {
 }
 
 impl RunConfig {
-    pub(crate) fn new(model: &dyn Model, wanted: &Wanted, period: Period, data: DataConfig, device: DeviceConfig) -> Self {
+    pub(crate) fn new(
+        model: &dyn Model,
+        wanted: &Wanted,
+        period: Period,
+        (data, data_b): (DataConfig, Option<DataConfig>),
+        device: DeviceConfig,
+    ) -> Self {
         let preset = wanted.preset.as_deref().unwrap_or(model.info().default_preset().0);
         let own = model.settings().iter().filter(|(key, _)| !matches!(*key, "steps" | "batch"));
         RunConfig {
@@ -341,6 +380,7 @@ impl RunConfig {
             settings: own.map(|(key, value)| (key.to_owned(), value.into())).collect(),
             period,
             data,
+            data_b,
             device,
             files: BTreeMap::new(),
             tables: Tables::new(),
@@ -397,6 +437,8 @@ impl RunConfig {
         let mut settings = self.settings.clone();
         settings.insert("batch".into(), Scalar::Integer(self.batch as u64));
         settings.extend(self.files.iter().map(|(key, file)| (format!("{key}.sha256"), Scalar::Word(file.sha256.clone()))));
+        settings.extend(self.data_b.iter().map(|data| ("data_b.sha256".into(), Scalar::Word(data.sha256.clone()))));
+        settings.extend(self.data.attributes.iter().map(|of| ("attributes.sha256".into(), Scalar::Word(of.sha256.clone()))));
         Identity { data: self.data.sha256.clone(), model: self.model.clone(), seed: self.seed, settings }
     }
 

@@ -7,49 +7,87 @@ use std::sync::Arc;
 use calotype_data::{Batch, Batches, DataError, Prepared};
 use calotype_graph::HostTensor;
 use calotype_graph::philox::{Domain, Stream};
-use calotype_models::{Feed, Known, Model, Named, Source, Stage};
+use calotype_models::{Feed, Known, Model, Named, Role, Source, Stage, history};
 
+use crate::attributes::Attributed;
 use crate::error::{Result, TrainingError};
 
 /// Feeds the steps of a run. Every size of batch has its own order of the rows.
 pub struct Feeder {
     model: Arc<dyn Model>,
     stages: Vec<Stage>,
-    /// By pixels a side where the rows are reduced, and by batch.
-    by_size: BTreeMap<(Option<usize>, usize), Arc<Batches>>,
+    seed: u64,
+    /// By data set, pixels a side where the rows are reduced, and batch.
+    by_size: BTreeMap<Size, Arc<Batches>>,
+    /// The attributes that the model is told, of the rows of the first data set.
+    told: Option<Arc<Attributed>>,
     /// Of the rows whose classes are known, by how many they are and the rows of a step.
     known: BTreeMap<(usize, usize), Batches>,
 }
 
+/// Rows of a step: of which data set, how large, and how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Size {
+    role: Role,
+    /// Pixels a side where the rows are reduced.
+    side: Option<usize>,
+    batch: usize,
+}
+
+/// A data set that steps are fed from.
+#[derive(Clone, Debug)]
+pub struct FeedSet {
+    pub prepared: Arc<Prepared>,
+    /// Those that are learned from.
+    pub rows: Vec<u32>,
+    pub n_classes: usize,
+    /// The attributes that the model is told of them.
+    pub told: Option<Arc<Attributed>>,
+}
+
 impl Feeder {
-    /// Of the training rows `rows` of prepared data, which have `n_classes` classes.
+    /// Of a data set for each role of the model.
     ///
     /// # Errors
-    /// A batch larger than the data; a model that is fed classes which the data do not have.
-    pub fn new(model: Arc<dyn Model>, prepared: &Arc<Prepared>, rows: &[u32], n_classes: usize, seed: u64) -> Result<Self> {
+    /// A batch larger than the data; a model that is fed classes, attributes or a data set which there are not.
+    pub fn new(model: Arc<dyn Model>, sets: &[FeedSet], seed: u64) -> Result<Self> {
         let stages = model.learning().descent().map_or_else(Vec::new, |d| d.stages(model.batch()));
+        let Some(FeedSet { prepared, rows, n_classes, told }) = sets.first() else {
+            return Err(TrainingError::Contradiction(format!("{} learns from no data", model.info().name)));
+        };
         for feed in stages.iter().flat_map(|s| &s.feeds) {
-            check(model.as_ref(), feed, prepared.labels().map(|_| n_classes))?;
+            check(model.as_ref(), feed, prepared.labels().map(|_| *n_classes))?;
         }
         let at_sides = reduced(prepared, &stages)?;
-        let batches = |(side, batch): (Option<usize>, usize)| {
-            let prepared = side.and_then(|side| at_sides.get(&side)).unwrap_or(prepared);
-            Batches::new(Arc::clone(prepared), rows.to_vec(), batch, seed).map(Arc::new)
+        let batches = |Size { role, side, batch }: Size| {
+            let nth = role as usize;
+            let set = sets.get(nth).ok_or_else(|| {
+                TrainingError::Contradiction(format!("{} is fed a data set {} that there is not", model.info().name, role.name()))
+            })?;
+            let prepared = side.and_then(|side| at_sides.get(&side)).unwrap_or(&set.prepared);
+            let seed = calotype_data::seed_of(seed, nth as u32);
+            Ok::<_, TrainingError>(Arc::new(Batches::new(Arc::clone(prepared), set.rows.clone(), batch, seed)?))
         };
-        let sizes = stages.iter().flat_map(|s| s.feeds.iter().map(|f| (side_of(f), s.batch)).chain([(None, s.batch)]));
-        let by_size = sizes.map(|size| Ok((size, batches(size)?))).collect::<Result<_, DataError>>()?;
+        let of_stage = |s: &Stage| {
+            let of_feed = |f: &Feed| Size { role: f.role, side: side_of(f), batch: s.batch };
+            s.feeds.iter().map(of_feed).chain([Size { role: Role::A, side: None, batch: s.batch }]).collect::<Vec<_>>()
+        };
+        let sizes = stages.iter().flat_map(of_stage);
+        let by_size = sizes.map(|size| Ok((size, batches(size)?))).collect::<Result<_>>()?;
         let mut known = BTreeMap::new();
         for Known { of, batch, n_classes } in stages.iter().flat_map(|s| &s.feeds).filter_map(Feed::known) {
             let labels = prepared.labels().unwrap_or_default();
             let chosen = known_rows(rows, labels, n_classes, of, seed)?;
             known.insert((of, batch), Batches::new(Arc::clone(prepared), chosen, batch, seed)?);
         }
-        Ok(Feeder { model, stages, by_size, known })
+        Ok(Feeder { stages, seed, by_size, told: told.clone(), known, model })
     }
 
-    /// Whole batches of an epoch of the first stage.
+    /// Whole batches of an epoch of the first stage; of the larger one of two data sets.
     pub fn steps_per_epoch(&self) -> u64 {
-        self.stages.first().and_then(|s| self.by_size.get(&(None, s.batch))).map_or(1, |b| b.steps_per_epoch())
+        let Some(stage) = self.stages.first() else { return 1 };
+        let of_role = |&role: &Role| self.by_size.get(&Size { role, side: None, batch: stage.batch });
+        Role::ALL.iter().filter_map(of_role).map(|batches| batches.steps_per_epoch()).max().unwrap_or(1)
     }
 
     /// The feeds of the stage that runs at a step; nothing where none does.
@@ -57,14 +95,17 @@ impl Feeder {
         let turn = self.model.learning().descent().map(|d| d.at(step, 1.0));
         let stage = turn.and_then(|turn| self.stages.get(turn.stage));
         let Some(stage) = stage else { return vec![] };
-        let Some(batches) = self.by_size.get(&(None, stage.batch)) else { return vec![] };
+        let of_size = |role: Role, side: Option<usize>| self.by_size.get(&Size { role, side, batch: stage.batch });
+        let Some(batches) = of_size(Role::A, None) else { return vec![] };
         let shape = [&[stage.batch], self.model.shape()].concat();
-        let last_rows = stage.feeds.iter().rposition(|f| f.source == Source::Rows);
-        let Batch { images, labels, .. } = match last_rows {
+        let last_rows = stage.feeds.iter().rposition(|f| f.source == Source::Rows && f.role == Role::A);
+        let Batch { images, labels, indices } = match last_rows {
             Some(_) => batches.batch(step),
-            None => Batch { images: vec![], labels: batches.labels(step), indices: vec![] },
+            None => Batch { images: vec![], labels: batches.labels(step), indices: batches.indices(step) },
         };
-        let mut rows = last_rows.map(|_| HostTensor::f32(shape, images));
+        let mut rows = last_rows.map(|_| HostTensor::f32(shape.as_slice(), images));
+        let other_order = || batches.other_order(step).into_iter().map(|at| at as usize);
+        let told = |rows: &[u32], width: usize| Some(HostTensor::f32([stage.batch, width], self.told.as_ref()?.vectors(rows)));
         let value = |(n, feed): (usize, &Feed)| {
             let of_known = |known: &Known| self.known.get(&(known.of, known.batch)).map(|b| b.batch(step));
             let value = match feed.source {
@@ -74,18 +115,22 @@ impl Feeder {
                 }
                 Source::KnownLabels(known) => HostTensor::u32([known.batch], of_known(&known)?.labels),
                 Source::RowsAt { side } => {
-                    let reduced = self.by_size.get(&(Some(side), stage.batch))?.batch(step);
+                    let reduced = of_size(feed.role, Some(side))?.batch(step);
                     HostTensor::f32([&[stage.batch], feed.shape(self.model.as_ref()).as_slice()].concat(), reduced.images)
+                }
+                Source::Rows if feed.role != Role::A => {
+                    HostTensor::f32(shape.as_slice(), of_size(feed.role, None)?.batch(step).images)
                 }
                 // They are large, and nearly always fed once.
                 Source::Rows if Some(n) == last_rows => rows.take()?,
                 Source::Rows => rows.clone()?,
                 Source::Labels { .. } => HostTensor::u32([stage.batch], labels.clone()),
-                Source::Attributes { .. } | Source::OtherAttributes { .. } | Source::History { .. } => return None,
                 Source::OtherLabels { .. } => {
-                    let order = batches.other_order(step);
-                    HostTensor::u32([stage.batch], order.iter().map(|&at| labels[at as usize]).collect::<Vec<_>>())
+                    HostTensor::u32([stage.batch], other_order().map(|at| labels[at]).collect::<Vec<_>>())
                 }
+                Source::Attributes { width } => told(&indices, width)?,
+                Source::OtherAttributes { width } => told(&other_order().map(|at| indices[at]).collect::<Vec<_>>(), width)?,
+                Source::History { capacity } => history::decisions(feed.name, capacity, stage.batch, self.seed, step),
             };
             Some((feed.name.to_owned(), value))
         };
@@ -216,7 +261,8 @@ mod tests {
         let info = calotype_models::find("progan").expect("a model");
         let model = info.build(calotype_models::Preset::SMALL, &set, &shape).expect("valid settings");
         let rows: Vec<u32> = (0..20).collect();
-        let feeder = Feeder::new(model, &prepared, &rows, 0, 3).expect("it feeds");
+        let set = FeedSet { prepared: Arc::clone(&prepared), rows: rows.clone(), n_classes: 0, told: None };
+        let feeder = Feeder::new(model, &[set], 3).expect("it feeds");
         let full = Batches::new(Arc::clone(&prepared), rows, 4, 3).expect("enough rows");
         // One step of 4x4; two and one of 8x8; then 16x16.
         for (step, side) in [(0, 4), (1, 8), (3, 8), (4, 16), (99, 16)] {

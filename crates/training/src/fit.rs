@@ -8,8 +8,10 @@ use calotype_graph::{DeviceKind, DeviceProfile, GraphError, MemoryBytes, Plan, P
 use calotype_models::{Learning, Measure, Model, Stage, Stages};
 
 use crate::error::{Result, TrainingError};
+use crate::material::ShownDomains;
 use crate::sampler::{SAMPLE_BATCH, SamplingPlans, sample_batch};
 use crate::score::SCORE_BATCH;
+use crate::translate::TranslationPlans;
 
 /// What is loaded while a model learns.
 #[derive(Clone, Debug)]
@@ -25,6 +27,8 @@ pub struct Plans {
     pub codes: Option<Arc<Plan>>,
     /// Of [`calotype_models::Critic::judging`], for pictures.
     pub critic: Option<Arc<Plan>>,
+    /// Of a translator, for pictures.
+    pub translation: TranslationPlans,
     /// Planned bytes when most is loaded: the largest stage of training and all that is loaded beside it; states are shared.
     pub total_bytes: u64,
 }
@@ -83,7 +87,7 @@ impl Plans {
     /// Those that are loaded throughout.
     fn beside(&self) -> Vec<&Arc<Plan>> {
         let others = [&self.held_out, &self.reconstruction, &self.codes, &self.critic];
-        others.into_iter().flatten().chain(self.sampling.all()).collect()
+        others.into_iter().flatten().chain(self.sampling.all()).chain(self.translation.all()).collect()
     }
 }
 
@@ -175,7 +179,11 @@ fn try_plans(model: &dyn Model, batch: usize, profile: &DeviceProfile) -> Result
     // Of images there is no picture of what a critic thinks of all places.
     let critic = model.critic().filter(|_| matches!(model.shape(), [1 | 2]));
     let critic = planned(critic.map(|c| c.judging(SAMPLE_BATCH)))?;
-    let mut plans = Plans { training, sampling, held_out, reconstruction, codes, critic, total_bytes: 0 };
+    let translation = match (model.translator(), model.shape()) {
+        (Some(translator), &[h, w, _]) => TranslationPlans::new(translator, ShownDomains::ROWS, [h, w], &unlimited)?,
+        _ => TranslationPlans::default(),
+    };
+    let mut plans = Plans { training, sampling, held_out, reconstruction, codes, critic, translation, total_bytes: 0 };
     plans.total_bytes = total_bytes(&plans, profile);
     match profile.memory_bytes {
         Some(limit) if plans.total_bytes > limit => {

@@ -15,6 +15,7 @@
 
 mod alarms;
 pub mod anomaly;
+mod attributes;
 pub mod bench;
 mod categories;
 pub mod checkpoint;
@@ -49,6 +50,7 @@ mod score;
 mod slices;
 mod states;
 mod trainer;
+mod translate;
 mod troubles;
 mod two_sample;
 mod validation;
@@ -56,6 +58,7 @@ pub mod verify;
 mod wait;
 mod watch;
 
+pub use attributes::Attributed;
 pub use categories::{error_rate, matched_accuracy, matched_classes, most_probable, named_clusters};
 pub use checkpoint::{Checkpoint, Identity};
 pub use config::{DataConfig, DeviceConfig, Period, RunConfig, Scalar, Wanted, all_settings, common_settings};
@@ -64,13 +67,13 @@ pub use documentation::data_documentation;
 
 pub use error::{Result, TrainingError};
 pub use examine::{Examined, Which, rows_in_words};
-pub use feeder::{Feeder, known_rows};
+pub use feeder::{FeedSet, Feeder, known_rows};
 pub use files::FileConfig;
 pub use fit::{Plans, Training, host_memory_bytes, largest_batch, planning_profile, plans};
 pub use folder::{Lock, RunFolder};
 pub use interrupt::Interrupt;
 pub use load::{Loader, default_threads};
-pub use material::{Material, Rows, data_shape, known_of_run, prepare};
+pub use material::{Material, Rows, ShownDomains, data_shape, known_of_run, prepare};
 pub use probe::{Labelled, Probed, probe};
 pub use progress::{Progress, duration, grouped};
 pub use quality::{Distances, Reference};
@@ -81,5 +84,6 @@ pub use sampler::{Drawer, Known, SAMPLE_BATCH, SamplingPlans, brightness, sample
 pub use score::{Encoder, SCORE_BATCH, Scorer, log_mean_exp, mean_and_error, nats};
 pub use states::state_of_run;
 pub use trainer::{Ending, Outcome, Setup, learn};
+pub use translate::{TranslationPlans, Translations, signed};
 pub use two_sample::{TwoSample, drawn, sliced_wasserstein, two_sample};
 pub use validation::Record;

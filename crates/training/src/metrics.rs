@@ -51,6 +51,8 @@ impl HeldOut {
 pub const FLOOR: &str = "sliced_wasserstein_floor";
 /// Name of the mean distance of two samples, as a part of that of two rows.
 pub const DIVERSITY: &str = "diversity";
+/// Name of the learning rate of the step, where it is a function of the step.
+pub const LEARNING_RATE: &str = "lr";
 /// Name of what the learning rate is multiplied by.
 pub const LR_SCALE: &str = "lr_scale";
 

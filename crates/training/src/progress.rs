@@ -14,6 +14,8 @@ const MEASURED: u64 = 5;
 
 /// Shows how far training is.
 pub struct Progress {
+    /// What is counted.
+    what: &'static str,
     silent: bool,
     bar: Option<ProgressBar>,
     total: u64,
@@ -28,16 +30,30 @@ pub struct Progress {
 impl Progress {
     /// For the terminal, if standard error is one.
     pub fn new() -> Self {
-        Self::with(false)
+        Self::of("step")
+    }
+
+    /// The same, of work that is counted in other things than steps.
+    pub fn of(what: &'static str) -> Self {
+        Self::with(what, false)
     }
 
     /// Says nothing: for tests.
     pub fn silent() -> Self {
-        Self::with(true)
+        Self::with("step", true)
     }
 
-    fn with(silent: bool) -> Self {
-        Progress { silent, bar: None, total: 0, origin: None, shown: Instant::now(), announced: false, remark: String::new() }
+    fn with(what: &'static str, silent: bool) -> Self {
+        Progress {
+            what,
+            silent,
+            bar: None,
+            total: 0,
+            origin: None,
+            shown: Instant::now(),
+            announced: false,
+            remark: String::new(),
+        }
     }
 
     /// A line for the user.
@@ -49,7 +65,8 @@ impl Progress {
         }
     }
 
-    pub(crate) fn begin(&mut self, step: u64, total: u64) {
+    /// Work begins, of which `step` of `total` are done.
+    pub fn begin(&mut self, step: u64, total: u64) {
         (self.total, self.origin, self.announced) = (total, None, false);
         // The first plain line comes soon, the next ones after a pause.
         self.shown = Instant::now() - LINE_PAUSE;
@@ -70,14 +87,14 @@ impl Progress {
     }
 
     /// After `step` steps with these losses.
-    pub(crate) fn advance(&mut self, step: u64, losses: &[(String, f32)]) {
+    pub fn advance(&mut self, step: u64, losses: &[(String, f32)]) {
         let (first, since) = *self.origin.get_or_insert_with(|| (step, Instant::now()));
         let measured = step - first;
         let per_step_s = (measured > 0).then(|| since.elapsed().as_secs_f64() / measured as f64);
         if let Some(per_step_s) = per_step_s.filter(|_| measured >= MEASURED && !self.announced) {
             self.announced = true;
             let rest = per_step_s * (self.total - step) as f64;
-            self.say(&format!("{:.1} ms a step: {} to go", per_step_s * 1e3, duration(rest)));
+            self.say(&format!("{:.1} ms a {}: {} to go", per_step_s * 1e3, self.what, duration(rest)));
         }
         let pause = if self.bar.is_some() { BAR_PAUSE } else { LINE_PAUSE };
         if self.shown.elapsed() >= pause || step == self.total {
@@ -88,9 +105,9 @@ impl Progress {
     }
 
     fn show(&self, step: u64, per_step_s: Option<f64>, losses: &[(String, f32)]) {
-        let mut text = format!("step {step}/{}", self.total);
+        let mut text = format!("{} {step}/{}", self.what, self.total);
         if let Some(s) = per_step_s {
-            let _ = write!(text, "  {:.1} steps/s  ETA {}", 1.0 / s.max(1e-9), duration(s * (self.total - step) as f64));
+            let _ = write!(text, "  {:.1} {}s/s  ETA {}", 1.0 / s.max(1e-9), self.what, duration(s * (self.total - step) as f64));
         }
         for (name, loss) in losses {
             let _ = write!(text, "  {name} {loss:.4}");
@@ -107,7 +124,8 @@ impl Progress {
         }
     }
 
-    pub(crate) fn end(&mut self) {
+    /// Work ends.
+    pub fn end(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.abandon();
         }

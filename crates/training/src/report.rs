@@ -9,10 +9,10 @@ use calotype_models::Learning;
 use plotters::prelude::*;
 
 use crate::alarms::GRADIENT;
-use crate::config::RunConfig;
+use crate::config::{DataConfig, RunConfig};
 use crate::error::{Result, TrainingError};
 use crate::folder::RunFolder;
-use crate::metrics::{self, DIVERSITY, HeldOut, LR_SCALE, Line};
+use crate::metrics::{self, DIVERSITY, HeldOut, LEARNING_RATE, LR_SCALE, Line};
 use crate::pictures::Kind;
 use crate::progress::duration;
 use crate::replace::write_atomically;
@@ -61,15 +61,19 @@ figcaption{color:#666}</style>";
 
 /// What the run is and what came of it; one that only counted has neither batches nor steps.
 fn numbers(page: &mut String, config: &RunConfig, lines: &[Line], counted: bool) {
+    let of_data = |data: &DataConfig| format!("{}, {} rows, SHA-256 {}", data.name, data.n_train, data.sha256);
     let mut rows = vec![
         ("model".to_owned(), format!("{} (preset {})", config.model, config.preset)),
-        ("data".to_owned(), format!("{}, {} rows, SHA-256 {}", config.data.name, config.data.n_train, config.data.sha256)),
+        ("data".to_owned(), of_data(&config.data)),
         ("device".to_owned(), format!("{} ({})", config.device.name, config.device.driver)),
         match counted {
             true => ("seed".to_owned(), config.seed.to_string()),
             false => ("batch, seed".to_owned(), format!("{}, {}", config.batch, config.seed)),
         },
     ];
+    if let Some(data) = &config.data_b {
+        rows.insert(2, ("data B".to_owned(), of_data(data)));
+    }
     let settings = config.settings.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", ");
     rows.push(("settings".to_owned(), settings));
     if let Some(last) = lines.last().filter(|_| !counted) {
@@ -104,7 +108,9 @@ fn warnings(page: &mut String, lines: &[Line]) {
 
 /// What is drawn among the losses: nats and the like, not what has other units.
 fn is_loss(name: &str) -> bool {
-    let other = [LR_SCALE, DIVERSITY].contains(&name) || name.starts_with(GRADIENT) || name.starts_with(HeldOut::SAMPLES.metric);
+    let other = [LR_SCALE, LEARNING_RATE, DIVERSITY].contains(&name)
+        || name.starts_with(GRADIENT)
+        || name.starts_with(HeldOut::SAMPLES.metric);
     !other
 }
 

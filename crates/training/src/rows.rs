@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use calotype_data::Evaluation;
-use calotype_graph::{Device, Dtype, HostTensor, Plan, PlanId, Ticket};
+use calotype_graph::{Device, Dtype, HostTensor, Plan, PlanId, Ticket, Type};
 use calotype_models::feeds::{SEED, STEP, borrowed, random_words};
 
 use crate::error::{Result, TrainingError};
@@ -15,19 +15,31 @@ use crate::wait;
 /// Submissions that have not been read yet: the device works on one while the host is busy with the other.
 const IN_FLIGHT: usize = 2;
 
-/// A loaded program from rows to numbers: an input f32 [B, ..], an output f32 [B, ..]; what it draws, it draws by a seed and the
-/// number of the batch.
+/// A loaded program from rows to numbers: an input f32 [B, ..] or several, whose rows lie beside each other in a row; an output f32
+/// [B, ..]; what it draws, it draws by a seed and the number of the batch.
 #[derive(Clone, Debug)]
 pub struct RowProgram {
     id: PlanId,
-    /// Of the input that the rows are.
-    input: String,
-    /// Of it.
-    shape: Vec<usize>,
+    inputs: Vec<Input>,
     /// Numbers of a row's output.
     n_out: usize,
     /// By which it draws random numbers, where it does.
     seed: Option<u64>,
+}
+
+/// What the program is given of rows.
+#[derive(Clone, Debug)]
+struct Input {
+    name: String,
+    /// [B, ..].
+    shape: Vec<usize>,
+}
+
+impl Input {
+    /// Numbers of a row.
+    fn width(&self) -> usize {
+        self.shape[1..].iter().product()
+    }
 }
 
 /// Some rows, at most a batch, of which the first `n_valid` count.
@@ -43,18 +55,23 @@ impl RowProgram {
     pub fn load(device: &mut dyn Device, plan: &Arc<Plan>, loader: Loader, seed: u64) -> Result<Self> {
         let of = |what: &str| TrainingError::Contradiction(format!("`{}` is no program of rows: {what}", plan.name));
         let (draws, rows): (Vec<_>, Vec<_>) = plan.inputs.iter().partition(|p| [SEED, STEP].contains(&p.name.as_str()));
-        let ([input], [output]) = (rows.as_slice(), plan.outputs.as_slice()) else {
-            return Err(of("it has not one input and one output"));
+        let ([first, ..], [output]) = (rows.as_slice(), plan.outputs.as_slice()) else {
+            return Err(of("it has not one output, or no input"));
         };
-        let shape = input.ty.shape.dims().to_vec();
-        let batch = shape.first().copied().unwrap_or(0);
-        let same = input.ty.dtype == Dtype::F32 && output.ty.dtype == Dtype::F32;
-        if !same || batch == 0 || output.ty.shape.dims().first() != Some(&batch) {
-            return Err(of(&format!("it makes {} of {}", output.ty, input.ty)));
+        let batch = output.ty.shape.dims().first().copied().unwrap_or(0);
+        let fits = |ty: &Type| ty.dtype == Dtype::F32 && ty.shape.dims().first() == Some(&batch);
+        if batch == 0 || !fits(&output.ty) || !rows.iter().all(|input| fits(&input.ty)) {
+            return Err(of(&format!("it makes {} of {}", output.ty, first.ty)));
         }
         let n_out = output.ty.numel() / batch;
-        let (input, seed) = (input.name.clone(), (!draws.is_empty()).then_some(seed));
-        Ok(RowProgram { id: loader.load(device, plan)?, input, shape, n_out, seed })
+        let inputs = rows.iter().map(|p| Input { name: p.name.clone(), shape: p.ty.shape.dims().to_vec() }).collect();
+        let seed = (!draws.is_empty()).then_some(seed);
+        Ok(RowProgram { id: loader.load(device, plan)?, inputs, n_out, seed })
+    }
+
+    /// Takes it off the device.
+    pub fn unload(self, device: &mut dyn Device) {
+        device.unload(self.id);
     }
 
     /// What is loaded.
@@ -64,12 +81,28 @@ impl RowProgram {
 
     /// B.
     pub fn batch(&self) -> usize {
-        self.shape[0]
+        self.inputs[0].shape[0]
     }
 
-    /// Numbers of a row.
+    /// Numbers of a row, of all inputs.
     pub fn n_in(&self) -> usize {
-        self.shape[1..].iter().product()
+        self.inputs.iter().map(Input::width).sum()
+    }
+
+    /// A batch of rows as the inputs take it.
+    fn split(&self, rows: Vec<f32>) -> Vec<HostTensor> {
+        let n_in = self.n_in();
+        if let [input] = self.inputs.as_slice() {
+            return vec![HostTensor::f32(input.shape.as_slice(), rows)];
+        }
+        let mut at = 0;
+        let of = |input: &Input| {
+            let part = at..at + input.width();
+            at = part.end;
+            let values = rows.chunks_exact(n_in).flat_map(|row| &row[part.clone()]).copied();
+            HostTensor::f32(input.shape.as_slice(), values.collect::<Vec<_>>())
+        };
+        self.inputs.iter().map(of).collect()
     }
 
     /// Numbers of a row's output.
@@ -103,7 +136,7 @@ impl RowProgram {
         Ok(all)
     }
 
-    /// Runs all parts and hands over, in their order, the rows [n, n_in] that count of each and their outputs [n, n_out].
+    /// Runs all parts and hands over, in their order, what the first input is of the rows that count of each and their outputs [n, n_out].
     ///
     /// # Errors
     /// What the device or `f` says.
@@ -138,15 +171,15 @@ impl RowProgram {
         &self,
         device: &mut dyn Device,
         parts: impl Iterator<Item = Part>,
-        in_flight: &mut VecDeque<(HostTensor, usize, Ticket)>,
+        in_flight: &mut VecDeque<(Vec<HostTensor>, usize, Ticket)>,
         f: &mut impl FnMut(&[f32], &[f32]) -> Result<(), E>,
     ) -> Result<(), E> {
         for (nth, Part { mut rows, n_valid }) in parts.enumerate() {
             pad(&mut rows, self.batch() * self.n_in(), self.n_in());
             let words = self.seed.map(|seed| random_words(seed, nth as u64));
-            let rows = HostTensor::f32(self.shape.as_slice(), rows);
+            let rows = self.split(rows);
             let mut inputs = borrowed(words.as_ref().map_or(&[], |w| w.as_slice()));
-            inputs.push((&self.input, &rows));
+            inputs.extend(self.inputs.iter().map(|input| input.name.as_str()).zip(&rows));
             let ticket = device.submit(self.id, &inputs).map_err(TrainingError::from)?;
             in_flight.push_back((rows, n_valid, ticket));
             if in_flight.len() >= IN_FLIGHT {
@@ -176,13 +209,13 @@ impl RowProgram {
     fn hand_over<E: From<TrainingError>>(
         &self,
         device: &mut dyn Device,
-        in_flight: &mut VecDeque<(HostTensor, usize, Ticket)>,
+        in_flight: &mut VecDeque<(Vec<HostTensor>, usize, Ticket)>,
         f: &mut impl FnMut(&[f32], &[f32]) -> Result<(), E>,
     ) -> Result<(), E> {
         let Some((rows, n_valid, ticket)) = in_flight.pop_front() else { return Ok(()) };
         let out = wait::only_output(device, ticket).map_err(TrainingError::from)?;
-        let (rows, out) = (rows.as_f32().unwrap_or_default(), out.as_f32().unwrap_or_default());
-        f(&rows[..n_valid * self.n_in()], &out[..n_valid * self.n_out])
+        let (rows, out) = (rows[0].as_f32().unwrap_or_default(), out.as_f32().unwrap_or_default());
+        f(&rows[..n_valid * self.inputs[0].width()], &out[..n_valid * self.n_out])
     }
 }
 
@@ -265,12 +298,34 @@ mod tests {
     }
 
     #[test]
+    fn a_row_of_several_inputs_is_one_after_the_other() {
+        let plan = planned(|g| {
+            let (a, b) = (g.input("a", Type::f32([2, 2])), g.input("b", Type::f32([2, 1])));
+            g.output("y", &(a.sum(&[1]).reshape([2, 1]) - b * 10.0));
+        });
+        let mut cpu = Cpu::<f32>::plain();
+        let program = RowProgram::load(&mut cpu, &plan, LOADER, 0).expect("a program of rows");
+        assert_eq!((program.n_in(), program.batch()), (3, 2));
+        let rows = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0];
+        assert_eq!(program.all(&mut cpu, &rows).expect("it runs"), [-27.0, -51.0, -75.0]);
+        let mut first = vec![];
+        let parts = parts(&rows, 2, 3);
+        program
+            .each(&mut cpu, parts, |rows, _| {
+                first.extend_from_slice(rows);
+                Ok::<(), TrainingError>(())
+            })
+            .expect("it runs");
+        assert_eq!(first, [1.0, 2.0, 4.0, 5.0, 7.0, 8.0], "what the first input is of each");
+    }
+
+    #[test]
     fn other_programs_are_refused() {
-        let two = planned(|g| {
-            g.output("y", &(g.input("a", Type::f32([2, 1])) + g.input("b", Type::f32([2, 1]))));
+        let other = planned(|g| {
+            g.output("y", &(g.input("a", Type::f32([2, 1])) + g.input("b", Type::f32([1, 1])).expand([2, 1])));
         });
         let reduced = planned(|g| g.output("y", &g.input("a", Type::f32([2, 1])).sum_all()));
-        for plan in [two, reduced] {
+        for plan in [other, reduced] {
             assert!(RowProgram::load(&mut Cpu::<f32>::plain(), &plan, LOADER, 0).is_err());
         }
     }

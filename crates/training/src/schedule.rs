@@ -38,6 +38,11 @@ impl<'a> Schedule<'a> {
         Schedule { descent, stages, plans, loaded: vec![None; plans.len()], valid: 0..0, ahead: None, loader, seed }
     }
 
+    /// The learning rate of a step, where it is a function of the step.
+    pub fn learning_rate(&self, step: u64) -> Option<f64> {
+        self.descent.learning_rate(step)
+    }
+
     /// Whether [`Schedule::enter`] would change what is loaded: nothing may be in flight then.
     pub fn changes_at(&self, step: u64) -> bool {
         !self.valid.contains(&step)

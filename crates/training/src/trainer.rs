@@ -21,7 +21,7 @@ use crate::folder::RunFolder;
 use crate::interrupt::Interrupt;
 use crate::load::Loader;
 use crate::material::Rows;
-use crate::metrics::{self, Line, Log, Losses};
+use crate::metrics::{self, LEARNING_RATE, Line, Log, Losses};
 use crate::pictures::{Pictures, Studio};
 use crate::progress::{Progress, grouped};
 use crate::quality::Quality;
@@ -138,7 +138,7 @@ pub fn learn(setup: Setup, from: Option<&Checkpoint>) -> Result<Outcome> {
 impl<'a> Trainer<'a> {
     fn new(setup: Setup<'a>, from: Option<&Checkpoint>) -> Result<Self> {
         let Setup { config, folder, model, device, rows, plans, loader, progress, interrupt } = setup;
-        let (Some(training), Some(descent), Rows::Steps { feeder, held_out, shown, learned }) =
+        let (Some(training), Some(descent), Rows::Steps { feeder, held_out, shown, learned, domains }) =
             (&plans.training, model.learning().descent(), rows)
         else {
             return Err(TrainingError::Contradiction(format!("{} does not learn by steps", config.model)));
@@ -149,7 +149,15 @@ impl<'a> Trainer<'a> {
         let mut schedule = Schedule::new(descent, training, loader, config.seed);
         schedule.enter(device, step)?;
         let sampler = Sampler::load(model, device, &plans.sampling, loader, config.seed)?;
-        let studio = Studio { model, plans, sampler: sampler.clone(), loader, seed: config.seed, rows: Some(&shown) };
+        let studio = Studio {
+            model,
+            plans,
+            sampler: sampler.clone(),
+            loader,
+            seed: config.seed,
+            rows: Some(&shown),
+            domains: domains.as_ref(),
+        };
         let pictures = Pictures::load(device, &studio)?;
         let rules = descent.validation();
         let gauge = match (held_out, rules.map(|rules| rules.measure), &plans.held_out, sampler) {
@@ -327,8 +335,9 @@ impl<'a> Trainer<'a> {
             of_step.iter().for_each(|(name, loss)| self.losses.set(name, *loss));
             let done = step + 1;
             if bad.is_some() || done == self.config.steps || done.is_multiple_of(self.config.period.log_every) {
-                let wall_s = self.wall_s();
-                self.log.write(Line::of(done, wall_s, self.losses.take()))?;
+                let (wall_s, mut line) = (self.wall_s(), self.losses.take());
+                line.extend(self.schedule.learning_rate(step).map(|lr| (LEARNING_RATE.to_owned(), Some(lr as f32))));
+                self.log.write(Line::of(done, wall_s, line))?;
             }
             let warnings = self.alarms.of_losses(&of_step);
             self.warn(done, warnings)?;

@@ -24,6 +24,10 @@ pub struct ModelArgs {
     #[arg(long, value_name = "NAME|PATH")]
     pub data: Option<String>,
 
+    /// Second data set, of a model that learns from two, such as cyclegan; a folder that holds trainA and trainB gives both as --data
+    #[arg(long, value_name = "NAME|PATH")]
+    pub data_b: Option<String>,
+
     /// Defaults of all settings, by name: `small` for a CPU, `paper` for a GPU, or another that `calotype models MODEL` lists
     /// [default: the model's first]
     #[arg(long, value_name = "NAME")]

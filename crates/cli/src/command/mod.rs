@@ -61,6 +61,7 @@ fn wanted(model: &str, with: &ModelArgs, steps: Option<u64>, seed: Option<u64>) 
         model: model.to_owned(),
         preset: with.preset.clone(),
         data: with.data.clone(),
+        data_b: with.data_b.clone(),
         set: settings(with, steps)?,
         seed: seed.unwrap_or(0),
     })

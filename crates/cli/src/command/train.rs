@@ -66,18 +66,10 @@ fn resume(args: &TrainArgs, run: &Path, threads: usize) -> Result<Ready> {
     let (folder, mut config) = RunFolder::open(run)?;
     agree(args, run, &config)?;
     let lock = folder.lock()?;
-    let before = (config.steps, config.data.name.clone());
+    let names = |config: &RunConfig| (config.data.name.clone(), config.data_b.as_ref().map(|data| data.name.clone()));
+    let before = (config.steps, names(&config));
     config.steps = wanted_steps(args)?.unwrap_or(config.steps);
-    if let Some(data) = &args.with.data {
-        let spec = DatasetSpec::parse(data).map_err(TrainingError::from)?;
-        let given = spec.resolved().map_err(TrainingError::from)?;
-        match spec {
-            // Moved data are the run's if they hold the same, which is seen when they are opened.
-            DatasetSpec::Path(_) => config.data.name = given,
-            DatasetSpec::Named(_) if given == config.data.name => {}
-            DatasetSpec::Named(_) => return Err(TrainingError::contradiction("data", &config.data.name, &given).into()),
-        }
-    }
+    moved(args, &mut config)?;
     let restored = restore_newest(&folder, &config.identity())?;
     restored.iter().flat_map(Restored::remarks).for_each(|remark| note(&remark));
     let from = restored.map(|r| r.checkpoint);
@@ -94,7 +86,7 @@ fn resume(args: &TrainArgs, run: &Path, threads: usize) -> Result<Ready> {
     let rows = material.rows_to_learn()?;
     let mut opened = device::reopen(args.with.device.as_deref(), &config.device, threads)?;
     let plans = plans(material.model.as_ref(), config.batch, &planning_profile(opened.device().profile()))?;
-    if (config.steps, config.data.name.clone()) != before {
+    if (config.steps, names(&config)) != before {
         write_atomically(&folder.config_path(), config.to_toml()?.as_bytes())?;
     }
     match done {
@@ -102,6 +94,34 @@ fn resume(args: &TrainArgs, run: &Path, threads: usize) -> Result<Ready> {
         _ => note(&format!("resuming from step {done}")),
     }
     Ok(Ready { folder, _lock: lock, config, material, rows, plans, opened, from })
+}
+
+/// Takes in where the run's data are now, as `--data` and `--data-b` say.
+///
+/// # Errors
+/// No such data; other data by their name; a second data set that the run does not have.
+fn moved(args: &TrainArgs, config: &mut RunConfig) -> Result<()> {
+    let parse = |name: &String| DatasetSpec::parse(name).map_err(TrainingError::from);
+    let mut given = [&args.with.data, &args.with.data_b].map(|name| name.as_ref().map(parse)).into_iter();
+    let mut given = [given.next().flatten().transpose()?, given.next().flatten().transpose()?];
+    if let Some([a, b]) = given[0].as_ref().filter(|_| config.data_b.is_some()).and_then(DatasetSpec::two) {
+        given = [Some(a), given[1].take().or(Some(b))];
+    }
+    if given[1].is_some() && config.data_b.is_none() {
+        return Err(WrongUse("--data-b: the run has one data set; leave this option out".into()).into());
+    }
+    let own = [("data", Some(&mut config.data)), ("data-b", config.data_b.as_mut())];
+    for ((what, data), spec) in own.into_iter().zip(given) {
+        let (Some(data), Some(spec)) = (data, spec) else { continue };
+        let given = spec.resolved().map_err(TrainingError::from)?;
+        match spec {
+            // Moved data are the run's if they hold the same, which is seen when they are opened.
+            DatasetSpec::Path(_) => data.name = given,
+            DatasetSpec::Named(_) if given == data.name => {}
+            DatasetSpec::Named(_) => return Err(TrainingError::contradiction(what, &data.name, &given).into()),
+        }
+    }
+    Ok(())
 }
 
 /// `--steps`, or `--set steps=`.

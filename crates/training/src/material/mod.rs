@@ -1,23 +1,29 @@
 //! The model and the data of a run, opened and checked against each other before any work.
 
+mod opened;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use calotype_data::{CATALOGUE, Dataset, DatasetSpec, Encoding, Evaluation, Options, Part, Preparation, Prepared, Split};
+use calotype_models::attributes::Attributes;
 use calotype_models::{
     DataShape, Known, Learning, Measure, Model, SettingError, Settings, Stage, Tables, Validation, Values, find,
 };
 
+use crate::attributes::{self, Attributed};
 use crate::config::{DataConfig, DeviceConfig, Period, RunConfig, Wanted, all_settings, square_side};
-use crate::data_settings::{data_settings, heeded, options};
+use crate::data_settings::{data_settings, options};
 use crate::error::{Result, TrainingError};
-use crate::feeder::{Feeder, known_rows};
+use crate::feeder::{FeedSet, Feeder, known_rows};
 use crate::files::read_given;
 use crate::progress::grouped;
 use crate::quality::LEAST_ROWS;
 use crate::score::SCORE_BATCH;
 use crate::troubles::troubles;
+
+use opened::{Opened, heeded_by_one, n_classes, same_channels, specs};
 
 /// Fewer images than this are learned by heart by a discriminator that sees them unchanged.
 const FEW_IMAGES: usize = 2000;
@@ -31,8 +37,18 @@ pub struct Material {
     pub short_name: String,
     wanted: Wanted,
     dataset: Dataset,
+    /// Of a model that learns from two data sets.
+    second: Option<Second>,
+    /// The attributes that the model is told.
+    told: Option<Arc<Attributed>>,
     /// Of the files that settings name.
     tables: Tables,
+}
+
+/// The second data set.
+struct Second {
+    data: DataConfig,
+    dataset: Dataset,
 }
 
 impl Material {
@@ -53,56 +69,55 @@ impl Material {
         let given = wanted.set.iter().filter(|(key, _)| own.iter().any(|s| s.key == key.as_str()));
         let given: BTreeMap<String, String> = given.map(|(k, v)| (k.clone(), v.clone())).collect();
         let tables = read_given(&own, &given)?;
-        let name = wanted.data.clone().unwrap_or_else(|| (info.default_data)(preset)[0].to_owned());
-        let spec = DatasetSpec::parse(&name)?;
-        heeded(&spec, &all, &own)?;
+        let specs = specs(info, preset, wanted)?;
+        heeded_by_one(&specs, &all, &own)?;
         let mut options = options(&all, &own);
         if all.size("size") > 0 {
             // What a folder of images is resized to, where the model says.
-            options.size = Some(all.size("size"));
+            options.size = Some(all.size("size").max(size_in(&all, "load_size")));
         }
-        let dataset = spec.open(&options)?;
-        if let DatasetSpec::Path(_) = spec {
-            // Other files of the same kind are held to as many levels, and to the same range.
-            options.levels = dataset.levels();
-            options.range = dataset.range();
-        }
-        let exclude = excluded(&dataset, all.word("exclude"))?;
+        let sets = specs.into_iter().map(|spec| Opened::new(spec, &options)).collect::<Result<Vec<_>>>()?;
+        same_channels(info, &sets)?;
+        let mut sets = sets.into_iter();
+        let Some(first) = sets.next() else {
+            return Err(TrainingError::Contradiction(format!("{} learns from no data", info.name)));
+        };
+        let exclude = excluded(&first.dataset, all.word("exclude"))?;
+        let told = match own.iter().any(|s| s.key == attributes::SETTING) {
+            true => Some(Arc::new(Attributed::new(&first.dataset, all.word(attributes::SETTING))?)),
+            false => None,
+        };
         // Rows of a validation split are never learned from.
-        let (learned, _) = dataset.hold_out(&training_rows(&dataset, exclude)?, 0.0);
-        let shape = shape_of(&dataset, learned.len());
+        let (learned, _) = first.dataset.hold_out(&training_rows(&first.dataset, exclude, told.as_deref())?, 0.0);
+        let shape = DataShape {
+            attributes: told.as_ref().map_or_else(Attributes::default, |told| told.attributes.clone()),
+            ..shape_of(&first.dataset, learned.len())
+        };
         let unfit = |e| match e {
-            SettingError::Unfit(reason) => TrainingError::Unfit { model: info.name, data: dataset.name().to_owned(), reason },
+            SettingError::Unfit(reason) => {
+                TrainingError::Unfit { model: info.name, data: first.dataset.name().to_owned(), reason }
+            }
             other => other.into(),
         };
         let model = info.build_with(preset, &given, &tables, &shape).map_err(unfit)?;
-        let DataShape { shape, levels, n_train, n_classes, .. } = shape;
         let preparation = preparation(model.as_ref())?;
-        let standard = match preparation.encoding {
-            Encoding::Standard => Prepared::new(&dataset, &preparation)?.standard().cloned(),
-            _ => None,
-        };
-        let data = DataConfig {
-            name: resolved_name(&spec)?,
-            sha256: dataset.content_hash().to_owned(),
-            shape,
-            levels,
-            n_train,
-            n_classes,
-            exclude,
-            exclude_name: exclude.and_then(|class| dataset.class_names().get(class as usize).cloned()),
-            kind: spec.kind()?.name.to_owned(),
-            class_names: dataset.class_names().to_vec(),
-            columns: dataset.columns().to_vec(),
-            splits_sha256: dataset.split_hash(),
-            notes: dataset.notes().to_vec(),
-            left_out: dataset.left_out().to_vec(),
-            options,
-            preparation,
-            standard,
-        };
-        let period = Period::of(&all);
-        Ok(Material { model, data, period, short_name: spec.short_name(), wanted: wanted.clone(), dataset, tables })
+        let second = sets.next().map(|set| {
+            let (learned, _) = set.dataset.hold_out(&training_rows(&set.dataset, None, None)?, 0.0);
+            let data = set.config(preparation.clone(), learned.len(), None, None)?;
+            Ok::<_, TrainingError>(Second { data, dataset: set.dataset })
+        });
+        let data = first.config(preparation.clone(), learned.len(), exclude, told.as_deref())?;
+        Ok(Material {
+            period: Period::of(&all),
+            short_name: first.spec.short_name(),
+            wanted: wanted.clone(),
+            dataset: first.dataset,
+            second: second.transpose()?,
+            model,
+            data,
+            told,
+            tables,
+        })
     }
 
     /// The material of a run that exists.
@@ -112,9 +127,20 @@ impl Material {
     pub fn of_run(config: &RunConfig) -> Result<Self> {
         let model = config.model()?;
         let spec = config.data.spec()?;
-        let dataset = spec.open(&config.data.opening())?;
-        config.data.check_own(model.info().name, &dataset)?;
+        let own = |data: &DataConfig, spec: &DatasetSpec| {
+            let dataset = spec.open(&data.opening())?;
+            data.check_own(model.info().name, &dataset)?;
+            Ok::<_, TrainingError>(dataset)
+        };
+        let dataset = own(&config.data, &spec)?;
+        let second = config.data_b.as_ref().map(|data| {
+            let dataset = own(data, &data.spec()?)?;
+            Ok::<_, TrainingError>(Second { data: data.clone(), dataset })
+        });
+        let told = told_of_run(config, model.as_ref(), &dataset)?;
         Ok(Material {
+            second: second.transpose()?,
+            told,
             model,
             data: config.data.clone(),
             period: config.period.clone(),
@@ -135,18 +161,16 @@ impl Material {
     /// # Errors
     /// Data without a training split.
     pub fn notes(&self) -> Result<Vec<String>> {
-        let shadowed = Path::new(&self.data.name).exists() && CATALOGUE.iter().any(|entry| entry.name == self.data.name);
-        let name = &self.data.name;
-        let shadow =
-            shadowed.then(|| format!("`{name}` is the bundled data set; the file or folder of that name here is ./{name}"));
-        let left_out = self.dataset.left_out().iter().map(|left_out| format!("left out: {left_out}"));
-        Ok(shadow
-            .into_iter()
-            .chain(left_out)
-            .chain(self.dataset.notes().iter().cloned())
-            .chain(self.not_learned())
-            .chain(self.warnings()?)
-            .collect())
+        let second = self.second.as_ref().map(|second| (&second.data, &second.dataset));
+        let of_data = [(&self.data, &self.dataset)].into_iter().chain(second).flat_map(|(data, dataset)| {
+            let name = &data.name;
+            let shadowed = Path::new(name).exists() && CATALOGUE.iter().any(|entry| entry.name == name);
+            let shadow =
+                shadowed.then(|| format!("`{name}` is the bundled data set; the file or folder of that name here is ./{name}"));
+            let left_out = dataset.left_out().iter().map(|left_out| format!("left out: {left_out}"));
+            shadow.into_iter().chain(left_out).chain(dataset.notes().iter().cloned()).collect::<Vec<_>>()
+        });
+        Ok(of_data.chain(self.not_learned()).chain(self.warnings()?).collect())
     }
 
     /// Which rows of the data are not learned from though they are no test rows.
@@ -158,7 +182,10 @@ impl Material {
         let parts = self.dataset.parts().unwrap_or_default();
         let validation = parts.iter().filter(|part| **part == Part::Validation).count();
         let held_out = (validation > 0).then(|| format!("held out: the {validation} rows of the validation split"));
-        excluded.into_iter().chain(held_out).collect()
+        let without = self.told.as_ref().map_or(0, |told| told.n_without());
+        let without =
+            (without > 0).then(|| format!("left out: {without} rows that have none of exclusive attributes, or several"));
+        excluded.into_iter().chain(held_out).chain(without).collect()
     }
 
     /// What was asked for of the data, by key.
@@ -178,7 +205,7 @@ impl Material {
         let is_likelihood = self.model.density().is_some() || self.model.bound().is_some();
         let standardised = self.data.preparation.encoding == Encoding::Standard && self.dataset.image_shape().is_none();
         let troubles = match standardised {
-            true => troubles(&self.dataset, &training_rows(&self.dataset, self.data.exclude)?, is_likelihood),
+            true => troubles(&self.dataset, &training_rows(&self.dataset, self.data.exclude, None)?, is_likelihood),
             false => vec![],
         };
         Ok(troubles.into_iter().chain(self.few_images()).chain(self.unmeasured()?).collect())
@@ -201,12 +228,13 @@ impl Material {
     /// The configuration of a new run on this device.
     pub fn config(&self, device: DeviceConfig) -> RunConfig {
         let (model, data) = (self.model.as_ref(), self.data.clone());
-        RunConfig::new(model, &self.wanted, self.period.clone(), data, device).with_tables(self.tables.clone())
+        let second = self.second.as_ref().map(|second| second.data.clone());
+        RunConfig::new(model, &self.wanted, self.period.clone(), (data, second), device).with_tables(self.tables.clone())
     }
 
     /// Rows to learn from, and rows that are held out to see when it is enough.
     fn rows(&self) -> Result<(Vec<u32>, Vec<u32>)> {
-        let rows = training_rows(&self.dataset, self.data.exclude)?;
+        let rows = training_rows(&self.dataset, self.data.exclude, self.told.as_deref())?;
         let fraction = match self.model.learning() {
             Learning::Descent(descent) => descent.validation().map_or(0.0, |v| v.fraction),
             Learning::Counting(_) => 0.0,
@@ -305,9 +333,58 @@ impl Material {
             false => Some(Evaluation::new(Arc::clone(&prepared), held_out, SCORE_BATCH, seed)?),
         };
         let n_classes = self.dataset.class_names().len();
-        let feeder = Arc::new(Feeder::new(Arc::clone(&self.model), &prepared, &kept, n_classes, seed)?);
-        let learned = Evaluation::new(Arc::clone(&prepared), kept, SCORE_BATCH, seed)?;
-        Ok(Rows::Steps { feeder, held_out, shown, learned })
+        let first =
+            FeedSet { rows: kept.clone(), n_classes, told: self.told.clone(), prepared: self.cut(&self.dataset, &prepared)? };
+        let second = self.second.as_ref().map(|second| self.of_second(second)).transpose()?;
+        let (second, shown_b) = second.unzip();
+        let sets = [first].into_iter().chain(second).collect::<Vec<_>>();
+        let feeder = Arc::new(Feeder::new(Arc::clone(&self.model), &sets, seed)?);
+        let domains = match self.model.translator() {
+            Some(_) => Some(self.shown_domains(&prepared, shown_b)?),
+            None => None,
+        };
+        let learned = Evaluation::new(prepared, kept, SCORE_BATCH, seed)?;
+        Ok(Rows::Steps { feeder, held_out, shown, learned, domains })
+    }
+
+    /// The second data set as a step is fed it, and all of it for pictures.
+    fn of_second(&self, Second { data, dataset }: &Second) -> Result<(FeedSet, Arc<Prepared>)> {
+        let rows = training_rows(dataset, None, None)?;
+        let (rows, _) = dataset.hold_out(&rows, 0.0);
+        let prepared = Arc::new(prepare(dataset, data)?);
+        let fed = self.cut(dataset, &prepared)?;
+        Ok((FeedSet { rows, n_classes: dataset.class_names().len(), told: None, prepared: fed }, prepared))
+    }
+
+    /// Rows as a step is fed them: squares that are cut from larger images, where the model asks for that.
+    fn cut(&self, dataset: &Dataset, prepared: &Arc<Prepared>) -> Result<Arc<Prepared>> {
+        let (Some(load_size), plain) = (self.model.load_size(), prepared.preparation()) else { return Ok(Arc::clone(prepared)) };
+        let cut = Preparation { size: Some(load_size), crop: plain.size, ..plain.clone() };
+        Ok(Arc::new(Prepared::new(dataset, &cut)?))
+    }
+
+    /// What pictures of a translator show: test rows where there are any, which are never learned from.
+    fn shown_domains(&self, prepared: &Arc<Prepared>, second: Option<Arc<Prepared>>) -> Result<ShownDomains> {
+        let seed = self.wanted.seed;
+        let shown = |dataset: &Dataset, prepared: &Arc<Prepared>, told: Option<&Attributed>| -> Result<Evaluation> {
+            let mut rows = dataset.rows(if dataset.has_splits() { Split::Test } else { Split::Train })?;
+            rows.retain(|&row| told.is_none_or(|told| told.of_row(row).is_some()));
+            let all = Evaluation::new(Arc::clone(prepared), rows, SCORE_BATCH, seed)?;
+            Ok(all.of(all.spaced(ShownDomains::ROWS))?)
+        };
+        let rows = shown(&self.dataset, prepared, self.told.as_deref())?;
+        let rows_b = match (&self.second, second) {
+            (Some(second), Some(prepared)) => Some(shown(&second.dataset, &prepared, None)?),
+            _ => None,
+        };
+        let told = self.told.clone();
+        let changes = told.as_ref().map_or_else(Vec::new, |told| told.attributes.single_changes());
+        let twin = |row: u32, change| {
+            let (factor, value) = told.as_ref()?.factor(change)?;
+            self.dataset.twin(row, factor, value)
+        };
+        let twins = rows.rows().iter().map(|&row| changes.iter().map(|&change| twin(row, change)).collect()).collect();
+        Ok(ShownDomains { rows, rows_b, told, twins })
     }
 }
 
@@ -317,12 +394,26 @@ impl Material {
 /// Data that cannot be read.
 pub fn data_shape(name: &str) -> Result<DataShape> {
     let dataset = DatasetSpec::parse(name)?.open(&Options::default())?;
-    Ok(shape_of(&dataset, training_rows(&dataset, None)?.len()))
+    let told = Attributed::new(&dataset, "auto").map_or_else(|_| Attributes::default(), |told| told.attributes);
+    Ok(DataShape { attributes: told, ..shape_of(&dataset, training_rows(&dataset, None, None)?.len()) })
+}
+
+/// What a run's model is told of its rows.
+///
+/// # Errors
+/// The attributes are not what they were when the run began.
+pub fn told_of_run(config: &RunConfig, model: &dyn Model, dataset: &Dataset) -> Result<Option<Arc<Attributed>>> {
+    let Some(known) = &config.data.attributes else { return Ok(None) };
+    let told = Attributed::new(dataset, model.settings().word(attributes::SETTING))?;
+    match told.hash() == known.sha256 {
+        true => Ok(Some(Arc::new(told))),
+        false => Err(config.data.changed(model.info().name, " of the attributes", &known.sha256, &told.hash())),
+    }
 }
 
 fn shape_of(dataset: &Dataset, n_train: usize) -> DataShape {
-    let n_classes = dataset.labels().map_or(0, |_| dataset.class_names().len() as u32);
-    DataShape { shape: dataset.shape().to_vec(), levels: dataset.levels(), n_train, n_classes, ..DataShape::default() }
+    let (shape, levels, n_classes) = (dataset.shape().to_vec(), dataset.levels(), n_classes(dataset));
+    DataShape { shape, levels, n_train, n_classes, ..DataShape::default() }
 }
 
 /// Pixels a side of the smallest images that a model can grow to.
@@ -336,9 +427,33 @@ const MOST_NAMED: usize = 8;
 pub enum Rows {
     /// Batches of every epoch, and the held-out set; rows that pictures show are of the held-out set if there is one. `learned`: those
     /// that batches are made of.
-    Steps { feeder: Arc<Feeder>, held_out: Option<Evaluation>, shown: Evaluation, learned: Evaluation },
+    Steps {
+        feeder: Arc<Feeder>,
+        held_out: Option<Evaluation>,
+        shown: Evaluation,
+        learned: Evaluation,
+        domains: Option<ShownDomains>,
+    },
     /// Every row once.
     Once(Evaluation),
+}
+
+/// What pictures of a translator show.
+#[derive(Clone, Debug)]
+pub struct ShownDomains {
+    /// At most [`ShownDomains::ROWS`].
+    pub rows: Evaluation,
+    /// Of the second data set.
+    pub rows_b: Option<Evaluation>,
+    /// The attributes that rows are translated between.
+    pub told: Option<Arc<Attributed>>,
+    /// For each of `rows` and each change of one attribute, the row of the data that it should become, where that is known.
+    pub twins: Vec<Vec<Option<u32>>>,
+}
+
+impl ShownDomains {
+    /// Images of each data set.
+    pub const ROWS: usize = 8;
 }
 
 /// The rows of a run's own data whose classes its model was told.
@@ -346,7 +461,7 @@ pub enum Rows {
 /// # Errors
 /// As of [`known_rows`].
 pub fn known_of_run(config: &RunConfig, dataset: &Dataset, known: Known) -> Result<Vec<u32>> {
-    let rows = training_rows(dataset, config.data.exclude)?;
+    let rows = training_rows(dataset, config.data.exclude, None)?;
     known_rows(&rows, dataset.labels().unwrap_or_default(), known.n_classes, known.of, config.seed)
 }
 
@@ -371,15 +486,16 @@ fn excluded(dataset: &Dataset, text: &str) -> Result<Option<u32>> {
     })
 }
 
-/// Rows of the training split but for those of one class.
+/// Rows of the training split but for those of one class, and of which a model is told all attributes.
 ///
 /// # Errors
 /// Nothing is left.
-fn training_rows(dataset: &Dataset, exclude: Option<u32>) -> Result<Vec<u32>> {
+fn training_rows(dataset: &Dataset, exclude: Option<u32>, told: Option<&Attributed>) -> Result<Vec<u32>> {
     let mut rows = dataset.rows(Split::Train)?;
     if let (Some(class), Some(labels)) = (exclude, dataset.labels()) {
         rows.retain(|&row| labels[row as usize] != class);
     }
+    rows.retain(|&row| told.is_none_or(|told| told.of_row(row).is_some()));
     match rows.is_empty() {
         true => Err(TrainingError::Contradiction(format!(
             "exclude={} leaves no training rows of {}; exclude another class",
@@ -401,9 +517,9 @@ pub fn prepare(dataset: &Dataset, data: &DataConfig) -> Result<Prepared> {
     })
 }
 
-/// A name as it is, a path from the root, so that a run can be continued from any folder.
-fn resolved_name(spec: &DatasetSpec) -> Result<String> {
-    Ok(spec.resolved()?)
+/// A setting of that name, where there is one; else 0.
+fn size_in(all: &Settings, key: &str) -> usize {
+    if all.iter().any(|(k, _)| k == key) { all.size(key) } else { 0 }
 }
 
 /// Rows of the model's size and kind of values.

@@ -53,6 +53,6 @@ impl Show for Reconstructions {
     }
 }
 
-fn sheet(images: &[f32], [h, w, c]: [usize; 3], columns: Option<usize>) -> Result<RgbImage> {
+pub(super) fn sheet(images: &[f32], [h, w, c]: [usize; 3], columns: Option<usize>) -> Result<RgbImage> {
     Ok(picture::sheet(images, [images.len() / (h * w * c), h, w, c], columns, ABOUT_PIXELS)?)
 }

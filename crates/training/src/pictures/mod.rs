@@ -1,6 +1,7 @@
 //! The pictures of a run. Each kind shows the same thing every so many steps, so that together they make a film.
 
 mod codes;
+mod domains;
 mod film;
 mod grid;
 mod maker;
@@ -14,17 +15,20 @@ use std::path::Path;
 use calotype_data::Evaluation;
 use calotype_data::picture::{self, RgbImage};
 use calotype_graph::Device;
-use calotype_models::Model;
+use calotype_models::{Domains, Model};
 
 use crate::error::Result;
 use crate::fit::Plans;
 use crate::folder::RunFolder;
 use crate::load::Loader;
+use crate::material::ShownDomains;
 use crate::replace::write_atomically;
 use crate::rows::RowProgram;
 use crate::sampler::{Sampler, sheet_images};
+use crate::translate::Translations;
 
 use codes::Codes;
+use domains::{Sides, Table};
 use grid::{Reconstructions, Samples};
 use maker::Maker;
 use points::Points;
@@ -69,8 +73,16 @@ impl Kind {
         text: "Codes of rows of the data, coloured by class, over draws of the prior (grey): the first two latents.",
         film: "codes.gif",
     };
+    pub const TRANSLATIONS: Kind = Kind {
+        stem: "translations",
+        title: "Translations",
+        text: "Between two data sets: a line of rows, their translations, and these translated back; then the same from the other side. \
+               Between attributes: a line a row, itself first, then each value of each attribute; where it is known what the row should \
+               become, that is below. They are test rows, if there are any.",
+        film: "translations.gif",
+    };
     /// All of them, in the order in which they are shown.
-    pub const ALL: &'static [Kind] = &[Kind::SAMPLES, Kind::TRAVERSAL, Kind::RECONSTRUCTIONS, Kind::CODES];
+    pub const ALL: &'static [Kind] = &[Kind::SAMPLES, Kind::TRANSLATIONS, Kind::TRAVERSAL, Kind::RECONSTRUCTIONS, Kind::CODES];
 }
 
 /// Something that is shown as it is at the moment.
@@ -99,6 +111,8 @@ pub(crate) struct Studio<'a> {
     pub seed: u64,
     /// Rows of the data, to show beside what the model makes; none for a model that counts.
     pub rows: Option<&'a Evaluation>,
+    /// What a translator is shown by.
+    pub domains: Option<&'a ShownDomains>,
 }
 
 /// Rows of the data that are reconstructed.
@@ -142,6 +156,19 @@ impl Pictures {
                 }
             }
             _ => {}
+        }
+        if let (Some(translator), Some(shown), &[h, w, c]) = (model.translator(), studio.domains, model.shape()) {
+            let (programs, shape) = (Translations::load(device, &plans.translation, loader)?, [h, w, c]);
+            let show: Option<Box<dyn Show>> = match (translator.domains(), &shown.rows_b) {
+                (Domains::Roles, Some(rows_b)) => {
+                    let n = shown.rows.rows().len().min(rows_b.rows().len());
+                    let rows = [rows_of(&shown.rows, n), rows_of(rows_b, n)];
+                    Some(Box::new(Sides { programs, rows, shape }))
+                }
+                (Domains::Attributes(_), _) => Table::new(programs, shown, shape).map(|table| Box::new(table) as Box<dyn Show>),
+                (Domains::Roles, None) => None,
+            };
+            all.extend(show.map(|show| (Kind::TRANSLATIONS, show)));
         }
         if let (Some(facet), Some(plan), Some(rows)) = (model.codes(), &plans.codes, rows) {
             let program = RowProgram::load(device, plan, loader, seed)?;
