@@ -3,6 +3,7 @@
 mod measuring;
 mod tables;
 mod training;
+mod translate;
 mod using;
 mod verify;
 
@@ -17,6 +18,7 @@ use tables::{COUNT_EXAMPLES, TABLE_EXAMPLES};
 pub use tables::{CountArgs, TableArgs};
 use training::TRAIN_EXAMPLES;
 pub use training::{ModelArgs, PlanArgs, TrainArgs};
+pub use translate::TranslateArgs;
 pub use using::{EncodeArgs, Half, LadderArgs, SampleArgs, ScoreArgs};
 use using::{LADDER_EXAMPLES, SAMPLE_EXAMPLES, SCORE_EXAMPLES};
 pub use verify::VerifyArgs;
@@ -72,6 +74,9 @@ pub enum Command {
         after_help = "Examples:\n  calotype encode runs/nade-digits-001 --out features.npy\n  calotype encode runs/nade-digits-001 --probe"
     )]
     Encode(EncodeArgs),
+    /// Translate images to another domain: a data set, or attributes
+    #[command(after_help = translate::EXAMPLES)]
+    Translate(TranslateArgs),
     /// Compare models of the same data: their log-likelihoods, and the same half images completed by each
     #[command(after_help = LADDER_EXAMPLES)]
     Ladder(LadderArgs),

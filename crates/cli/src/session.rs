@@ -7,7 +7,8 @@ use calotype_data::Evaluation;
 use calotype_graph::{DeviceProfile, Plan, PlanError, PlanOptions, Program, plan};
 use calotype_models::density;
 use calotype_training::{
-    Drawer, Encoder, Known, Loader, Probed, RowProgram, SamplingPlans, Scorer, TrainingError, planning_profile, state_of_run,
+    Drawer, Encoder, Known, Loader, Probed, RowProgram, SamplingPlans, Scorer, TrainingError, TranslationPlans, Translations,
+    planning_profile, state_of_run,
 };
 use calotype_training::{Labelled, probe};
 
@@ -73,6 +74,49 @@ impl Session {
         let rows = RowProgram::load(self.opened.device(), &plan, self.loader, seed)?;
         self.write_states(&plan)?;
         Ok(rows)
+    }
+
+    /// That images of [H, W] can be translated, one at a time.
+    ///
+    /// # Errors
+    /// They do not fit the device's memory: says what would.
+    pub fn check_translations(&mut self, size: [usize; 2]) -> Result<()> {
+        self.planned_translations(1, size).map(|_| ())
+    }
+
+    fn planned_translations(&mut self, batch: usize, [h, w]: [usize; 2]) -> Result<TranslationPlans> {
+        let Some(translator) = self.used.model.translator() else { return Err(self.used.cannot("translates no images")) };
+        let profile = planning_profile(self.opened.device().profile());
+        let unlimited = DeviceProfile { memory_bytes: None, ..profile.clone() };
+        let planned = TranslationPlans::new(translator, batch, [h, w], &unlimited).map_err(TrainingError::from)?;
+        match profile.memory_bytes {
+            Some(limit) if planned.bytes() > limit => Err(anyhow::anyhow!(
+                "an image of {h}x{w} pixels needs {} of memory, and {} has {}; make images smaller first: --size N",
+                bytes(planned.bytes()),
+                profile.name,
+                bytes(limit)
+            )),
+            _ => Ok(planned),
+        }
+    }
+
+    /// Loads what translates `batch` images of [H, W] at once, with the checkpoint's states. To be given back: [`Session::unload`].
+    ///
+    /// # Errors
+    /// It does not fit; a state that the checkpoint lacks; what the device says.
+    pub fn translations(&mut self, batch: usize, size: [usize; 2]) -> Result<Translations> {
+        let plans = match self.planned_translations(batch, size) {
+            Err(_) if batch > 1 => self.planned_translations(1, size)?,
+            planned => planned?,
+        };
+        let programs = Translations::load(self.opened.device(), &plans, self.loader)?;
+        plans.all().try_for_each(|plan| self.write_states(plan))?;
+        Ok(programs)
+    }
+
+    /// Takes programs off the device.
+    pub fn unload(&mut self, programs: Translations) {
+        programs.unload(self.opened.device());
     }
 
     /// The outputs of rows [N, n_in], [N, n_out].

@@ -13,6 +13,7 @@ pub mod score;
 pub mod selftest;
 pub mod table;
 pub mod train;
+pub mod translate;
 pub mod verify;
 
 use std::collections::BTreeMap;
