@@ -220,7 +220,7 @@ fn outward(layout: Layout, value: HostTensor) -> HostTensor {
 }
 
 /// As it is here.
-fn inward(layout: Layout, value: &HostTensor) -> HostTensor {
+pub(crate) fn inward(layout: Layout, value: &HostTensor) -> HostTensor {
     let Some(axes) = layout.axes() else { return value.clone() };
     let mut inverse = vec![0; axes.len()];
     axes.iter().enumerate().for_each(|(there, &here)| inverse[here] = there);

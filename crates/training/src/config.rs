@@ -15,6 +15,7 @@ use crate::checkpoint::Identity;
 use crate::data_settings::{alike, data_settings, value_in};
 use crate::error::{Result, TrainingError};
 use crate::files::{FileConfig, described};
+use crate::init_file::InitConfig;
 
 /// Version of `run.toml`.
 const FORMAT: u32 = 1;
@@ -351,6 +352,9 @@ pub struct RunConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_b: Option<DataConfig>,
     pub device: DeviceConfig,
+    /// Files whose weights it began with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub init: Vec<InitConfig>,
     /// Files that settings name, by key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, FileConfig>,
@@ -382,6 +386,7 @@ impl RunConfig {
             data,
             data_b,
             device,
+            init: vec![],
             files: BTreeMap::new(),
             tables: Tables::new(),
         }

@@ -79,6 +79,11 @@ pub struct TrainArgs {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 
+    /// Begin with the weights of a safetensors file whose tensors have the names and layouts of a checkpoint of `calotype`, which are
+    /// PyTorch's; NETWORK=FILE where the names lack that of the network, as in the state dict of one network. May be repeated
+    #[arg(long, value_name = "[NETWORK=]FILE", conflicts_with = "resume")]
+    pub init: Vec<String>,
+
     /// Resume this run from its newest good checkpoint, on the device that it began on. Only --steps and --threads may differ from
     /// the run
     #[arg(long, value_name = "RUN")]

@@ -7,8 +7,9 @@ use calotype_data::DatasetSpec;
 use calotype_graph::{DeviceProfile, Precision};
 use calotype_models::{Ability, Preset, abilities};
 use calotype_training::{
-    Checkpoint, Ending as How, Interrupt, Loader, Lock, Material, Outcome, Plans, Progress, Restored, Rows, RunConfig, RunFolder,
-    Setup, TrainingError, duration, grouped, learn, metrics, planning_profile, plans, restore_newest, write_atomically,
+    Checkpoint, Ending as How, InitFile, Interrupt, Loader, Lock, Material, Outcome, Plans, Progress, Restored, Rows, RunConfig,
+    RunFolder, Setup, TrainingError, duration, first_checkpoint, grouped, learn, metrics, planning_profile, plans,
+    restore_newest, write_atomically,
 };
 
 use super::{Ending, settings, wanted};
@@ -53,13 +54,29 @@ fn fresh(args: &TrainArgs, threads: usize) -> Result<Ready> {
     let rows = material.rows_to_learn()?;
     let mut opened = device::open_at(args.with.device.as_deref(), args.with.precision(), threads)?;
     let plans = plans(material.model.as_ref(), material.model.batch(), &planning_profile(opened.device().profile()))?;
-    let config = material.config(opened.config());
+    let mut config = material.config(opened.config());
+    let from = match args.init.as_slice() {
+        [] => None,
+        files => {
+            let files: Vec<InitFile> = files.iter().map(|text| InitFile::parse(text)).collect();
+            let (checkpoint, described) = first_checkpoint(&config, &plans, &files)?;
+            config.init = described;
+            Some(checkpoint)
+        }
+    };
     let path = match &args.out {
         Some(path) => path.clone(),
         None => RunFolder::next_free(Path::new("runs"), &format!("{model}-{}", material.short_name))?,
     };
     let (folder, lock) = RunFolder::create(&path, &config).context("the run folder")?;
-    Ok(Ready { folder, _lock: lock, config, material, rows, plans, opened, from: None })
+    if let Some(checkpoint) = &from {
+        // So that a run that is stopped before its next checkpoint begins with these weights again.
+        let path = folder.checkpoint(0);
+        let bytes = checkpoint.encode().map_err(|reason| TrainingError::Damaged { path: path.clone(), reason })?;
+        write_atomically(&path, &bytes)?;
+        config.init.iter().for_each(|init| note(&format!("begins with the weights of {}", init.path)));
+    }
+    Ok(Ready { folder, _lock: lock, config, material, rows, plans, opened, from })
 }
 
 fn resume(args: &TrainArgs, run: &Path, threads: usize) -> Result<Ready> {
@@ -90,6 +107,7 @@ fn resume(args: &TrainArgs, run: &Path, threads: usize) -> Result<Ready> {
         write_atomically(&folder.config_path(), config.to_toml()?.as_bytes())?;
     }
     match done {
+        0 if from.is_some() => note("starting at step 0"),
         0 => note("no checkpoint yet: starting at step 0"),
         _ => note(&format!("resuming from step {done}")),
     }
