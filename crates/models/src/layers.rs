@@ -21,13 +21,20 @@ impl Kernel {
 const BATCH_NORM_EPS: f32 = 1e-5;
 const BATCH_NORM_MOMENTUM: f32 = 0.1;
 
-/// Layers, made in a scope; convolutions have no biases. States: `NAME.weight` and so on.
+/// Layers, made in a scope; convolutions have biases where their names say so. States: `NAME.weight` and so on.
 pub trait Layers {
     /// x [B, H, W, Cin] -> [B, h, w, channels].
     fn conv(&self, name: &str, x: &Tensor, channels: usize, kernel: Kernel, init: Init) -> Tensor;
 
     /// x [B, h, w, Cin] -> [B, H, W, channels].
     fn conv_transpose(&self, name: &str, x: &Tensor, channels: usize, kernel: Kernel, init: Init) -> Tensor;
+
+    /// As [`Layers::conv`], with bias: 0 at first.
+    fn conv_biased(&self, name: &str, x: &Tensor, channels: usize, kernel: Kernel, init: Init) -> Tensor;
+
+    /// x [B, h, w, Cin] -> [B, stride h, stride w, channels], with bias: 0 at first. Where that is more than the kernel makes by itself,
+    /// it is PyTorch's `output_padding`.
+    fn conv_transpose_biased(&self, name: &str, x: &Tensor, channels: usize, kernel: Kernel, init: Init) -> Tensor;
 
     /// x [.., C], normalised over all leading axes. Training uses the batch's statistics and moves the running ones by
     /// 0.1 towards them (the variance unbiased), once a call; otherwise the running ones are used.
@@ -52,6 +59,22 @@ impl Layers for Scope {
         let w = s.param("weight", [kernel.size, kernel.size, channels, c_in], init, Layout::ConvTranspose);
         let _label = self.label(name);
         x.conv2d_transpose(&w, kernel.window(), None)
+    }
+
+    fn conv_biased(&self, name: &str, x: &Tensor, channels: usize, kernel: Kernel, init: Init) -> Tensor {
+        let y = self.conv(name, x, channels, kernel, init);
+        biased(self, name, &y)
+    }
+
+    fn conv_transpose_biased(&self, name: &str, x: &Tensor, channels: usize, kernel: Kernel, init: Init) -> Tensor {
+        let s = self.sub(name);
+        let &[_, h, w, c_in] = x.dims() else { return self.conv_transpose(name, x, channels, kernel, init) };
+        let weight = s.param("weight", [kernel.size, kernel.size, channels, c_in], init, Layout::ConvTranspose);
+        let y = {
+            let _label = self.label(name);
+            x.conv2d_transpose(&weight, kernel.window(), Some([kernel.stride * h, kernel.stride * w]))
+        };
+        biased(self, name, &y)
     }
 
     fn batch_norm(&self, name: &str, x: &Tensor, scale: Init) -> Tensor {
@@ -82,6 +105,13 @@ impl Layers for Scope {
         let _label = self.label(name);
         &x.matmul(&w) + &b
     }
+}
+
+/// y [.., C] with a bias [C].
+fn biased(s: &Scope, name: &str, y: &Tensor) -> Tensor {
+    let bias = s.sub(name).param("bias", [y.shape().last()], Init::Zeros, Layout::Plain);
+    let _label = s.label(name);
+    y + &bias
 }
 
 /// Numbers u32 [B] below n -> [B, n]: 1 in the place of each, else 0.
