@@ -8,6 +8,7 @@ pub mod augment;
 pub mod averages;
 pub mod context;
 pub mod counting;
+pub mod cyclegan;
 pub mod dcgan;
 pub mod density;
 pub mod descent;
