@@ -32,6 +32,7 @@ pub fn tiny(model: &str) -> &'static [(&'static str, &'static str)] {
             ("fade_images", "24"),
             ("stable_images", "24"),
         ],
+        "stargan" => &[("size", "32"), ("width", "2"), ("width_d", "2"), ("blocks", "1"), ("n_critic", "2")],
         "rnade" => &[("hidden", "9"), ("components", "2")],
         "pixelcnn" => &[("width", "4"), ("blocks", "2"), ("dropout", "0")],
         "row-lstm" | "diagonal-bilstm" => &[("width", "4"), ("layers", "2")],

@@ -21,6 +21,9 @@ impl Kernel {
 const BATCH_NORM_EPS: f32 = 1e-5;
 const BATCH_NORM_MOMENTUM: f32 = 0.1;
 
+/// Instance normalisation's constant, as PyTorch's default.
+const INSTANCE_NORM_EPS: f32 = 1e-5;
+
 /// Layers, made in a scope; convolutions have biases where their names say so. States: `NAME.weight` and so on.
 pub trait Layers {
     /// x [B, H, W, Cin] -> [B, h, w, channels].
@@ -39,6 +42,10 @@ pub trait Layers {
     /// x [.., C], normalised over all leading axes. Training uses the batch's statistics and moves the running ones by
     /// 0.1 towards them (the variance unbiased), once a call; otherwise the running ones are used.
     fn batch_norm(&self, name: &str, x: &Tensor, scale: Init) -> Tensor;
+
+    /// x [B, H, W, C], each channel of each image normalised on its own, in training and ever after; scale and shift [C]. PyTorch's
+    /// `InstanceNorm2d(affine=True)`.
+    fn instance_norm(&self, name: &str, x: &Tensor) -> Tensor;
 
     /// x [B, n] -> [B, m], with bias.
     fn linear(&self, name: &str, x: &Tensor, m: usize, weight: Init) -> Tensor;
@@ -96,6 +103,15 @@ impl Layers for Scope {
         s.assign("running_mean", &towards(&mean, &row(0)));
         s.assign("running_var", &towards(&var, &(row(1) * (n / (n - 1.0).max(1.0)))));
         y
+    }
+
+    fn instance_norm(&self, name: &str, x: &Tensor) -> Tensor {
+        let s = self.sub(name);
+        let c = x.shape().last();
+        let gamma = s.param("weight", [c], Init::Constant(1.0), Layout::Plain);
+        let beta = s.param("bias", [c], Init::Zeros, Layout::Plain);
+        let _label = self.label(name);
+        x.instance_norm(Some((&gamma, &beta)), INSTANCE_NORM_EPS)
     }
 
     fn linear(&self, name: &str, x: &Tensor, m: usize, weight: Init) -> Tensor {

@@ -33,6 +33,7 @@ pub mod progan;
 pub mod rnade;
 mod settings;
 mod stages;
+pub mod stargan;
 mod table;
 #[cfg(test)]
 mod testing;

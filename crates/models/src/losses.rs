@@ -66,7 +66,7 @@ const NORM_EPS: f32 = 1e-12;
 /// The gradient penalty of WGAN-GP, without its weight λ: mean over rows of `(|∇D(x̂)| - 1)²` at `x̂ = α x + (1 - α) G(z)`.
 /// Gulrajani et al. 2017, arXiv:1704.00028, eq. 3 and algorithm 1.
 ///
-/// `critic` gives one score a row, [B] or [B, 1], of rows [B, ..]; `real` and `fake` are such rows, `alpha` [B] is uniform in (0, 1): one
+/// `critic` gives a score of each row, [B] or [B, 1], or several whose sum counts, [B, ..], of rows [B, ..]; `real` and `fake` are such rows, `alpha` [B] is uniform in (0, 1): one
 /// number a row. The norm is over the whole row, `sqrt(Σ g² + 1e-12)`. It trains the critic only: no gradient reaches the
 /// generator. Rows must not see each other in the critic, so that ∇D(x̂) is a row's own: a critic with batch norm is an error.
 pub fn gradient_penalty(critic: impl Fn(&Tensor) -> Tensor, real: &Tensor, fake: &Tensor, alpha: &Tensor) -> Tensor {

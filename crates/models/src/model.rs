@@ -14,7 +14,7 @@ use crate::pixel::{diagonal_bilstm, pixelcnn, row_lstm};
 use crate::settings::{Preset, Setting, SettingError, Settings, nearest};
 use crate::stages::{Sign, Stage, Turn};
 use crate::table::Tables;
-use crate::{aae, context, cyclegan, dcgan, gan, independent, infogan, markov, nade, progan, rnade, vae};
+use crate::{aae, context, cyclegan, dcgan, gan, independent, infogan, markov, nade, progan, rnade, stargan, vae};
 
 /// What a model asks of its data set before it is configured.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -365,6 +365,7 @@ pub fn all() -> Vec<&'static ModelInfo> {
         &dcgan::INFO,
         &infogan::INFO,
         &cyclegan::INFO,
+        &stargan::INFO,
         &progan::INFO,
     ];
     let added = ADDED.read().unwrap_or_else(PoisonError::into_inner);

@@ -1,0 +1,124 @@
+//! What may be set, and what follows from it.
+
+use super::Networks;
+use crate::attributes::Attributes;
+use crate::model::DataShape;
+use crate::optimisers::Schedule;
+use crate::settings::{Preset, Setting, SettingError, Settings, Value};
+
+/// Smallest and largest images.
+const SIZES: (u64, u64) = (32, 256);
+
+pub(super) fn settings(preset: Preset) -> Vec<Setting> {
+    let (size, width, steps) = match preset {
+        Preset::PAPER => (128, 64, 200_000),
+        _ => (64, 32, 6_000),
+    };
+    const LONG: (u64, u64) = (0, 1_000_000_000);
+    vec![
+        Setting::integer("size", size, SIZES, "height and width of the images that it learns from: 32, 64, 128 or 256"),
+        Setting::integer(
+            "load_size",
+            0,
+            (0, 1024),
+            "height and width to which training images are resized before a square of `size` is cut out at random; 0: no cut",
+        ),
+        Setting::flag("flips", true, "mirror training images left to right, half of them by chance"),
+        Setting::word(
+            "attributes",
+            "auto",
+            &["auto", "<A,B/C,…>"],
+            "what to translate between: names of attributes or factors of the data, with commas; A/B/C: attributes of which each row has \
+             exactly one; auto: the classes",
+        ),
+        Setting::integer("width", width, (1, 512), "filters of the generator's first layer; the paper has 64"),
+        Setting::integer(
+            "width_d",
+            width,
+            (1, 512),
+            "filters of the discriminator's first layer; each further one has twice as many",
+        ),
+        Setting::integer("blocks", 6, (0, 64), "residual blocks of the generator"),
+        Setting::integer("batch", 16, (1, 65_536), "batch size"),
+        Setting::integer("n_critic", 5, (1, 1000), "updates of the discriminator for one of the generator"),
+        Setting::integer("steps", steps, (1, LONG.1), "number of steps; each updates the discriminator"),
+        Setting::integer("constant_steps", steps / 2, LONG, "steps at the full learning rate; if not given, half of `steps`"),
+        Setting::integer(
+            "decay_steps",
+            steps / 2,
+            LONG,
+            "steps after these in which the learning rate falls along a line to 0; if not given, the rest of `steps`",
+        ),
+        Setting::number("lr", 1e-4, (0.0, 1.0), "learning rate of Adam, for both networks"),
+        Setting::number("beta1", 0.5, (0.0, 0.999_999), "β1 of Adam"),
+        Setting::number("beta2", 0.999, (0.0, 0.999_999_9), "β2 of Adam"),
+        Setting::number("lambda_cls", 1.0, (0.0, 1e6), "weight of the classification loss, of both networks"),
+        Setting::number("lambda_rec", 10.0, (0.0, 1e6), "weight of the reconstruction loss: |x - G(G(x, target), own)|"),
+        Setting::number("lambda_gp", 10.0, (0.0, 1e6), "weight of the gradient penalty of WGAN-GP"),
+    ]
+}
+
+/// The networks that settings and data ask for.
+///
+/// # Errors
+/// Sizes that are no powers of two, or larger than the images they are cut from; data that are no pictures.
+pub(super) fn networks(settings: &Settings, data: &DataShape) -> Result<Networks, SettingError> {
+    let [_, _, channels] = data.picture()?;
+    let (size, load_size) = (settings.size("size"), settings.size("load_size"));
+    let refused =
+        |key: &str, value: usize, expected: String| SettingError::Value { key: key.into(), text: value.to_string(), expected };
+    if !size.is_power_of_two() {
+        return Err(refused("size", size, "32, 64, 128 or 256".into()));
+    }
+    if load_size > 0 && load_size < size {
+        return Err(refused("load_size", load_size, format!("at least size={size}, which is cut from it, or 0")));
+    }
+    let of = |key: &str| settings.size(key);
+    let (width, width_d, blocks) = (of("width"), of("width_d"), of("blocks"));
+    Ok(Networks { channels, domain: domains(&data.attributes)?.width(), size, width, width_d, blocks })
+}
+
+/// # Errors
+/// Data whose rows cannot be told apart.
+pub(super) fn domains(attributes: &Attributes) -> Result<&Attributes, SettingError> {
+    let unfit = |reason: String| Err(SettingError::Unfit(reason));
+    if attributes.is_empty() {
+        return unfit(
+            "its rows have neither classes nor attributes to translate between; use data with classes, such as a folder with one folder \
+             a class, or with a list of attributes"
+                .into(),
+        );
+    }
+    match attributes.0.iter().find(|attribute| attribute.values.len() == 1) {
+        Some(one) => {
+            unfit(format!("all its rows have one value of {one}, and a translation needs two; leave it out of `attributes`"))
+        }
+        None => Ok(attributes),
+    }
+}
+
+/// Steps, and the learning rate in them: `steps` given alone is halved, of two of the three the third follows.
+///
+/// # Errors
+/// More steps than have a learning rate.
+pub(super) fn schedule(settings: Settings) -> Result<(Settings, Schedule), SettingError> {
+    let given = |key: &str| settings.is_given(key).then(|| settings.integer(key));
+    let all = settings.integer("steps");
+    let (steps, constant, decay) = match (given("constant_steps"), given("decay_steps")) {
+        (None, None) => (all, all / 2, all - all / 2),
+        (Some(constant), None) => (all, constant, all.saturating_sub(constant)),
+        (None, Some(decay)) => (all, all.saturating_sub(decay), decay),
+        (Some(constant), Some(decay)) => (given("steps").unwrap_or(constant + decay), constant, decay),
+    };
+    let until = constant + decay;
+    if steps > until || until == 0 {
+        let expected = format!(
+            "at most constant_steps + decay_steps = {until}, after which the learning rate is 0; give more of these, or `steps` alone"
+        );
+        return Err(SettingError::Value { key: "steps".into(), text: steps.to_string(), expected });
+    }
+    let settings = [("steps", steps), ("constant_steps", constant), ("decay_steps", decay)]
+        .into_iter()
+        .fold(settings, |settings, (key, value)| settings.with(key, Value::Integer(value)));
+    Ok((settings, Schedule::LinearToZero { from: constant, until }))
+}
