@@ -46,6 +46,9 @@ fn data(info: &ModelInfo) -> &'static str {
     }
 }
 
+/// The second data set, of a model that learns from two.
+const DATA_B: &str = "fashion-mnist";
+
 /// Arguments of a tiny training run.
 fn train(info: &ModelInfo, out: &str, more: &[&str]) -> Vec<String> {
     train_with(info, &[], out, more)
@@ -56,6 +59,9 @@ fn train_with(info: &ModelInfo, other: &[(&str, &str)], out: &str, more: &[&str]
     let has = |key: &str| (info.settings)(info.default_preset()).iter().any(|s| s.key == key);
     let fixed = ["train", info.name, "--out", out, "--data", data(info), "--device", "cpu", "--threads", "1"];
     let mut args: Vec<String> = fixed.iter().map(|a| (*a).to_owned()).collect();
+    if info.roles().len() > 1 {
+        args.extend(["--data-b", DATA_B].map(str::to_owned));
+    }
     if has("batch") {
         args.extend(["--batch", "8"].map(str::to_owned));
     }
@@ -82,18 +88,39 @@ fn last(info: &ModelInfo, steps: u64) -> u64 {
 fn repeats(info: &'static ModelInfo) {
     let place = Place::new();
     let steps: &[&str] = if learns_by_steps(info) { &["--steps", "5"] } else { &[] };
+    let able = abilities(configured(info).as_ref());
     for name in ["a", "b"] {
         run(&place, &train(info, name, steps));
-        place.run(&["sample", name, "--count", "3", "--seed", "4", "--out", &format!("{name}.npy"), "--device", "cpu"]).ok();
+        if able.contains(&Ability::Generation) {
+            place.run(&["sample", name, "--count", "3", "--seed", "4", "--out", &format!("{name}.npy"), "--device", "cpu"]).ok();
+        }
+        if able.contains(&Ability::Translation) {
+            let out = place.path(&format!("{name}.npy")).with_extension("");
+            translate(&place, info, name, support::text(&out)).ok();
+            fs::rename(out.join("photo.png"), out.with_extension("npy")).expect("it was made");
+        }
     }
     let step = last(info, 5);
     same(&place.checkpoint("a", step), &place.checkpoint("b", step));
-    let sample = |name: &str| fs::read(place.path(&format!("{name}.npy"))).expect("samples");
-    same(&sample("a"), &sample("b"));
+    let made = |name: &str| fs::read(place.path(&format!("{name}.npy"))).expect("what was made");
+    same(&made("a"), &made("b"));
     if learns_by_steps(info) {
         run(&place, &train(info, "c", &[steps, &["--seed", "1"]].concat()));
         assert_ne!(place.checkpoint("a", step), place.checkpoint("c", step), "another seed");
     }
+}
+
+/// Translates a picture, whose sides are no multiples of anything, into a folder.
+fn translate(place: &Place, info: &ModelInfo, run: &str, out: &str) -> support::Ended {
+    let photo = place.path("photo.png");
+    if !photo.exists() {
+        let values: Vec<f32> = (0..33 * 35).map(|n| (n % 97) as f32 / 96.0).collect();
+        let picture = calotype_data::picture::grid(&values, [1, 33, 35, 1], None, 0).expect("a picture");
+        calotype_data::picture::write_png(&photo, &picture).expect("it is written");
+    }
+    // A data set, or a class of the digits.
+    let to = if info.roles().len() > 1 { "B" } else { "3" };
+    place.run(&["translate", run, "photo.png", "--to", to, "--out", out, "--device", "cpu"])
 }
 
 /// N steps are N/2 steps, resumed: also where the schedule goes from one stage to the next in between, where programs take turns and
@@ -108,7 +135,12 @@ fn goes_on(info: &'static ModelInfo) {
         return same(&before, &place.checkpoint("whole", 1));
     }
     let has = |key: &str| (info.settings)(info.default_preset()).iter().any(|s| s.key == key);
-    let looks: &[&str] = if has("validate_every") { &["--set", "validate_every=3"] } else { &[] };
+    let looks: &[&str] = match (has("validate_every"), has("decay_steps")) {
+        (true, _) => &["--set", "validate_every=3"],
+        // It falls where the run is resumed, or after.
+        (_, true) => &["--set", "constant_steps=9", "--set", "decay_steps=20"],
+        _ => &[],
+    };
     for half in [4_u64, 7, 11] {
         let (part, whole) = (format!("part-{half}"), format!("whole-{half}"));
         let (first, all) = (half.to_string(), (2 * half).to_string());
@@ -150,7 +182,12 @@ fn is_killed(info: &'static ModelInfo) {
         return a_count_is_killed(info, &place, &mut random);
     }
     let has = |key: &str| (info.settings)(info.default_preset()).iter().any(|s| s.key == key);
-    let no_end: &[&str] = if has("validation") { &["--set", "validation=0"] } else { &[] };
+    let no_end: &[&str] = match (has("validation"), has("decay_steps")) {
+        (true, _) => &["--set", "validation=0"],
+        // A learning rate that falls over so many steps, not over those that a run is given.
+        (_, true) => &["--set", "constant_steps=500000", "--set", "decay_steps=500000"],
+        _ => &[],
+    };
     let many = ["--steps", "1000000", "--set", "checkpoint_every=5", "--set", "sample_every=1000000", "--set", "log_every=1"];
     let begin = train_with(info, grows(info), "run", &[no_end, &many].concat());
     let begin: Vec<&str> = begin.iter().map(String::as_str).collect();
@@ -222,6 +259,10 @@ fn is_used(info: &'static ModelInfo) {
             (_, false) => drop(place.run(&on_cpu).refused(2, &[info.name, &in_words(&able)])),
         }
     }
+    match can("translate") {
+        true => drop(translate(&place, info, "run", "translated").ok()),
+        false => drop(translate(&place, info, "run", "translated").refused(2, &[info.name, &in_words(&able)])),
+    }
     if can("score") {
         let table = fs::read_to_string(place.path("scores.csv")).expect("scores");
         let bound = if able.contains(&Ability::Density) { ",exact" } else { ",lower:k=100" };
@@ -258,7 +299,8 @@ fn bounds_repeat(place: &Place) {
 /// The model of a tiny run.
 fn configured(info: &ModelInfo) -> Arc<dyn Model> {
     let set = tiny(info.name).iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    let wanted = Wanted { model: info.name.into(), data: Some(data(info).into()), set, ..Wanted::default() };
+    let data_b = (info.roles().len() > 1).then(|| DATA_B.to_owned());
+    let wanted = Wanted { model: info.name.into(), data: Some(data(info).into()), data_b, set, ..Wanted::default() };
     Material::open(&wanted).expect("it can be configured").model
 }
 

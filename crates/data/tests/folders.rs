@@ -342,6 +342,9 @@ fn what_is_refused_is_refused_in_these_words() {
             "HEIC under the name of a JPEG" => drop(folder.write("a.jpg", heic("heic"))),
             "AVIF under the name of a PNG" => drop(folder.write("a.png", heic("avif"))),
             "a web page under the name of an image" => drop(folder.write("a.jpg", "<!DOCTYPE html><html></html>")),
+            "trainA and trainB beside each other, for a model of one data set" => {
+                ["trainA/a.png", "trainB/b.png"].iter().for_each(|name| drop(folder.write(name, png(1))));
+            }
             "a Git LFS pointer" => drop(folder.write("a.png", "version https://git-lfs.github.com/spec/v1\noid sha256:1\n")),
             "a text under the name of an image" => drop(folder.write("a.png", "404: not found")),
             #[cfg(unix)]

@@ -16,6 +16,7 @@ mod refusals;
 mod support;
 mod tables;
 mod tiles;
+mod translating;
 mod verifying;
 
 /// What is run.

@@ -178,12 +178,13 @@ pub(crate) static ATTRIBUTES: Kind = Kind {
 
 pub(crate) static IMAGES: Kind = Kind {
     name: "a folder or an archive of images",
-    recognised: "any other folder; ends in .zip, .tar, .tar.gz or .tgz",
+    recognised: "any other folder; ends in .zip, .tar, .tar.gz or .tgz; FOLDER:A and FOLDER:B of one that holds trainA and trainB",
     becomes: "images [H, W, C] of 256 levels (f32 in 0..1 where images have 16 bits), C = 1 if all are grey, else 3; folders are classes; \
-              folders train, val and test are splits",
+              folders train, val and test are splits, as trainA and testA are of FOLDER:A",
     heeds: &["size", "test_every", "broken", "channels", "range"],
     refused: &[
         Refused { what: "no image in it", words: "expected images" },
+        Refused { what: "trainA and trainB beside each other, for a model of one data set", words: "expected one data set" },
         Refused { what: "images that cannot be decoded", words: "--set broken=skip" },
         Refused { what: "a link whose target is missing", words: "a link whose target is missing" },
         Refused { what: "images beside class folders", words: "images, or one folder a class" },

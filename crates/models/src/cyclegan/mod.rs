@@ -35,7 +35,7 @@ pub use networks::Networks;
 
 pub static INFO: ModelInfo = ModelInfo {
     name: "cyclegan",
-    title: "CycleGAN: translation without pairs",
+    title: "CycleGAN",
     paper: "Zhu, Park, Isola, Efros 2017, arXiv:1703.10593",
     presets: Preset::SMALL_AND_PAPER,
     default_data: |_| &["emoji-noto", "emoji-twemoji"],

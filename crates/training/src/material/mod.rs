@@ -369,8 +369,10 @@ impl Material {
         let shown = |dataset: &Dataset, prepared: &Arc<Prepared>, told: Option<&Attributed>| -> Result<Evaluation> {
             let mut rows = dataset.rows(if dataset.has_splits() { Split::Test } else { Split::Train })?;
             rows.retain(|&row| told.is_none_or(|told| told.of_row(row).is_some()));
-            let all = Evaluation::new(Arc::clone(prepared), rows, SCORE_BATCH, seed)?;
-            Ok(all.of(all.spaced(ShownDomains::ROWS))?)
+            // Evenly spaced, each one further than the last, so that what comes in turns (the tones of an emoji) is not shown once only.
+            let (all, n) = (rows.len(), rows.len().min(ShownDomains::ROWS));
+            let rows = (0..n).map(|i| rows[(i * all / n + i).min(all - 1)]).collect();
+            Ok(Evaluation::new(Arc::clone(prepared), rows, SCORE_BATCH, seed)?)
         };
         let rows = shown(&self.dataset, prepared, self.told.as_deref())?;
         let rows_b = match (&self.second, second) {
