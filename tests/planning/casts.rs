@@ -81,3 +81,23 @@ pub fn then_floats(device: &mut dyn Device) {
         assert_eq!(got[2].as_f32(), Some(fractions.as_slice()), "{options:?}");
     }
 }
+
+/// Each word of a table on its own, as a float beside floats.
+pub fn of_single_words(device: &mut dyn Device) {
+    let (table, x) = (HostTensor::u32([3, 2], vec![5, 0, 7, 1, 9, 2]), whole(&[3]));
+    for options in ALL_OPTIONS {
+        let g = Graph::new("words of a table");
+        let (words, floats) = (g.input("table", table.ty()), g.input("x", x.ty()));
+        for at in 0..6 {
+            let word = words.slice(0, at / 2, at / 2 + 1).slice(1, at % 2, at % 2 + 1).reshape([1]).cast(Dtype::F32);
+            g.output(&format!("one {at}"), &(&word + &floats.slice(0, 1, 2)));
+            g.output(&format!("three {at}"), &(&floats * &word.expand([3])));
+        }
+        let plan = Arc::new(plan(&g.finish().expect("a graph"), device.profile(), options).expect("it fits"));
+        let got = run_once(device, &plan, &[("table", &table), ("x", &x)]).expect("it runs");
+        for (pair, word) in got.chunks(2).zip([5.0, 0.0, 7.0, 1.0, 9.0, 2.0]) {
+            assert_eq!(pair[0].as_f32(), Some([word + 1.0].as_slice()), "{options:?}");
+            assert_eq!(pair[1].as_f32(), Some([0.0, word, 2.0 * word].as_slice()), "{options:?}");
+        }
+    }
+}

@@ -35,6 +35,7 @@ fn main() -> std::process::ExitCode {
     suite.devices("words keep every bit beside floats", words);
     suite.devices("casts to words of results", casts::of_results);
     suite.devices("casts to words that go on as floats", casts::then_floats);
+    suite.devices("single words as floats", casts::of_single_words);
     suite.devices("large graphs compute what was written", growth::computes_what_was_written);
     suite.devices("planned bytes are allocated bytes", planned_is_allocated);
     suite.devices("random words are Philox's", random_words);

@@ -189,20 +189,20 @@ unsafe fn gather(o: &Operand, start: usize, to: &mut [f32]) {
                 (row, left, rest) = (row + 1, *n, tail);
             }
         }
-        Index::Strided { shape, strides, .. } => {
-            let (Some(&n), Some(&step)) = (shape.dims().last(), strides.last()) else {
-                return to.fill(at(index(o.index, start)));
-            };
-            let mut i = start;
-            let mut rest = &mut *to;
-            while !rest.is_empty() {
-                let (run, tail) = rest.split_at_mut((n - i % n).min(rest.len()));
-                let first = index(o.index, i) as isize;
-                i += run.len();
-                run.iter_mut().enumerate().for_each(|(k, t)| *t = at((first + k as isize * step) as usize));
-                rest = tail;
+        Index::Strided { shape, strides, .. } => match (shape.dims().last(), strides.last()) {
+            (Some(&n), Some(&step)) => {
+                let mut i = start;
+                let mut rest = &mut *to;
+                while !rest.is_empty() {
+                    let (run, tail) = rest.split_at_mut((n - i % n).min(rest.len()));
+                    let first = index(o.index, i) as isize;
+                    i += run.len();
+                    run.iter_mut().enumerate().for_each(|(k, t)| *t = at((first + k as isize * step) as usize));
+                    rest = tail;
+                }
             }
-        }
+            _ => to.fill(at(index(o.index, start))),
+        },
     }
     if !o.float {
         to.iter_mut().for_each(|t| *t = t.to_bits() as f32);
