@@ -3,6 +3,7 @@
 mod aae;
 mod basics;
 mod critics;
+mod cyclegan;
 mod distributions;
 mod indexing;
 mod infogan;
@@ -58,6 +59,8 @@ fn main() -> std::process::ExitCode {
     suite.devices("dcgan", dcgan);
     suite.devices("progan", progan::progan);
     suite.devices("infogan", infogan::infogan);
+    suite.devices("cyclegan", cyclegan::cyclegan);
+    suite.devices("histories", cyclegan::histories);
     suite.devices("vae", vae::losses_and_gradients);
     suite.devices("nade", nade::conditionals_and_gradients);
     suite.devices("nade_sample", nade::samples);
