@@ -13,6 +13,7 @@ mod norms;
 mod pixel;
 mod pooling;
 mod progan;
+mod stargan;
 mod vae;
 
 use std::sync::Arc;
@@ -61,6 +62,7 @@ fn main() -> std::process::ExitCode {
     suite.devices("infogan", infogan::infogan);
     suite.devices("cyclegan", cyclegan::cyclegan);
     suite.devices("histories", cyclegan::histories);
+    suite.devices("stargan", stargan::stargan);
     suite.devices("vae", vae::losses_and_gradients);
     suite.devices("nade", nade::conditionals_and_gradients);
     suite.devices("nade_sample", nade::samples);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use calotype_gpu_kernels::ShaderMode;
 use calotype_graph::op::{Fill, Tolerance};
 use calotype_graph::{Device, HostTensor, Plan, PlanOptions, Program, plan};
+use calotype_models::attributes::{Attribute, Attributes};
 use calotype_models::feeds::borrowed;
 use calotype_models::{DataShape, Density, Feed, Learning, Model, Preset, Source, Stages, Values, add, all, density, find, init};
 use calotype_parity::{compare, drive, fill, run_step};
@@ -59,7 +60,9 @@ const SHAPE: [usize; 3] = [5, 4, 1];
 /// Settings that make a model small, for data of this shape.
 fn small(name: &str, shape: [usize; 3], levels: u32) -> Arc<dyn Model> {
     let set: BTreeMap<String, String> = tiny(name).iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    let images = DataShape { shape: shape.to_vec(), levels: Some(levels), n_train: 40, n_classes: 3, ..DataShape::default() };
+    let tones = ["light", "dark"].map(str::to_owned);
+    let attributes = Attributes(vec![Attribute::choice("tone", &tones), Attribute::flag("Male")]);
+    let images = DataShape { shape: shape.to_vec(), levels: Some(levels), n_train: 40, n_classes: 3, attributes };
     let vectors = DataShape { shape: vec![6], levels: None, n_train: 40, ..DataShape::default() };
     let data = if name == "rnade" { vectors } else { images };
     find(name).expect(name).build(Preset::SMALL, &set, &data).unwrap_or_else(|e| panic!("{name}: {e}"))
@@ -180,6 +183,11 @@ fn programs(model: &dyn Model) -> Vec<Program> {
     all.extend(model.held_out(BATCH).map(|p| p.expect("it builds")));
     all.extend(model.features(BATCH).map(|p| p.expect("it builds")));
     all.extend(model.latent().map(|l| l.sampling(BATCH).expect("it builds")));
+    if let (Some(translator), &[h, w, _]) = (model.translator(), model.shape()) {
+        let ways = translator.domains().ways().into_iter();
+        all.extend(ways.map(|way| translator.translation(way, BATCH, [h, w]).expect("it builds")));
+        all.extend(translator.recognition(BATCH, [h, w]).map(|p| p.expect("it builds")));
+    }
     if let Some(d) = model.density() {
         all.push(density::scoring(d, BATCH).expect("it builds"));
         all.push(density::conditionals(d, BATCH).expect("it builds"));

@@ -93,8 +93,10 @@ impl StarGan {
         let critic = |x: &Tensor| self.networks.discriminator(&d, x);
 
         let fake = self.networks.generator(&g, &x, &target);
-        let real = critic(&x);
-        let loss_d = Adversarial::Wasserstein.critic(&real.source, &critic(&fake.detach()).source);
+        // Both halves in one pass: D has no batch norm, and reads its many weights once.
+        let judged = critic(&x.concat(&fake.detach(), 0));
+        let (real, made) = (judged.rows(0, batch), judged.rows(batch, 2 * batch));
+        let loss_d = Adversarial::Wasserstein.critic(&real.source, &made.source);
         let class_d = self.classification(&real, &own); // of real images only
         let between = graph.random("between", Distribution::Uniform, [batch]);
         let penalty = gradient_penalty(|x| critic(x).source, &x, &fake, &between);

@@ -39,6 +39,13 @@ pub struct Judged {
     pub domain: Tensor,
 }
 
+impl Judged {
+    /// Of images `from` to before `to`.
+    pub fn rows(&self, from: usize, to: usize) -> Judged {
+        Judged { source: self.source.slice(0, from, to), domain: self.domain.slice(0, from, to) }
+    }
+}
+
 /// U(±1 / √fan-in), as PyTorch's `kaiming_uniform_(a=√5)` is, and its biases.
 fn uniform(fan_in: usize) -> Init {
     let bound = (fan_in as f32).sqrt().recip();

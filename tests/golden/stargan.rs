@@ -1,0 +1,90 @@
+//! Four steps of a small StarGAN, every second of both networks: losses of every step, the first gradient of every weight, where they lead.
+
+use std::sync::Arc;
+
+use calotype_graph::op::Tolerance;
+use calotype_graph::{Device, HostTensor, Layout, PlanId, PlanOptions, plan};
+use calotype_models::attributes::{Attribute, Attributes};
+use calotype_models::feeds::borrowed;
+use calotype_models::{DataShape, Preset, Stages, init};
+use calotype_parity::{read_states, run_step};
+use calotype_tests::{Golden, permuted};
+
+use super::{check, part, weights};
+
+const BATCH: usize = 3;
+const SEED: u64 = 7;
+const STEPS: usize = 4;
+const N_CRITIC: usize = 2;
+const SET: [(&str, &str); 9] = [
+    ("size", "32"),
+    ("width", "2"),
+    ("width_d", "2"),
+    ("blocks", "1"),
+    ("n_critic", "2"),
+    ("lr", "0.001"),
+    ("steps", "4"),
+    ("constant_steps", "2"),
+    ("decay_steps", "2"),
+];
+
+pub fn stargan(device: &mut dyn Device) {
+    let golden = Golden::open("stargan");
+    let set = SET.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    let tones = ["light", "dark"].map(str::to_owned);
+    let attributes = Attributes(vec![Attribute::choice("tone", &tones), Attribute::flag("Male")]);
+    let data = DataShape { shape: vec![32, 32, 3], levels: Some(256), n_train: 40, attributes, ..DataShape::default() };
+    let model = calotype_models::find("stargan").expect("a model").build(Preset::SMALL, &set, &data).expect("valid settings");
+    let descent = model.learning().descent().expect("steps");
+    let stages = Stages::new(descent, BATCH).expect("it builds");
+    let networks: Vec<_> = stages.program(0).parameters().cloned().collect();
+    assert_eq!(networks.len(), golden.names("initial/").count(), "the same tensors");
+    for spec in stages.iter().flat_map(|(_, program)| program.states()) {
+        let value = match networks.iter().any(|n| n.name == spec.name) {
+            true => weights(&golden, &format!("initial/{}", spec.name), spec.layout),
+            false => init::initial(spec, 0),
+        };
+        device.write_state(&spec.name, &value).expect("the model's shape is PyTorch's");
+    }
+    let load = |(_, program): (_, &calotype_graph::Program)| {
+        let plan = Arc::new(plan(program, device.profile(), PlanOptions::default()).expect("it fits"));
+        device.load(&plan).expect("it loads")
+    };
+    let ids: Vec<PlanId> = stages.iter().map(load).collect();
+    let x = permuted(&golden.get("x"), &[0, 1, 3, 4, 2]); // [4, 3, 32, 32, 3]
+    let (own, target) = (golden.get("attributes"), golden.get("target"));
+    for step in 0..STEPS {
+        let turn = descent.at(step as u64, 1.0);
+        let fed = [("x", &x), ("attributes", &own), ("target", &target)].map(|(name, all)| (name.to_owned(), part(all, step)));
+        let inputs = stages.inputs(&turn, fed.to_vec(), SEED, step as u64);
+        let losses = run_step(device, ids[turn.stage], &borrowed(&inputs)).expect("it runs");
+        assert_eq!(losses.len(), if (step + 1).is_multiple_of(N_CRITIC) { 6 } else { 3 });
+        for ((name, _), loss) in stages.program(turn.stage).outputs().zip(&losses) {
+            let want = golden.get(name);
+            // Losses of G are of every second step.
+            let nth = if want.shape.dims()[0] == STEPS { step } else { step / N_CRITIC };
+            let tolerance = Tolerance { atol: 1e-6 * (step + 5) as f32, rtol: 1e-5 };
+            check(&format!("{name}, step {step}"), loss, &part(&want, nth), tolerance);
+        }
+        let first = ["discriminator.", "generator."].get(step);
+        for spec in networks.iter().filter(|spec| first.is_some_and(|prefix| spec.name.starts_with(prefix))) {
+            // Adam's first moment is (1 - 0.5) times the gradient, exactly.
+            let moment = format!("optimizer.{}.exp_avg", spec.name);
+            compare(device, &golden, &moment, 2.0, &format!("gradient/{}", spec.name), spec.layout, 2e-5);
+        }
+    }
+    for spec in &networks {
+        compare(device, &golden, &spec.name, 1.0, &format!("final/{}", spec.name), spec.layout, 2e-5);
+    }
+    ids.into_iter().for_each(|id| device.unload(id));
+}
+
+/// A state times `scale` beside a golden, to a part of its largest value.
+fn compare(device: &mut dyn Device, golden: &Golden, state: &str, scale: f32, name: &str, layout: Layout, part: f32) {
+    let want = weights(golden, name, layout);
+    let state_value = read_states(device, &[state]).expect("a state").remove(0);
+    let scaled: Vec<f32> = state_value.as_f32().expect("floats").iter().map(|v| scale * v).collect();
+    let got = HostTensor::f32(state_value.shape, scaled);
+    let largest = want.as_f32().expect("floats").iter().fold(0.0f32, |m, v| m.max(v.abs()));
+    check(state, &got, &want, Tolerance { atol: part * largest, rtol: part });
+}
