@@ -22,7 +22,7 @@ pub fn run(args: &PlanArgs, threads: usize) -> Result<Ending> {
     let batch = material.model.batch();
     let plans = plans(material.model.as_ref(), batch, &profile)?;
     let shown = shown(&plans).ok_or_else(|| anyhow!("{} has no program to plan", args.model))?;
-    let mut text = format!("{} on {}, batch {batch}, {}\n\n", args.model, material.data.name, profile.name);
+    let mut text = format!("{} on {}, batch {batch}, {}\n\n", args.model, material.data_in_words(), profile.name);
     memory(&mut text, &plans, &profile);
     for (what, plan) in &shown {
         let n_pipelines = opened.device().prepare(plan)?.len();

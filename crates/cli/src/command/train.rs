@@ -225,7 +225,7 @@ impl Ready {
 
     fn announce(&self, profile: &DeviceProfile) {
         let c = &self.config;
-        let rows = counted(c.data.n_train as u64, "row");
+        let rows = self.material.rows_in_words();
         let amount = match &self.plans.training {
             Some(_) => format!("{} at most, batch size {}, {rows}", counted(c.steps, "step"), grouped(c.batch as u64)),
             None => format!("{rows} to count"),
@@ -235,7 +235,7 @@ impl Ready {
             "{} ({}) on {}, rows of shape {:?} encoded as {sees}: {amount}",
             c.model,
             c.preset,
-            c.data.name,
+            self.material.data_in_words(),
             self.material.model.shape()
         ));
         let total = self.plans.total_bytes;
@@ -296,9 +296,14 @@ impl Ready {
                 let differ = has_paper && (info.settings)(Preset::SMALL) != (info.settings)(Preset::PAPER);
                 if self.config.preset == Preset::SMALL.0 && differ {
                     let (model, name) = (&self.config.model, &self.config.data.name);
-                    let data = match name == (info.default_data)(Preset::SMALL)[0] {
+                    let defaults = (info.default_data)(Preset::SMALL);
+                    let second = self.config.data_b.as_ref().map(|data| data.name.as_str());
+                    let data = match [name.as_str()].into_iter().chain(second).eq(defaults.iter().copied()) {
                         true => String::new(),
-                        false => format!(" --data {}", typed(Path::new(name))),
+                        false => {
+                            let flag = |(flag, name): (&str, &str)| format!(" {flag} {}", typed(Path::new(name)));
+                            ["--data", "--data-b"].into_iter().zip([name.as_str()].into_iter().chain(second)).map(flag).collect()
+                        }
                     };
                     let set = |(key, value): &(String, String)| format!(" --set {}", typed(Path::new(&format!("{key}={value}"))));
                     let data = data + &self.material.data_settings().iter().map(set).collect::<String>();

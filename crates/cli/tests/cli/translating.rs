@@ -156,7 +156,7 @@ fn data_that_are_not_what_a_translator_learns_from_are_refused() {
     };
     fs::create_dir_all(place.path("empty")).expect("it is made");
     picture(&place, "grey/0.png", [30, 30], 1, 0.5);
-    let mut both = |more: &[&str], code, says: &[&str]| refused("cyclegan", CYCLE, more, code, says);
+    let both = |more: &[&str], code, says: &[&str]| refused("cyclegan", CYCLE, more, code, says);
     both(&["--data", "seasons/trainA"], 2, &["learns from two data sets", "--data-b"]);
     both(&["--data-b", "seasons/trainA"], 2, &["give the first one too"]);
     both(&["--data", "seasons/trainA", "--data-b", "empty"], 1, &["empty", "expected images"]);

@@ -225,6 +225,20 @@ impl Material {
         })
     }
 
+    /// The names of its data, for a sentence: `emoji-noto and emoji-twemoji`.
+    pub fn data_in_words(&self) -> String {
+        let second = self.second.iter().map(|second| second.data.name.as_str());
+        [self.data.name.as_str()].into_iter().chain(second).collect::<Vec<_>>().join(" and ")
+    }
+
+    /// Training rows, for a sentence: `9,000 rows`, `1,718 and 1,718 rows`.
+    pub fn rows_in_words(&self) -> String {
+        let second = self.second.iter().map(|second| second.data.n_train);
+        let n: Vec<usize> = [self.data.n_train].into_iter().chain(second).collect();
+        let plural = if n == [1] { "" } else { "s" };
+        format!("{} row{plural}", n.iter().map(grouped).collect::<Vec<_>>().join(" and "))
+    }
+
     /// The configuration of a new run on this device.
     pub fn config(&self, device: DeviceConfig) -> RunConfig {
         let (model, data) = (self.model.as_ref(), self.data.clone());
