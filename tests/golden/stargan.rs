@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use calotype_graph::op::Tolerance;
-use calotype_graph::{Device, HostTensor, Layout, PlanId, PlanOptions, plan};
+use calotype_graph::{Device, HostTensor, PlanId, PlanOptions, plan};
 use calotype_models::attributes::{Attribute, Attributes};
 use calotype_models::feeds::borrowed;
 use calotype_models::{DataShape, Preset, Stages, init};
@@ -27,6 +27,10 @@ const SET: [(&str, &str); 9] = [
     ("constant_steps", "2"),
     ("decay_steps", "2"),
 ];
+
+/// Of G's first weight [7, 7, 3 + 3, 2], the middle taps of the maps of a domain. A map is constant, so what such a tap adds is too, and the
+/// instance norm behind it takes it off: the gradient is 0, and of its rounding Adam makes steps of any sign.
+const MIDDLE: std::ops::Range<usize> = (24 * 6 + 3) * 2..(24 * 6 + 6) * 2;
 
 pub fn stargan(device: &mut dyn Device) {
     let golden = Golden::open("stargan");
@@ -69,22 +73,28 @@ pub fn stargan(device: &mut dyn Device) {
         let first = ["discriminator.", "generator."].get(step);
         for spec in networks.iter().filter(|spec| first.is_some_and(|prefix| spec.name.starts_with(prefix))) {
             // Adam's first moment is (1 - 0.5) times the gradient, exactly.
-            let moment = format!("optimizer.{}.exp_avg", spec.name);
-            compare(device, &golden, &moment, 2.0, &format!("gradient/{}", spec.name), spec.layout, 2e-5);
+            let want = weights(&golden, &format!("gradient/{}", spec.name), spec.layout);
+            compare(device, &format!("optimizer.{}.exp_avg", spec.name), 2.0, &want);
         }
     }
     for spec in &networks {
-        compare(device, &golden, &spec.name, 1.0, &format!("final/{}", spec.name), spec.layout, 2e-5);
+        let mut want = weights(&golden, &format!("final/{}", spec.name), spec.layout);
+        if spec.name == "generator.main.0.weight" {
+            let own = read_states(device, &[&spec.name]).expect("a state").remove(0);
+            let mut values = want.as_f32().expect("floats").to_vec();
+            values[MIDDLE].copy_from_slice(&own.as_f32().expect("floats")[MIDDLE]);
+            want = HostTensor::f32(want.shape, values);
+        }
+        compare(device, &spec.name, 1.0, &want);
     }
     ids.into_iter().for_each(|id| device.unload(id));
 }
 
-/// A state times `scale` beside a golden, to a part of its largest value.
-fn compare(device: &mut dyn Device, golden: &Golden, state: &str, scale: f32, name: &str, layout: Layout, part: f32) {
-    let want = weights(golden, name, layout);
-    let state_value = read_states(device, &[state]).expect("a state").remove(0);
-    let scaled: Vec<f32> = state_value.as_f32().expect("floats").iter().map(|v| scale * v).collect();
-    let got = HostTensor::f32(state_value.shape, scaled);
+/// A state times `scale` beside what it should be, to a part of its largest value.
+fn compare(device: &mut dyn Device, state: &str, scale: f32, want: &HostTensor) {
+    const PART: f32 = 2e-5;
+    let value = read_states(device, &[state]).expect("a state").remove(0);
+    let scaled: Vec<f32> = value.as_f32().expect("floats").iter().map(|v| scale * v).collect();
     let largest = want.as_f32().expect("floats").iter().fold(0.0f32, |m, v| m.max(v.abs()));
-    check(state, &got, &want, Tolerance { atol: part * largest, rtol: part });
+    check(state, &HostTensor::f32(value.shape, scaled), want, Tolerance { atol: PART * largest, rtol: PART });
 }
