@@ -201,7 +201,7 @@ fn a_batch_is_translated_as_each_image_alone() {
     }
 }
 
-/// Numbers of each choice sum to 1; those of an image that repeats a tile are the tile's, but for its borders; small images have none.
+/// Numbers of each choice sum to 1; images that are smaller have none.
 #[test]
 fn recognition_is_of_images_as_large_as_the_models_or_larger() {
     let model = tiny(faces());
