@@ -123,6 +123,7 @@ pub(super) fn same_channels(info: &ModelInfo, sets: &[Opened]) -> Result<()> {
         return Ok(());
     }
     let [of_a, of_b] = [(Role::A, a), (Role::B, b)].map(|(role, set)| match of(set) {
+        Some(1) => format!("the images of {} ({}) have 1 channel", role.name(), set.dataset.name()),
         Some(channels) => format!("the images of {} ({}) have {channels} channels", role.name(), set.dataset.name()),
         None => format!("the rows of {} ({}) are vectors", role.name(), set.dataset.name()),
     });
