@@ -99,7 +99,6 @@ fn conditions(args: &SampleArgs, latent: &dyn Latent, used: &Used) -> Result<Vec
 
 /// For a file's name: what is shown.
 fn from(args: &SampleArgs, latent: &dyn Latent) -> String {
-    const MOST_CHARACTERS: usize = 80;
     match (&args.traverse, &args.latents) {
         (Some(around), _) if around == MIDDLE && !latent.codes().is_empty() => format!("codes-seed-{}", args.seed),
         (Some(around), _) => around.replace(':', "-"),
@@ -109,11 +108,25 @@ fn from(args: &SampleArgs, latent: &dyn Latent) -> String {
                 || args.of_seed(),
                 |path| path.file_stem().map_or("latents".into(), |s| s.to_string_lossy().into_owned()),
             );
-            let plain = |c: char| if c.is_alphanumeric() || matches!(c, '.' | '-') { c } else { '-' };
-            let set: String = args.condition.join("-").replace("..", "to").chars().map(plain).take(MOST_CHARACTERS).collect();
-            if set.is_empty() { of } else { format!("{set}-{of}") }
+            if args.condition.is_empty() { of } else { format!("{}-{of}", in_a_name(&args.condition)) }
         }
     }
+}
+
+/// Conditions as a part of a file's name. Where they are too long they are cut, and a hash of all of them tells them apart.
+fn in_a_name(conditions: &[String]) -> String {
+    const MOST_CHARACTERS: usize = 80;
+    let plain = |c: char| if c.is_alphanumeric() || matches!(c, '.' | '-') { c } else { '-' };
+    let whole: String = conditions.join("-").replace("..", "to").chars().map(plain).collect();
+    match whole.char_indices().nth(MOST_CHARACTERS) {
+        Some((end, _)) => format!("{}-{:016x}", &whole[..end], fnv_1a(conditions.join("\n").as_bytes())),
+        None => whole,
+    }
+}
+
+/// FNV-1a, of 64 bits: <http://www.isthe.com/chongo/tech/comp/fnv/>.
+fn fnv_1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &b| (hash ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 /// The program that gives the code to traverse around, and the row whose code that is.
@@ -165,4 +178,34 @@ fn film(args: &SampleArgs, rows: &[f32], [h, w, c]: [usize; 3], shown: &Arranged
         frames.extend(back);
     }
     Ok(frames)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_long_conditions_are_cut_and_differ() {
+        let name = |n: usize, last: &str| {
+            let all = (0..n).map(|i| format!("z.{i}=0.5")).chain([last.to_owned()]);
+            in_a_name(&all.collect::<Vec<_>>())
+        };
+        assert_eq!(name(1, "c1=-2..2"), "z.0-0.5-c1--2to2", "short ones are whole");
+        let of_80 = "a".repeat(80);
+        assert_eq!(in_a_name(std::slice::from_ref(&of_80)), of_80);
+        let (one, other) = (name(12, "c1=1"), name(12, "c1=2"));
+        assert_eq!((one.len(), &one[..80]), (80 + 1 + 16, &other[..80]));
+        assert_ne!(one, other);
+        assert_eq!(one, name(12, "c1=1"), "the same again");
+        let of_81 = "é".repeat(81);
+        assert!(in_a_name(&[of_81]).starts_with(&format!("{}-", "é".repeat(80))), "cut between characters");
+    }
+
+    /// Outside vectors, of the page that is named above.
+    #[test]
+    fn the_hash_is_fnv_1a() {
+        for (text, hash) in [("", 0xcbf2_9ce4_8422_2325), ("a", 0xaf63_dc4c_8601_ec8c), ("foobar", 0x8594_4171_f739_67e8)] {
+            assert_eq!(fnv_1a(text.as_bytes()), hash, "{text}");
+        }
+    }
 }
