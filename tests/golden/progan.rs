@@ -31,6 +31,7 @@ pub fn progan(device: &mut dyn Device) {
         ("batch", "8"),
         ("fade_images", "24"),
         ("stable_images", "16"),
+        ("last_images", "16"),
     ];
     let set = set.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
     let data = DataShape { shape: vec![8, 8, 3], levels: Some(256), n_train: 40, ..DataShape::default() };

@@ -170,7 +170,7 @@ fn resumes_anywhere() {
 
 /// Phases of a model that grows, for kills: so long that most fall on the way to the last level.
 fn grows(info: &ModelInfo) -> &'static [(&'static str, &'static str)] {
-    if info.name == "progan" { &[("fade_images", "480"), ("stable_images", "480")] } else { &[] }
+    if info.name == "progan" { &[("fade_images", "480"), ("stable_images", "480"), ("last_images", "480")] } else { &[] }
 }
 
 /// Killed at random instants (the seed makes them the same each time, as far as a machine allows), then continued: the result is

@@ -31,6 +31,7 @@ pub fn tiny(model: &str) -> &'static [(&'static str, &'static str)] {
             ("latents", "3"),
             ("fade_images", "24"),
             ("stable_images", "24"),
+            ("last_images", "24"),
         ],
         "stargan" => &[("size", "32"), ("width", "2"), ("width_d", "2"), ("blocks", "1"), ("n_critic", "2")],
         "rnade" => &[("hidden", "9"), ("components", "2")],

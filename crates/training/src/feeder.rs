@@ -255,7 +255,14 @@ mod tests {
         let preparation =
             calotype_data::Preparation { encoding: calotype_data::Encoding::Signed, ..calotype_data::Preparation::default() };
         let prepared = Arc::new(Prepared::new(&dataset, &preparation).expect("levels"));
-        let set = [("size", "16"), ("batch", "4"), ("fmap_max", "2"), ("fade_images", "4"), ("stable_images", "4")];
+        let set = [
+            ("size", "16"),
+            ("batch", "4"),
+            ("fmap_max", "2"),
+            ("fade_images", "4"),
+            ("stable_images", "4"),
+            ("last_images", "4"),
+        ];
         let set = set.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
         let shape = calotype_models::DataShape { shape: vec![16, 16, 1], levels: Some(256), n_train: 20, ..Default::default() };
         let info = calotype_models::find("progan").expect("a model");

@@ -27,6 +27,8 @@ const TINY: &[&str] = &[
     "--set",
     "stable_images=24",
     "--set",
+    "last_images=24",
+    "--set",
     "validation=0",
     "--set",
     "checkpoint_every=1",

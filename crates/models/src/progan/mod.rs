@@ -46,9 +46,10 @@ pub static INFO: ModelInfo = ModelInfo {
 };
 
 fn settings(preset: Preset) -> Vec<Setting> {
-    let (size, fmap_base, fmap_max, images) = match preset {
-        Preset::PAPER => (1024, 8192, 512, 600_000),
-        _ => (32, 512, 64, 20_000),
+    let (size, fmap_base, fmap_max, images, last_images) = match preset {
+        // 12 million images at 1024x1024: 16 phases of 600,000, and what is left.
+        Preset::PAPER => (1024, 8192, 512, 600_000, 2_400_000),
+        _ => (32, 512, 64, 20_000, 80_000),
     };
     let mut all = vec![
         Setting::integer("size", size, (8, 1024), "height and width of the images at the last level: 8, 16, 32, … 1024"),
@@ -62,6 +63,13 @@ fn settings(preset: Preset) -> Vec<Setting> {
         Setting::integer("latents", 0, (0, 4096), "number of latents: the length of z; 0: as many as maps at 4x4"),
         Setting::integer("fade_images", images, (1, 1_000_000_000), "real images shown while a level is faded in"),
         Setting::integer("stable_images", images, (1, 1_000_000_000), "real images shown to a level alone, before the next one"),
+        Setting::integer(
+            "last_images",
+            last_images,
+            (0, 1_000_000_000),
+            "real images shown to the last level alone; 0: as many as stable_images",
+        )
+        .before(Value::Integer(0)),
         Setting::integer(
             "batch",
             16,
@@ -130,7 +138,10 @@ impl ProGan {
         let maps: Vec<usize> = (1..=n_levels).map(|s| (base >> s).clamp(1, most)).collect();
         let nz = if settings.size("latents") == 0 { maps[0] } else { settings.size("latents") };
         let batches: Vec<usize> = (0..n_levels).map(|level| settings.size("batch").min(most_rows(level))).collect();
-        let phases = Phases::new(&batches, settings.integer("fade_images"), settings.integer("stable_images"));
+        let [fade_images, stable_images, last_images] =
+            ["fade_images", "stable_images", "last_images"].map(|key| settings.integer(key));
+        let last_images = if last_images == 0 { stable_images } else { last_images };
+        let phases = Phases::new(&batches, fade_images, stable_images, last_images);
         let steps = if settings.integer("steps") == 0 { phases.total() } else { settings.integer("steps") };
         let rule = Rule::Adam { beta1: settings.number("beta1"), beta2: settings.number("beta2"), eps: 1e-8 };
         let [adam_d, adam_g] = ["discriminator", "generator"].map(|name| Optimiser::new(name, rule, settings.number("lr")));

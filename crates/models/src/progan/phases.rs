@@ -29,7 +29,7 @@ impl Phase {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Phases {
     all: Vec<Phase>,
-    /// Steps of all phases, the last one as long as the others of its level.
+    /// Steps of all phases, the last one as long as `last_images` make it.
     total: u64,
 }
 
@@ -37,13 +37,14 @@ pub struct Phases {
 const LEAST_FADE: u64 = 2;
 
 impl Phases {
-    /// Of levels whose steps show so many images, for `fade_images` and then for `stable_images`.
-    pub fn new(batches: &[usize], fade_images: u64, stable_images: u64) -> Self {
+    /// Of levels whose steps show so many images, for `fade_images` and then for `stable_images`; the last level for `last_images`.
+    pub fn new(batches: &[usize], fade_images: u64, stable_images: u64, last_images: u64) -> Self {
         let (mut all, mut at) = (Vec::new(), 0);
         for (level, &batch) in batches.iter().enumerate() {
             let steps = |images: u64, least: u64| images.div_ceil(batch.max(1) as u64).max(least);
             let fade = (level > 0).then(|| (true, steps(fade_images, LEAST_FADE)));
-            for (fades, n) in fade.into_iter().chain([(false, steps(stable_images, 1))]) {
+            let alone = if level + 1 == batches.len() { last_images } else { stable_images };
+            for (fades, n) in fade.into_iter().chain([(false, steps(alone, 1))]) {
                 all.push(Phase { level, fades, steps: at..at + n });
                 at += n;
             }
@@ -83,12 +84,12 @@ mod tests {
 
     #[test]
     fn every_step_is_of_one_phase_and_fades_begin_at_0_and_end_at_1() {
-        let phases = Phases::new(&[4, 4, 3], 10, 7);
+        let phases = Phases::new(&[4, 4, 3], 10, 7, 13);
         let steps: Vec<(usize, bool, Range<u64>)> = phases.all.iter().map(|p| (p.level, p.fades, p.steps.clone())).collect();
         let want = [(0, false, 0..2), (1, true, 2..5), (1, false, 5..7), (2, true, 7..11), (2, false, 11..u64::MAX)];
         assert_eq!(steps, want);
         assert_eq!(phases.grown(), 11);
-        assert_eq!((phases.total(), phases.of_level(0), phases.of_level(1), phases.of_level(2)), (14, 0..2, 2..7, 7..u64::MAX));
+        assert_eq!((phases.total(), phases.of_level(0), phases.of_level(1), phases.of_level(2)), (16, 0..2, 2..7, 7..u64::MAX));
         for step in 0..40 {
             assert!(phases.at(step).steps.contains(&step), "{step}");
         }
@@ -99,8 +100,16 @@ mod tests {
 
     #[test]
     fn a_fade_of_one_image_still_has_two_ends() {
-        let phases = Phases::new(&[16, 16], 1, 1);
+        let phases = Phases::new(&[16, 16], 1, 1, 1);
         assert_eq!((phases.total(), phases.at(1).alpha(1), phases.at(2).alpha(2)), (4, 0.0, 1.0));
         assert!(!phases.at(3).fades && phases.at(u64::MAX - 1).level == 1);
+    }
+
+    /// What a step is does not depend on `last_images`: a run from before that setting goes on as it would have.
+    #[test]
+    fn images_of_the_last_level_change_nothing_but_the_total() {
+        let [short, long] = [1, 1000].map(|last_images| Phases::new(&[4, 4, 3], 10, 7, last_images));
+        assert_eq!(short.all, long.all);
+        assert_eq!((short.total(), long.total(), short.grown()), (12, 11 + 334, long.grown()));
     }
 }

@@ -65,23 +65,28 @@ fn a_size_between_two_levels_is_refused_with_both() {
     assert!(build(Preset::SMALL, &[("size", "4")]).is_err() && build(Preset::SMALL, &[("size", "2048")]).is_err());
 }
 
-/// 20,000 images are 1,250 steps of 16: one phase of 4x4, two of each other level.
+/// 20,000 images are 1,250 steps of 16: one phase of 4x4, two of each other level; the last one is of 80,000.
 #[test]
 fn steps_of_0_are_all_phases() {
-    assert_eq!(build(Preset::SMALL, &[]).expect("defaults").steps(), 7 * 1250);
+    assert_eq!(build(Preset::SMALL, &[]).expect("defaults").steps(), 6 * 1250 + 5000);
+    assert_eq!(build(Preset::SMALL, &[("last_images", "0")]).expect("as stable_images").steps(), 7 * 1250);
+    assert_eq!(build(Preset::SMALL, &[("last_images", "0"), ("stable_images", "16")]).expect("as stable_images").steps(), 3754);
     assert_eq!(build(Preset::SMALL, &[("steps", "100")]).expect("fewer").steps(), 100);
     let paper = build(Preset::PAPER, &[]).expect("defaults");
     let batches: Vec<usize> = paper.stages(16).iter().map(|stage| stage.batch).collect();
     assert_eq!(batches, [16, 16, 16, 16, 16, 16, 14, 6, 3]);
     assert_eq!(paper.stages(4).iter().map(|stage| stage.batch).collect::<Vec<_>>(), [4, 4, 4, 4, 4, 4, 4, 4, 3]);
     let steps = |batch: u64| 600_000_u64.div_ceil(batch);
-    assert_eq!(paper.steps(), 11 * steps(16) + 2 * (steps(14) + steps(6) + steps(3)));
+    assert_eq!(paper.steps(), 11 * steps(16) + 2 * (steps(14) + steps(6)) + steps(3) + 2_400_000 / 3);
+    // 4x4 alone, the fades of eight levels, seven of them alone, and the last one.
+    assert_eq!(600_000 * (1 + 8 + 7) + paper.settings().integer("last_images"), 12_000_000);
 }
 
 /// α, Adam's count and the resets of a run of 8 images a phase, in steps of 4.
 #[test]
 fn optimisers_begin_anew_at_both_ends_of_a_fade() {
-    let given = [("size", "8"), ("batch", "4"), ("fade_images", "12"), ("stable_images", "8"), ("fmap_max", "2")];
+    let given =
+        [("size", "8"), ("batch", "4"), ("fade_images", "12"), ("stable_images", "8"), ("last_images", "8"), ("fmap_max", "2")];
     let model = build(Preset::SMALL, &given).expect("valid settings");
     let scalar = |step: u64, name: &str| model.at(step, 1.0).scalars.iter().find(|(n, _)| n == name).map(|(_, v)| *v);
     assert_eq!((0..8).map(|step| model.at(step, 1.0).stage).collect::<Vec<_>>(), [0, 0, 1, 1, 1, 1, 1, 1]);
