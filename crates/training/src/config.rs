@@ -518,6 +518,29 @@ mod tests {
         config.agree("ema", "0").expect("it is as it was");
     }
 
+    /// A progressive GAN from before its last level had images of its own: the same steps, also where `stable_images` was no default.
+    #[test]
+    fn older_runs_that_grow_have_the_steps_that_they_had() {
+        let given = [("fade_images", "48"), ("stable_images", "32"), ("last_images", "0")];
+        let set = given.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        let wanted = Wanted { model: "progan".into(), data: Some("fashion-mnist".into()), set, ..Wanted::default() };
+        let material = crate::material::Material::open(&wanted).expect("bundled data");
+        let device = DeviceConfig { name: "A".into(), kind: "cpu".into(), driver: String::new(), mixed: false, tiles: None };
+        let mut config = material.config(device);
+        assert_eq!(config.steps, 2 + 3 * (3 + 2), "of four levels");
+        let turns = |config: &RunConfig| {
+            let model = config.model().expect("it is read");
+            let descent = model.learning().descent().expect("it learns by steps");
+            let turns = (0..40).map(|step| descent.at(step, 1.0)).map(|turn| (turn.stage, turn.scalars, turn.resets)).collect();
+            (model.steps(), turns)
+        };
+        let own: (u64, Vec<_>) = turns(&config);
+        config.settings.remove("last_images").expect("a setting");
+        assert_eq!(turns(&config), own);
+        config.agree("last_images", "0").expect("it is as it was");
+        config.agree("last_images", "80000").expect_err("it was as many as stable_images");
+    }
+
     #[test]
     fn tiles_survive_the_file_and_are_absent_where_nothing_was_tuned() {
         let plain = DeviceConfig { name: "A".into(), kind: "software-gpu".into(), driver: "B".into(), mixed: false, tiles: None };
