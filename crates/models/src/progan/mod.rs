@@ -49,7 +49,7 @@ fn settings(preset: Preset) -> Vec<Setting> {
     let (size, fmap_base, fmap_max, images, last_images) = match preset {
         // 12 million images at 1024x1024: 16 phases of 600,000, and what is left.
         Preset::PAPER => (1024, 8192, 512, 600_000, 2_400_000),
-        _ => (32, 512, 64, 20_000, 80_000),
+        _ => (32, 512, 64, 20_000, 40_000),
     };
     let mut all = vec![
         Setting::integer("size", size, (8, 1024), "height and width of the images at the last level: 8, 16, 32, … 1024"),

@@ -65,10 +65,10 @@ fn a_size_between_two_levels_is_refused_with_both() {
     assert!(build(Preset::SMALL, &[("size", "4")]).is_err() && build(Preset::SMALL, &[("size", "2048")]).is_err());
 }
 
-/// 20,000 images are 1,250 steps of 16: one phase of 4x4, two of each other level; the last one is of 80,000.
+/// 20,000 images are 1,250 steps of 16: one phase of 4x4, two of each other level; the last one is of 40,000.
 #[test]
 fn steps_of_0_are_all_phases() {
-    assert_eq!(build(Preset::SMALL, &[]).expect("defaults").steps(), 6 * 1250 + 5000);
+    assert_eq!(build(Preset::SMALL, &[]).expect("defaults").steps(), 6 * 1250 + 2500);
     assert_eq!(build(Preset::SMALL, &[("last_images", "0")]).expect("as stable_images").steps(), 7 * 1250);
     assert_eq!(build(Preset::SMALL, &[("last_images", "0"), ("stable_images", "16")]).expect("as stable_images").steps(), 3754);
     assert_eq!(build(Preset::SMALL, &[("steps", "100")]).expect("fewer").steps(), 100);
