@@ -11,7 +11,7 @@ pub fn tiny(model: &str) -> &'static [(&'static str, &'static str)] {
         "context" => &[("neighbours", "4"), ("shared", "true")],
         "gan" => &[("hidden", "8"), ("layers", "1"), ("latents", "3"), ("schedule", "constant")],
         // One block, and a history that overflows in the second step of three rows.
-        "cyclegan" => &[("size", "24"), ("width", "2"), ("width_d", "2"), ("blocks", "1"), ("batch", "1"), ("pool", "4")],
+        "cyclegan" => &[("size", "24"), ("width", "2"), ("width_d", "2"), ("blocks", "1"), ("pool", "4")],
         "dcgan" => &[("size", "32"), ("width", "2"), ("latents", "4")],
         "infogan" => &[
             ("size", "8"),

@@ -100,7 +100,7 @@ fn licence(name: &str) -> &'static str {
     match name {
         "fashion-mnist" | "fashion-mnist-60k" => "MIT, Zalando SE",
         "digits" => "CC-BY-4.0, E. Alpaydin and C. Kaynak, UCI Machine Learning Repository",
-        "emoji" => "Apache-2.0, Google (Noto); CC-BY-4.0, Twitter (Twemoji)",
+        "emoji" | "emoji-tones" => "Apache-2.0, Google (Noto); CC-BY-4.0, Twitter (Twemoji)",
         "emoji-noto" => "Apache-2.0, Google",
         "emoji-twemoji" => "CC-BY-4.0, Twitter",
         _ => "made by this program: no licence needed",
