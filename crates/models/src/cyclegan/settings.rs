@@ -17,7 +17,7 @@ const LARGE: usize = 256;
 pub fn settings(preset: Preset) -> Vec<Setting> {
     let (size, load_size, width, steps) = match preset {
         Preset::PAPER => (256, 286, 64, EPOCHS * IMAGES),
-        _ => (64, 0, 32, 8_000),
+        _ => (64, 0, 32, 4_000),
     };
     vec![
         // The discriminator has no score for less.

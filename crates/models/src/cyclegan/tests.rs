@@ -159,7 +159,7 @@ fn the_learning_rate_is_a_function_of_the_step() {
         let model = build(set).expect("valid settings");
         ["steps", "constant_steps", "decay_steps"].map(|key| model.settings().integer(key))
     };
-    assert_eq!(lengths(&[]), [8000, 4000, 4000]);
+    assert_eq!(lengths(&[]), [4000, 2000, 2000]);
     assert_eq!(lengths(&[("steps", "101")]), [101, 50, 51]);
     assert_eq!(lengths(&[("steps", "100"), ("constant_steps", "30")]), [100, 30, 70]);
     assert_eq!(lengths(&[("steps", "100"), ("decay_steps", "30")]), [100, 70, 30]);

@@ -10,9 +10,10 @@ use crate::settings::{Preset, Setting, SettingError, Settings, Value};
 const SIZES: (u64, u64) = (32, 256);
 
 pub(super) fn settings(preset: Preset) -> Vec<Setting> {
-    let (size, width, steps) = match preset {
-        Preset::PAPER => (128, 64, 200_000),
-        _ => (64, 32, 6_000),
+    // The small one has fewer and faster updates of D, and as many of G.
+    let (size, width, batch, n_critic, lr, steps) = match preset {
+        Preset::PAPER => (128, 64, 16, 5, 1e-4, 200_000),
+        _ => (64, 32, 8, 2, 2e-4, 2_400),
     };
     const LONG: (u64, u64) = (0, 1_000_000_000);
     vec![
@@ -39,8 +40,8 @@ pub(super) fn settings(preset: Preset) -> Vec<Setting> {
             "filters of the discriminator's first layer; each further one has twice as many",
         ),
         Setting::integer("blocks", 6, (0, 64), "residual blocks of the generator"),
-        Setting::integer("batch", 16, (1, 65_536), "batch size"),
-        Setting::integer("n_critic", 5, (1, 1000), "updates of the discriminator for one of the generator"),
+        Setting::integer("batch", batch, (1, 65_536), "batch size"),
+        Setting::integer("n_critic", n_critic, (1, 1000), "updates of the discriminator for one of the generator"),
         Setting::integer("steps", steps, (1, LONG.1), "number of steps; each updates the discriminator"),
         Setting::integer("constant_steps", steps / 2, LONG, "steps at the full learning rate; if not given, half of `steps`"),
         Setting::integer(
@@ -49,7 +50,7 @@ pub(super) fn settings(preset: Preset) -> Vec<Setting> {
             LONG,
             "steps after these in which the learning rate falls along a line to 0; if not given, the rest of `steps`",
         ),
-        Setting::number("lr", 1e-4, (0.0, 1.0), "learning rate of Adam, for both networks"),
+        Setting::number("lr", lr, (0.0, 1.0), "learning rate of Adam, for both networks"),
         Setting::number("beta1", 0.5, (0.0, 0.999_999), "β1 of Adam"),
         Setting::number("beta2", 0.999, (0.0, 0.999_999_9), "β2 of Adam"),
         Setting::number("lambda_cls", 1.0, (0.0, 1e6), "weight of the classification loss, of both networks"),

@@ -86,7 +86,7 @@ fn steps_given_alone_are_half_constant_and_half_a_line_to_0() {
         let model = build(Preset::SMALL, given, classes(2)).expect("valid settings");
         ["steps", "constant_steps", "decay_steps"].map(|key| model.settings.integer(key))
     };
-    assert_eq!(steps(&[]), [6000, 3000, 3000]);
+    assert_eq!(steps(&[]), [2400, 1200, 1200]);
     assert_eq!(steps(&[("steps", "5")]), [5, 2, 3]);
     assert_eq!(steps(&[("steps", "100"), ("constant_steps", "90")]), [100, 90, 10]);
     assert_eq!(steps(&[("steps", "100"), ("decay_steps", "0")]), [100, 100, 0]);
