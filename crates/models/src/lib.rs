@@ -10,6 +10,7 @@ pub mod context;
 pub mod counting;
 pub mod cyclegan;
 pub mod dcgan;
+pub mod decay;
 pub mod density;
 pub mod descent;
 pub mod distributions;

@@ -60,12 +60,12 @@ impl CycleGan {
     /// # Errors
     /// A size that is no multiple of 4 or above `load_size`; steps in which nothing would be learned; data that are no pictures.
     pub fn new(settings: Settings, data: &DataShape) -> Result<Self, SettingError> {
-        let settings = settings::resolved(settings)?;
+        let (settings, schedule) = settings::resolved(settings)?;
         let [_, _, channels] = data.picture()?;
         let size = settings.size("size");
         let networks =
             Networks { channels, f: settings.size("width"), f_d: settings.size("width_d"), blocks: settings.size("blocks") };
-        let (loss, schedule) = (settings::loss(&settings), settings::schedule(&settings));
+        let loss = settings::loss(&settings);
         let rule = Rule::Adam { beta1: settings.number("beta1"), beta2: settings.number("beta2"), eps: 1e-8 };
         let adam = |name| Optimiser::new(name, rule, settings.number("lr")).with_schedule(schedule);
         let [adam_g, adam_d] = ["generators", "discriminators"].map(adam);

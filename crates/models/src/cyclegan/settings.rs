@@ -1,5 +1,6 @@
 //! Settings, and what they say of steps.
 
+use crate::decay;
 use crate::losses::Adversarial;
 use crate::optimisers::Schedule;
 use crate::settings::{Preset, Setting, SettingError, Settings, Value};
@@ -19,7 +20,7 @@ pub fn settings(preset: Preset) -> Vec<Setting> {
         Preset::PAPER => (256, 286, 64, EPOCHS * IMAGES),
         _ => (64, 0, 32, 4_000),
     };
-    vec![
+    let mut all = vec![
         // The discriminator has no score for less.
         Setting::integer("size", size, (24, 1024), "height and width of the images: a multiple of 4"),
         Setting::integer(
@@ -48,30 +49,19 @@ pub fn settings(preset: Preset) -> Vec<Setting> {
             "made rows of each domain that are kept, to show the discriminator some of them instead of the newest; 0: none",
         ),
         Setting::integer("batch", 1, (1, 65_536), "batch size: rows of each domain"),
-        Setting::integer("steps", steps, (1, 1_000_000_000), "number of steps; each updates all four networks"),
-        Setting::integer(
-            "constant_steps",
-            steps / 2,
-            (0, 1_000_000_000),
-            "first steps, of a constant learning rate; if not given: half of steps, or what decay_steps leaves",
-        ),
-        Setting::integer(
-            "decay_steps",
-            steps - steps / 2,
-            (0, 1_000_000_000),
-            "steps after them, in which it falls along a line to 0; if not given: the rest of steps",
-        ),
         Setting::number("lr", 2e-4, (0.0, 1.0), "learning rate of Adam, for all networks"),
         Setting::number("beta1", 0.5, (0.0, 0.999_999), "β1 of Adam"),
         Setting::number("beta2", 0.999, (0.0, 0.999_999_9), "β2 of Adam"),
-    ]
+    ];
+    all.extend(decay::settings(steps, "number of steps; each updates all four networks"));
+    all
 }
 
-/// With every number that follows from others.
+/// With every number that follows from others, and the schedule of the learning rate.
 ///
 /// # Errors
 /// A size that is no multiple of 4 or above `load_size`; steps in which nothing would be learned.
-pub fn resolved(settings: Settings) -> Result<Settings, SettingError> {
+pub fn resolved(settings: Settings) -> Result<(Settings, Schedule), SettingError> {
     let wrong = |key: &str, value: u64, expected: String| {
         Err(SettingError::Value { key: key.to_owned(), text: value.to_string(), expected })
     };
@@ -82,43 +72,12 @@ pub fn resolved(settings: Settings) -> Result<Settings, SettingError> {
     if load_size != 0 && load_size < size {
         return wrong("load_size", load_size as u64, format!("0 (not cut), or at least size={size}"));
     }
-    let [steps, constant, decay] = lengths(&settings);
-    let rated = constant.saturating_add(decay);
-    if rated == 0 {
-        let expected = "1 or more where constant_steps=0: else the learning rate is 0 from the first step".to_owned();
-        return wrong("decay_steps", 0, expected);
-    }
-    if steps > rated {
-        let expected = format!("at most {rated}, constant_steps + decay_steps: after them the learning rate is 0");
-        return wrong("steps", steps, expected);
-    }
     let blocks = match settings.integer("blocks") {
         0 if size >= LARGE => 9,
         0 => 6,
         blocks => blocks,
     };
-    let numbers = [("blocks", blocks), ("steps", steps), ("constant_steps", constant), ("decay_steps", decay)];
-    Ok(numbers.into_iter().fold(settings, |all, (key, value)| all.with(key, Value::Integer(value))))
-}
-
-/// `steps`, `constant_steps` and `decay_steps`: what is not given follows from what is.
-fn lengths(settings: &Settings) -> [u64; 3] {
-    let number = |key: &str| settings.integer(key);
-    let (constant, decay) = (number("constant_steps"), number("decay_steps"));
-    let given = ["steps", "constant_steps", "decay_steps"].map(|key| settings.is_given(key));
-    let steps = if given == [false, true, true] { constant.saturating_add(decay) } else { number("steps") };
-    match given {
-        [_, true, true] => [steps, constant, decay],
-        [_, true, false] => [steps, constant, steps.saturating_sub(constant)],
-        [_, false, true] => [steps, steps.saturating_sub(decay), decay],
-        [_, false, false] => [steps, steps / 2, steps - steps / 2],
-    }
-}
-
-/// The learning rate's, of resolved settings.
-pub fn schedule(settings: &Settings) -> Schedule {
-    let from = settings.integer("constant_steps");
-    Schedule::LinearToZero { from, until: from + settings.integer("decay_steps") }
+    decay::resolved(settings.with("blocks", Value::Integer(blocks)))
 }
 
 /// The adversarial loss that is asked for.

@@ -17,6 +17,7 @@ use calotype_graph::op::Distribution;
 use calotype_graph::{Graph, GraphError, Mode, Program, Scope, Tensor, Type};
 
 use crate::attributes::Attributes;
+use crate::decay;
 use crate::facets::{Domains, Translator, Way};
 use crate::feeds::Feed;
 use crate::losses::{Adversarial, gradient_penalty};
@@ -62,7 +63,7 @@ impl StarGan {
     /// Sizes that do not fit each other; more steps than have a learning rate; data that are no pictures, or have no domains.
     pub fn new(settings: Settings, data: &DataShape) -> Result<Self, SettingError> {
         let networks = settings::networks(&settings, data)?;
-        let (settings, schedule) = settings::schedule(settings)?;
+        let (settings, schedule) = decay::resolved(settings)?;
         let rule = Rule::Adam { beta1: settings.number("beta1"), beta2: settings.number("beta2"), eps: 1e-8 };
         let [adam_d, adam_g] = ["discriminator", "generator"].map(|name| Optimiser::new(name, rule, settings.number("lr")));
         let (n_critic, shape) = (settings.integer("n_critic"), [networks.size, networks.size, networks.channels]);

@@ -2,9 +2,9 @@
 
 use super::Networks;
 use crate::attributes::Attributes;
+use crate::decay;
 use crate::model::DataShape;
-use crate::optimisers::Schedule;
-use crate::settings::{Preset, Setting, SettingError, Settings, Value};
+use crate::settings::{Preset, Setting, SettingError, Settings};
 
 /// Smallest and largest images.
 const SIZES: (u64, u64) = (32, 256);
@@ -13,10 +13,9 @@ pub(super) fn settings(preset: Preset) -> Vec<Setting> {
     // The small one has fewer and faster updates of D, and as many of G.
     let (size, width, batch, n_critic, lr, steps) = match preset {
         Preset::PAPER => (128, 64, 16, 5, 1e-4, 200_000),
-        _ => (64, 32, 8, 2, 2e-4, 2_400),
+        _ => (64, 32, 8, 2, 2e-4, 6_000),
     };
-    const LONG: (u64, u64) = (0, 1_000_000_000);
-    vec![
+    let mut all = vec![
         Setting::integer("size", size, SIZES, "height and width of the images that it learns from: 32, 64, 128 or 256"),
         Setting::integer(
             "load_size",
@@ -42,21 +41,15 @@ pub(super) fn settings(preset: Preset) -> Vec<Setting> {
         Setting::integer("blocks", 6, (0, 64), "residual blocks of the generator"),
         Setting::integer("batch", batch, (1, 65_536), "batch size"),
         Setting::integer("n_critic", n_critic, (1, 1000), "updates of the discriminator for one of the generator"),
-        Setting::integer("steps", steps, (1, LONG.1), "number of steps; each updates the discriminator"),
-        Setting::integer("constant_steps", steps / 2, LONG, "steps at the full learning rate; if not given, half of `steps`"),
-        Setting::integer(
-            "decay_steps",
-            steps / 2,
-            LONG,
-            "steps after these in which the learning rate falls along a line to 0; if not given, the rest of `steps`",
-        ),
         Setting::number("lr", lr, (0.0, 1.0), "learning rate of Adam, for both networks"),
         Setting::number("beta1", 0.5, (0.0, 0.999_999), "β1 of Adam"),
         Setting::number("beta2", 0.999, (0.0, 0.999_999_9), "β2 of Adam"),
         Setting::number("lambda_cls", 1.0, (0.0, 1e6), "weight of the classification loss, of both networks"),
         Setting::number("lambda_rec", 10.0, (0.0, 1e6), "weight of the reconstruction loss: |x - G(G(x, target), own)|"),
         Setting::number("lambda_gp", 10.0, (0.0, 1e6), "weight of the gradient penalty of WGAN-GP"),
-    ]
+    ];
+    all.extend(decay::settings(steps, "number of steps; each updates the discriminator"));
+    all
 }
 
 /// The networks that settings and data ask for.
@@ -96,30 +89,4 @@ pub(super) fn domains(attributes: &Attributes) -> Result<&Attributes, SettingErr
         }
         None => Ok(attributes),
     }
-}
-
-/// Steps, and the learning rate in them: `steps` given alone is halved, of two of the three the third follows.
-///
-/// # Errors
-/// More steps than have a learning rate.
-pub(super) fn schedule(settings: Settings) -> Result<(Settings, Schedule), SettingError> {
-    let given = |key: &str| settings.is_given(key).then(|| settings.integer(key));
-    let all = settings.integer("steps");
-    let (steps, constant, decay) = match (given("constant_steps"), given("decay_steps")) {
-        (None, None) => (all, all / 2, all - all / 2),
-        (Some(constant), None) => (all, constant, all.saturating_sub(constant)),
-        (None, Some(decay)) => (all, all.saturating_sub(decay), decay),
-        (Some(constant), Some(decay)) => (given("steps").unwrap_or(constant + decay), constant, decay),
-    };
-    let until = constant + decay;
-    if steps > until || until == 0 {
-        let expected = format!(
-            "at most constant_steps + decay_steps = {until}, after which the learning rate is 0; give more of these, or `steps` alone"
-        );
-        return Err(SettingError::Value { key: "steps".into(), text: steps.to_string(), expected });
-    }
-    let settings = [("steps", steps), ("constant_steps", constant), ("decay_steps", decay)]
-        .into_iter()
-        .fold(settings, |settings, (key, value)| settings.with(key, Value::Integer(value)));
-    Ok((settings, Schedule::LinearToZero { from: constant, until }))
 }
