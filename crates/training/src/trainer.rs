@@ -156,7 +156,7 @@ impl<'a> Trainer<'a> {
             loader,
             seed: config.seed,
             rows: Some(&shown),
-            domains: domains.as_ref(),
+            domains: domains.as_deref(),
         };
         let pictures = Pictures::load(device, &studio)?;
         let rules = descent.validation();

@@ -96,7 +96,7 @@ fn steps_given_alone_are_half_constant_and_half_a_line_to_0() {
 /// Both networks learn at the rate of the step; Adam counts each network's own updates.
 #[test]
 fn turns_count_the_updates_of_each_network() {
-    let model = build(Preset::SMALL, &[("steps", "40")], classes(2)).expect("valid settings");
+    let model = build(Preset::SMALL, &[("steps", "40"), ("n_critic", "5")], classes(2)).expect("valid settings");
     let of_g: Vec<u64> = (0..40).filter(|&step| model.at(step, 1.0).stage == 0).collect();
     assert_eq!(of_g, [4, 9, 14, 19, 24, 29, 34, 39]);
     let scalar = |step: u64, name: &str| {

@@ -354,7 +354,7 @@ impl Material {
         let sets = [first].into_iter().chain(second).collect::<Vec<_>>();
         let feeder = Arc::new(Feeder::new(Arc::clone(&self.model), &sets, seed)?);
         let domains = match self.model.translator() {
-            Some(_) => Some(self.shown_domains(&prepared, shown_b)?),
+            Some(_) => Some(Box::new(self.shown_domains(&prepared, shown_b)?)),
             None => None,
         };
         let learned = Evaluation::new(prepared, kept, SCORE_BATCH, seed)?;
@@ -448,7 +448,7 @@ pub enum Rows {
         held_out: Option<Evaluation>,
         shown: Evaluation,
         learned: Evaluation,
-        domains: Option<ShownDomains>,
+        domains: Option<Box<ShownDomains>>,
     },
     /// Every row once.
     Once(Evaluation),

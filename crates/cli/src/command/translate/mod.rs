@@ -31,10 +31,8 @@ pub fn run(args: &TranslateArgs, threads: usize) -> Result<Ending> {
     let used = Used::open(&args.run, args.checkpoint.unwrap_or_default())?;
     let Some(translator) = used.model.translator() else { return Err(used.cannot("translates no images")) };
     let targets = targets::parse(translator, &args.to)?;
-    for (flag, path) in [("--grid", &args.grid)] {
-        has_folder(flag, path.as_deref())?;
-        path.as_deref().map(|path| ending(flag, path, "png")).transpose()?;
-    }
+    has_folder("--grid", args.grid.as_deref())?;
+    args.grid.as_deref().map(|path| ending("--grid", path, "png")).transpose()?;
     let Found { inputs, mut broken, notes } = inputs::find(args, &used)?;
     notes.iter().for_each(|text| note(text));
     broken.iter().for_each(|text| note(&format!("skipped: {text}")));
