@@ -285,4 +285,98 @@ mod tests {
             }
         }
     }
+
+    /// Grey images [32, 32, 1], each a number of its own.
+    fn images(n: usize) -> calotype_data::Dataset {
+        let data: Vec<u8> = (0..n).flat_map(|row| [row as u8; 32 * 32]).collect();
+        let values = calotype_data::Values::Levels { data: Arc::new(data), levels: 256 };
+        calotype_data::Dataset::new("numbers", &[32, 32, 1], values).expect("images")
+    }
+
+    fn signed(dataset: &calotype_data::Dataset) -> Arc<Prepared> {
+        let encoding = calotype_data::Encoding::Signed;
+        Arc::new(Prepared::new(dataset, &calotype_data::Preparation { encoding, ..Default::default() }).expect("levels"))
+    }
+
+    fn small(model: &str, attributes: calotype_models::attributes::Attributes, batch: &str) -> Arc<dyn Model> {
+        let set = [("size", "32"), ("width", "1"), ("width_d", "1"), ("blocks", "1"), ("batch", batch)];
+        let set = set.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        let shape = calotype_models::DataShape {
+            shape: vec![32, 32, 1],
+            levels: Some(256),
+            n_train: 20,
+            attributes,
+            ..Default::default()
+        };
+        let info = calotype_models::find(model).expect("a model");
+        info.build(calotype_models::Preset::SMALL, &set, &shape).expect("valid settings")
+    }
+
+    /// Rows of a role are its own, equal data come in orders of their own, and the shorter set begins again at its own pace.
+    #[test]
+    fn two_data_sets_are_fed_apart() {
+        let of = |n: usize| FeedSet { prepared: signed(&images(n)), rows: (0..n as u32).collect(), n_classes: 0, told: None };
+        let numbers = |feeder: &Feeder, name: &str, steps: u64| -> Vec<u32> {
+            let of_step = |step| {
+                let fed = feeder.feed(step);
+                let (_, value) = fed.into_iter().find(|(n, _)| n == name).expect(name);
+                let first = |image: &[f32]| ((image[0] + 1.0) * 127.5).round() as u32;
+                value.as_f32().expect("floats").chunks_exact(32 * 32).map(first).collect::<Vec<_>>()
+            };
+            (0..steps).flat_map(of_step).collect()
+        };
+        let model = small("cyclegan", Default::default(), "1");
+        let equal = Feeder::new(Arc::clone(&model), &[of(20), of(20)], 3).expect("it feeds");
+        let (a, b) = (numbers(&equal, "a", 20), numbers(&equal, "b", 20));
+        assert!(a.iter().zip(&b).filter(|(a, b)| a == b).count() < 6, "no pairs: {a:?} {b:?}");
+        let short = Feeder::new(Arc::clone(&model), &[of(20), of(5)], 3).expect("it feeds");
+        assert_eq!((numbers(&short, "a", 20), short.steps_per_epoch()), (a, 20), "the other set changes nothing");
+        let b = numbers(&short, "b", 20);
+        for epoch in b.chunks(5) {
+            let mut rows = epoch.to_vec();
+            rows.sort_unstable();
+            assert_eq!(rows, [0, 1, 2, 3, 4]);
+        }
+        assert!(b[..5] != b[5..10], "in another order");
+        assert!(Feeder::new(model, &[of(20)], 3).is_err(), "there is no second one");
+    }
+
+    /// What a row is to become is what some row of the batch has, so it occurs in the data: of exclusive attributes exactly one.
+    #[test]
+    fn targets_occur_in_the_data() {
+        let flag = |name: &str, has: fn(u32) -> bool| calotype_data::Factor {
+            name: name.into(),
+            values: vec!["no".into(), "yes".into()],
+            of_row: (0..20).map(|row| u32::from(has(row))).collect(),
+        };
+        // Rows 0 and 19 have none of the three colours; nobody blond is male.
+        let dataset = [
+            flag("Black", |row| row % 3 == 1 && row < 19),
+            flag("Blond", |row| row % 3 == 2),
+            flag("Brown", |row| row % 3 == 0 && row > 0),
+            flag("Male", |row| row % 2 == 0 && row % 3 != 2),
+        ]
+        .into_iter()
+        .try_fold(images(20), calotype_data::Dataset::with_factor)
+        .expect("factors");
+        let told = Arc::new(Attributed::new(&dataset, "Black/Blond/Brown,Male").expect("they are there"));
+        let rows: Vec<u32> = (0..20).filter(|&row| told.of_row(row).is_some()).collect();
+        assert_eq!(rows.len(), 18);
+        let known: Vec<Vec<f32>> = rows.iter().map(|&row| told.vectors(&[row])).collect();
+        let model = small("stargan", told.attributes.clone(), "4");
+        let set = FeedSet { prepared: signed(&dataset), rows, n_classes: 0, told: Some(Arc::clone(&told)) };
+        let feeder = Feeder::new(model, &[set], 3).expect("it feeds");
+        let mut moved = 0;
+        for step in 0..10_000 {
+            let fed = feeder.feed(step);
+            let vectors = |name: &str| {
+                let value = fed.iter().find(|(n, _)| n == name).expect(name).1.as_f32().expect("floats").to_vec();
+                value.chunks_exact(4).map(<[f32]>::to_vec).collect::<Vec<_>>()
+            };
+            let (own, target) = (vectors("attributes"), vectors("target"));
+            assert!(target.iter().all(|v| known.contains(v) && v[..3].iter().sum::<f32>() == 1.0), "step {step}: {target:?}");
+            moved += own.iter().zip(&target).filter(|(own, target)| own != target).count();
+        }
+        assert!(moved > 10_000, "most rows are to become something else: {moved} of 40,000");
+    }
 }
