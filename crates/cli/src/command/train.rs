@@ -119,9 +119,11 @@ fn resume(args: &TrainArgs, run: &Path, threads: usize) -> Result<Ready> {
 /// # Errors
 /// No such data; other data by their name; a second data set that the run does not have.
 fn moved(args: &TrainArgs, config: &mut RunConfig) -> Result<()> {
-    let parse = |name: &String| DatasetSpec::parse(name).map_err(TrainingError::from);
-    let mut given = [&args.with.data, &args.with.data_b].map(|name| name.as_ref().map(parse)).into_iter();
-    let mut given = [given.next().flatten().transpose()?, given.next().flatten().transpose()?];
+    let parse = |name: &Option<String>| {
+        let spec = name.as_ref().map(|name| DatasetSpec::parse(name).map_err(TrainingError::from));
+        spec.transpose()
+    };
+    let mut given = [parse(&args.with.data)?, parse(&args.with.data_b)?];
     if let Some([a, b]) = given[0].as_ref().filter(|_| config.data_b.is_some()).and_then(DatasetSpec::two) {
         given = [Some(a), given[1].take().or(Some(b))];
     }

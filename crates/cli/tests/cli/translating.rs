@@ -213,7 +213,9 @@ fn attributes_are_chosen_and_changed_by_name() {
     refused("Brown", &["no attribute or value `Brown`", "Black/Blond (Black or Blond), Male, Young"]);
     refused("Male=maybe", &["expected yes or no"]);
     picture(&place, "tiny.png", [20, 20], 3, 0.5);
-    translate(&place, "run", &["tiny.png", "--to", "Blond", "--out", "none"]).refused(2, &["too small to see", "Male, Young"]);
+    translate(&place, "run", &["tiny.png", "--to", "Blond", "--out", "none"])
+        .refused(2, &["20x20 pixels are too small to see", "Male, Young"]);
+    assert!(!place.path("none").exists(), "before any work");
     translate(&place, "run", &["tiny.png", "--to", "Blond,Male,Young=no", "--out", "said"]).ok();
 
     let fails = |attributes: &str, code: i32, says: &[&str]| {

@@ -20,7 +20,7 @@ pub(super) struct Input {
     /// H and W.
     pub size: [usize; 2],
     /// Height and width as the network takes them.
-    padded: [usize; 2],
+    pub padded: [usize; 2],
 }
 
 #[derive(Debug)]

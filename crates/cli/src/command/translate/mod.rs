@@ -36,6 +36,7 @@ pub fn run(args: &TranslateArgs, threads: usize) -> Result<Ending> {
     let Found { inputs, mut broken, notes } = inputs::find(args, &used)?;
     notes.iter().for_each(|text| note(text));
     broken.iter().for_each(|text| note(&format!("skipped: {text}")));
+    targets.iter().try_for_each(|target| target.check(translator, inputs.iter().map(|input| input.padded)))?;
     let outputs = outputs(args, &inputs, &targets)?;
     say_sizes(&inputs, translator);
     let mut sheet = args.grid.as_ref().map(|_| Sheet::new(used.model.shape(), inputs.len(), &targets));
@@ -105,7 +106,7 @@ fn write(
         false => None,
     };
     for (column, target) in targets.iter().enumerate() {
-        let domains = target.domains(session.used.model.translator(), read.len(), seen.as_deref())?;
+        let domains = target.domains(session.used.model.translator(), read.len(), seen.as_deref());
         let made = programs.translate(session.opened.device(), target.way, &images, &domains)?;
         for ((n, image), made) in read.iter().zip(made.chunks_exact(made.len() / read.len())) {
             let made = image.cut(made);

@@ -57,25 +57,32 @@ impl Target {
         }
     }
 
-    /// The attributes of `n` images as they are to be, one after the other; nothing where domains are data sets. `seen`: those that the
-    /// images have.
+    /// That images of these sizes [H, W] have all attributes that it leaves as they are: the critic sees them only in images that are
+    /// as large as those that it learned from.
     ///
     /// # Errors
-    /// Attributes that are not asked for and not seen either.
-    pub fn domains(&self, translator: Option<&dyn Translator>, n: usize, seen: Option<&[f32]>) -> Result<Vec<f32>> {
-        let Some(Domains::Attributes(attributes)) = translator.map(Translator::domains) else { return Ok(vec![]) };
+    /// Says which attributes must be asked for too.
+    pub fn check(&self, translator: &dyn Translator, mut sizes: impl Iterator<Item = [usize; 2]>) -> Result<()> {
+        let Domains::Attributes(attributes) = translator.domains() else { return Ok(()) };
+        let asked = |n: usize| self.changes.iter().any(|(at, _)| *at == n);
+        let missing = attributes.0.iter().enumerate().filter(|(n, _)| !asked(*n)).map(|(_, a)| a.to_string());
+        let missing = missing.collect::<Vec<_>>().join(", ");
+        match sizes.find(|&size| !missing.is_empty() && translator.recognition(1, size).is_none()) {
+            None => Ok(()),
+            Some([h, w]) => Err(WrongUse(format!(
+                "--to {}: images of {h}x{w} pixels are too small to see what else they have; say it too: {missing}",
+                self.text
+            ))
+            .into()),
+        }
+    }
+
+    /// The attributes of `n` images as they are to be, one after the other; nothing where domains are data sets. `seen`: those that the
+    /// images have.
+    pub fn domains(&self, translator: Option<&dyn Translator>, n: usize, seen: Option<&[f32]>) -> Vec<f32> {
+        let Some(Domains::Attributes(attributes)) = translator.map(Translator::domains) else { return vec![] };
         let own: Vec<f32> = match seen {
             Some(seen) => seen.chunks_exact(attributes.width()).flat_map(|v| attributes.vector(attributes.values(v))).collect(),
-            None if self.needs_seen(translator) => {
-                let asked = |n: usize| self.changes.iter().any(|(at, _)| *at == n);
-                let missing = attributes.0.iter().enumerate().filter(|(n, _)| !asked(*n)).map(|(_, a)| a.to_string());
-                let missing = missing.collect::<Vec<_>>().join(", ");
-                return Err(WrongUse(format!(
-                    "--to {}: the images are too small to see what else they have; say it too: {missing}",
-                    self.text
-                ))
-                .into());
-            }
             None => vec![0.0; n * attributes.width()],
         };
         let changed = |own: &[f32]| {
@@ -83,6 +90,6 @@ impl Target {
             attributes.change(&mut vector, &self.changes);
             vector
         };
-        Ok(own.chunks_exact(attributes.width().max(1)).flat_map(changed).collect())
+        own.chunks_exact(attributes.width().max(1)).flat_map(changed).collect()
     }
 }
