@@ -1,0 +1,56 @@
+//! What the pictures of a translator show.
+
+use std::sync::Arc;
+
+use calotype_data::{Dataset, Evaluation, Prepared, Split};
+
+use super::Material;
+use crate::attributes::Attributed;
+use crate::error::Result;
+use crate::score::SCORE_BATCH;
+
+/// What pictures of a translator show.
+#[derive(Clone, Debug)]
+pub struct ShownDomains {
+    /// At most [`ShownDomains::ROWS`].
+    pub rows: Evaluation,
+    /// Of the second data set.
+    pub rows_b: Option<Evaluation>,
+    /// The attributes that rows are translated between.
+    pub told: Option<Arc<Attributed>>,
+    /// For each of `rows` and each change of one attribute, the row of the data that it should become, where that is known.
+    pub twins: Vec<Vec<Option<u32>>>,
+}
+
+impl ShownDomains {
+    /// Images of each data set.
+    pub const ROWS: usize = 8;
+}
+
+impl Material {
+    /// What pictures of a translator show: test rows where there are any, which are never learned from.
+    pub(super) fn shown_domains(&self, prepared: &Arc<Prepared>, second: Option<Arc<Prepared>>) -> Result<ShownDomains> {
+        let seed = self.wanted.seed;
+        let shown = |dataset: &Dataset, prepared: &Arc<Prepared>, told: Option<&Attributed>| -> Result<Evaluation> {
+            let mut rows = dataset.rows(if dataset.has_splits() { Split::Test } else { Split::Train })?;
+            rows.retain(|&row| told.is_none_or(|told| told.of_row(row).is_some()));
+            // Evenly spaced, each one further than the last, so that what comes in turns (the tones of an emoji) is not shown once only.
+            let (all, n) = (rows.len(), rows.len().min(ShownDomains::ROWS));
+            let rows = (0..n).map(|i| rows[(i * all / n + i).min(all - 1)]).collect();
+            Ok(Evaluation::new(Arc::clone(prepared), rows, SCORE_BATCH, seed)?)
+        };
+        let rows = shown(&self.dataset, prepared, self.told.as_deref())?;
+        let rows_b = match (&self.second, second) {
+            (Some(second), Some(prepared)) => Some(shown(&second.dataset, &prepared, None)?),
+            _ => None,
+        };
+        let told = self.told.clone();
+        let changes = told.as_ref().map_or_else(Vec::new, |told| told.attributes.single_changes());
+        let twin = |row: u32, change| {
+            let (factor, value) = told.as_ref()?.factor(change)?;
+            self.dataset.twin(row, factor, value)
+        };
+        let twins = rows.rows().iter().map(|&row| changes.iter().map(|&change| twin(row, change)).collect()).collect();
+        Ok(ShownDomains { rows, rows_b, told, twins })
+    }
+}
