@@ -34,9 +34,7 @@ impl Material {
         let shown = |dataset: &Dataset, prepared: &Arc<Prepared>, told: Option<&Attributed>| -> Result<Evaluation> {
             let mut rows = dataset.rows(if dataset.has_splits() { Split::Test } else { Split::Train })?;
             rows.retain(|&row| told.is_none_or(|told| told.of_row(row).is_some()));
-            // Evenly spaced, each one further than the last, so that what comes in turns (the tones of an emoji) is not shown once only.
-            let (all, n) = (rows.len(), rows.len().min(ShownDomains::ROWS));
-            let rows = (0..n).map(|i| rows[(i * all / n + i).min(all - 1)]).collect();
+            let rows = spread(rows.len(), ShownDomains::ROWS).map(|at| rows[at]).collect();
             Ok(Evaluation::new(Arc::clone(prepared), rows, SCORE_BATCH, seed)?)
         };
         let rows = shown(&self.dataset, prepared, self.told.as_deref())?;
@@ -52,5 +50,29 @@ impl Material {
         };
         let twins = rows.rows().iter().map(|&row| changes.iter().map(|&change| twin(row, change)).collect()).collect();
         Ok(ShownDomains { rows, rows_b, told, twins })
+    }
+}
+
+/// Places of at most `most` among `all`, about evenly spaced, each one further on in its part than the one before, so that what comes in
+/// turns (the tones of an emoji) is not shown once only. None twice.
+fn spread(all: usize, most: usize) -> impl Iterator<Item = usize> {
+    let n = all.min(most).max(1);
+    (0..all.min(most)).map(move |i| i * all / n + i % (all / n))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_spread_and_none_comes_twice() {
+        let places = |all: usize| spread(all, 8).collect::<Vec<_>>();
+        assert_eq!((places(0), places(1), places(3)), (vec![], vec![0], vec![0, 1, 2]));
+        assert_eq!(places(384).iter().map(|at| at % 6).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 0, 1], "every tone");
+        for all in 0..200 {
+            let found = places(all);
+            assert!(found.iter().all(|&at| at < all) && found.windows(2).all(|pair| pair[0] < pair[1]), "{all}: {found:?}");
+            assert_eq!(found.len(), all.min(8));
+        }
     }
 }
