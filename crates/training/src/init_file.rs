@@ -58,8 +58,12 @@ const STATISTICS: [&str; 3] = [".running_mean", ".running_var", ".num_batches_tr
 /// not at all; those of which no file says anything have their initial weights.
 ///
 /// # Errors
-/// A file that cannot be read; tensors of other names or shapes than the networks have, or fewer; a network that is given twice.
+/// A model that counts; a file that cannot be read; tensors of other names or shapes than the networks have, or fewer; a network that is given twice.
 pub fn first_checkpoint(config: &RunConfig, plans: &Plans, files: &[InitFile]) -> Result<(Checkpoint, Vec<InitConfig>)> {
+    if plans.training.is_none() {
+        let message = format!("--init has no effect on {}, which counts every row; leave it out", config.model);
+        return Err(TrainingError::Contradiction(message));
+    }
     let states = States::of(plans);
     let specs = states.begun(0);
     let is_weight = |name: &str| !NO_WEIGHTS.iter().any(|prefix| name.starts_with(prefix));

@@ -286,4 +286,6 @@ fn a_run_begins_with_given_weights() {
     refused("netG=g.safetensors", &["no network `netG`"]);
     refused("nowhere.safetensors", &["nowhere.safetensors"]);
     refused("seasons/trainA/0.png", &["not a whole safetensors file"]);
+    let counted = ["train", "markov", "--data", "digits", "--device", "cpu", "--init", "g.safetensors", "--out", "none"];
+    place.run(&counted).refused(2, &["--init has no effect on markov"]);
 }
