@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
 
+use crate::captions::Captions;
 use crate::error::{DataError, Result};
 use crate::hex::hex;
 use crate::options::{DEFAULT_MAX_BYTES, Range};
@@ -37,7 +38,7 @@ pub struct Dataset {
     factors: Vec<Factor>,
     /// Which factor is the class, if one is.
     class: Option<usize>,
-    captions: Option<Vec<String>>,
+    captions: Option<Captions>,
     /// Names of the columns of vectors, from a table's header; else empty.
     columns: Vec<String>,
     /// Of each row; none where all of it is training data.
@@ -152,9 +153,9 @@ impl Dataset {
         Ok(self)
     }
 
-    /// Adds a caption for each row. Errors: another number of captions than rows.
-    pub fn with_captions(mut self, captions: Vec<String>) -> Result<Self> {
-        self.check_length(captions.len(), &self.name)?;
+    /// Adds the captions of every row. Errors: of another number of rows.
+    pub fn with_captions(mut self, captions: Captions) -> Result<Self> {
+        self.check_length(captions.n_rows(), &self.name)?;
         self.captions = Some(captions);
         Ok(self)
     }
@@ -354,9 +355,9 @@ impl Dataset {
         (0..self.n_rows as u32).find(|&other| is_twin(other))
     }
 
-    /// Each row's caption or name, if there are any.
-    pub fn captions(&self) -> Option<&[String]> {
-        self.captions.as_deref()
+    /// What is said of the rows, captions or names, if anything is.
+    pub fn captions(&self) -> Option<&Captions> {
+        self.captions.as_ref()
     }
 
     /// Names of the columns of vectors, from a table's header; empty where there are none.

@@ -9,6 +9,7 @@ use flate2::Crc;
 use image::RgbaImage;
 
 use crate::bundled::asset;
+use crate::captions::Captions;
 use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
 use crate::format::{decode_image, over_white};
@@ -128,7 +129,7 @@ fn open(name: &str, sheets: &[(&str, &[u8])], (glyphs, class): (Vec<Glyph>, &str
     [category, tone, base, vendor]
         .into_iter()
         .try_fold(images, with)?
-        .with_captions(all().map(|g| g.name.clone()).collect())?
+        .with_captions(Captions::new(all().map(|g| vec![&g.name])))?
         .with_test_rows(all().map(|g| crc32(g.base_unified) % 10 == 9).collect())?
         .with_groups(of_base)
 }

@@ -55,6 +55,9 @@ pub struct Options {
     /// Arrays of continuous values: what becomes 0 and 1; none leaves rows as they are, and sees by the values of images.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range: Option<Range>,
+    /// Folders of images: whether their captions are read.
+    #[serde(skip_serializing_if = "is_default")]
+    pub captions: bool,
     /// No data set takes more memory than this, whatever its files claim; nor do its rows when they are prepared.
     pub max_bytes: u64,
     /// Where fetched data and decoded images lie; none means CALOTYPE_DATA, else the platform's cache folder.
@@ -78,6 +81,7 @@ impl Default for Options {
             channels: None,
             layout: None,
             range: None,
+            captions: false,
             max_bytes: DEFAULT_MAX_BYTES,
             cache: None,
         }

@@ -1,9 +1,10 @@
-//! Drawn shapes: every combination of shape, colour, size and place, with small seeded variations, and a caption for each.
+//! Drawn shapes: every combination of shape, colour, size and place, with small seeded variations, and captions for each.
 
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use crate::captions::Captions;
 use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::options::Options;
@@ -53,9 +54,23 @@ impl Combination {
         Combination { shape: c / COLOURS.len(), colour: c % COLOURS.len(), size, place }
     }
 
-    fn caption(self) -> String {
-        let (size, colour) = (SIZES[self.size].0, COLOURS[self.colour].0);
-        format!("a {size} {colour} {}, {}", SHAPES[self.shape].0, PLACES[self.place])
+    /// The same in several phrases. Each says all four.
+    fn captions(self) -> [String; 5] {
+        let (shape, colour, place) = (SHAPES[self.shape].0, COLOURS[self.colour].0, PLACES[self.place]);
+        let size = SIZES[self.size].0;
+        let other_size = match size {
+            "small" => "little",
+            "large" => "big",
+            same => same,
+        };
+        let article = if colour.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+        [
+            format!("a {size} {colour} {shape}, {place}"),
+            format!("{article} {colour} {shape}, {size}, at the {place}"),
+            format!("{place}: a {other_size} {shape} in {colour}"),
+            format!("a {other_size} {colour} {shape} in the {place}"),
+            format!("the {shape} is {colour} and {size}, at the {place}"),
+        ]
     }
 
     /// About a tenth of the combinations, "a small red circle, top left" among them; every single value is also in training rows.
@@ -85,7 +100,7 @@ pub(crate) fn open(options: &Options) -> Result<Dataset> {
         .with_factor(factor("colour", COLOURS.map(|(name, _)| name).to_vec(), |c| c.colour))?
         .with_factor(factor("size", SIZES.map(|(name, _)| name).to_vec(), |c| c.size))?
         .with_factor(factor("place", PLACES.to_vec(), |c| c.place))?
-        .with_captions(rows().map(Combination::caption).collect())?
+        .with_captions(Captions::new(rows().map(|c| c.captions().to_vec())))?
         .with_test_rows(rows().map(Combination::is_held_out).collect())
 }
 

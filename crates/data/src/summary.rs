@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::captions::Captions;
 use crate::dataset::Dataset;
 use crate::parts::{Factor, LeftOut, Part, Split, Values};
 
@@ -24,7 +25,7 @@ pub struct Summary {
     pub classes: Vec<(String, Count)>,
     /// Names of factors other than the class, and how many values each has.
     pub factors: Vec<(String, usize)>,
-    pub captions: bool,
+    pub captions: Option<Said>,
     /// What lay in the data and became no rows.
     pub left_out: Vec<LeftOut>,
     /// What a person should know about how it was read.
@@ -93,6 +94,22 @@ impl fmt::Display for Count {
     }
 }
 
+/// What is said of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Said {
+    /// Rows with a caption.
+    pub n_rows: usize,
+    /// Different captions.
+    pub n_texts: usize,
+}
+
+impl Said {
+    pub(crate) fn of(captions: &Captions) -> Self {
+        let n_rows = (0..captions.n_rows() as u32).filter(|&row| !captions.numbers(row).is_empty()).count();
+        Said { n_rows, n_texts: captions.texts().len() }
+    }
+}
+
 /// What is known of all rows of a data set, without their values.
 pub(crate) struct Known<'a> {
     pub(crate) n_rows: usize,
@@ -148,7 +165,7 @@ impl Summary {
             },
             classes,
             factors: others.map(|f| (f.name.clone(), f.values.len())).collect(),
-            captions: rows.captions().is_some(),
+            captions: rows.captions().map(Said::of),
             left_out: rows.left_out().to_vec(),
             notes: rows.notes().to_vec(),
             content_hash: known.content_hash,
@@ -204,8 +221,8 @@ impl fmt::Display for Summary {
         for (name, n) in &self.factors {
             writeln!(f, "  {name:<9} {n} values")?;
         }
-        if self.captions {
-            writeln!(f, "  captions  one a row")?;
+        if let Some(Said { n_rows, n_texts }) = self.captions {
+            writeln!(f, "  captions  {n_texts} different ones, of {n_rows} rows")?;
         }
         for left_out in &self.left_out {
             writeln!(f, "  left out  {left_out}")?;

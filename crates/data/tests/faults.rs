@@ -9,7 +9,7 @@ use std::fs;
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use calotype_data::{DataError, Dataset, Options, Split, Values, open, read_npy};
+use calotype_data::{Captions, DataError, Dataset, Options, Split, Values, open, read_npy};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use image::ImageFormat;
@@ -396,6 +396,9 @@ fn rows_that_contradict_their_shape_are_errors() {
     let data = || Dataset::new("d", &[4], bytes(8, 2)).unwrap();
     let error = data().with_labels(vec![0, 2], vec!["a".into(), "b".into()], "l").unwrap_err();
     assert!(matches!(error, DataError::Value { row: 1, .. }), "{error}");
-    assert!(matches!(data().with_captions(vec![]).unwrap_err(), DataError::LabelCount { expected: 2, found: 0, .. }));
+    assert!(matches!(
+        data().with_captions(Captions::default()).unwrap_err(),
+        DataError::LabelCount { expected: 2, found: 0, .. }
+    ));
     assert!(matches!(data().with_test_rows(vec![true]).unwrap_err(), DataError::LabelCount { .. }));
 }

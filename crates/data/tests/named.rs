@@ -94,12 +94,18 @@ fn emoji_have_the_published_counts_and_split_by_base() {
     assert_eq!(of(&held_out).len(), 172);
 }
 
+/// The first row of that name.
+fn row_of(data: &Dataset, name: &str) -> u32 {
+    let captions = data.captions().unwrap();
+    (0..data.n_rows() as u32).find(|&row| captions.first(row) == name).unwrap()
+}
+
 #[test]
 fn emoji_are_the_named_drawings() {
     let (noto, twemoji) = (named("emoji-noto"), named("emoji-twemoji"));
     assert_eq!(noto.captions(), twemoji.captions());
     let pixel = |data: &Dataset, name: &str, y: usize, x: usize| -> [u8; 3] {
-        let row = data.captions().unwrap().iter().position(|c| c == name).unwrap();
+        let row = row_of(&data, name) as usize;
         let Values::Levels { data, .. } = data.values() else { panic!("levels") };
         data[(row * 64 + y) * 192 + 3 * x..][..3].try_into().unwrap()
     };
@@ -112,7 +118,7 @@ fn emoji_are_the_named_drawings() {
         assert_eq!(pixel(data, "large red circle", 0, 0), [255; 3]);
     }
     let tones = open("emoji-noto", &Options { tones: true, ..Options::default() }).unwrap();
-    assert!(tones.captions().unwrap().iter().any(|c| c == "waving hand sign; medium-dark skin tone"));
+    assert!(tones.captions().unwrap().texts().iter().any(|c| c == "waving hand sign; medium-dark skin tone"));
 }
 
 /// Doing nothing, L1 between the vendors over all glyphs: 0.172.
@@ -165,7 +171,7 @@ fn toys_have_their_published_spread() {
 fn shapes_hold_out_combinations_and_paint_what_they_say() {
     let shapes = open("shapes", &Options { size: Some(32), rows: Some(1_620), ..Options::default() }).unwrap();
     let captions = shapes.captions().unwrap();
-    let of = |split| shapes.rows(split).unwrap().into_iter().map(|r| captions[r as usize].as_str()).collect::<HashSet<_>>();
+    let of = |split| shapes.rows(split).unwrap().into_iter().map(|r| captions.first(r)).collect::<HashSet<_>>();
     let (train, test) = (of(Split::Train), of(Split::Test));
     assert!(train.is_disjoint(&test) && train.len() + test.len() == 810);
     assert!(test.contains("a small red circle, top left") && (70..95).contains(&test.len()), "{}", test.len());
@@ -175,6 +181,22 @@ fn shapes_hold_out_combinations_and_paint_what_they_say() {
             assert_eq!(seen.len(), factor.values.len(), "{} in {split}", factor.name);
         }
     }
+    // Each phrase says all of it, and rows of one combination say the same, whichever phrase is taken.
+    for row in 0..810 {
+        let words = |text: &str| text.replace([',', ':'], "").split(' ').map(str::to_owned).collect::<HashSet<_>>();
+        let said: Vec<&str> = captions.of(row).collect();
+        let all = ["shape", "colour", "place"].map(|f| {
+            let factor = shapes.factor(f).unwrap();
+            factor.values[factor.of_row[row as usize] as usize].as_str()
+        });
+        let says_all = |text: &str| all.iter().flat_map(|value| value.split(' ')).all(|word| words(text).contains(word));
+        assert!(said.len() == 5 && said.iter().all(|text| says_all(text)), "{said:?}");
+        let size =
+            |text: &str| ["small little", "medium medium", "large big"].map(|s| s.split(' ').any(|w| words(text).contains(w)));
+        assert!(said.iter().all(|text| size(text) == size(said[0])), "{said:?}");
+    }
+    let meanings: HashSet<u32> = (0..1_620).map(|row| captions.meaning(row)).collect();
+    assert!(meanings.len() == 810 && captions.meaning(5) == captions.meaning(815));
     // The painted pixels' centre lies in the named third, and larger sizes paint more.
     let Values::Levels { data, .. } = shapes.values() else { panic!("levels") };
     let mut painted = [[0.0_f64; 3]; 5];
@@ -185,7 +207,7 @@ fn shapes_hold_out_combinations_and_paint_what_they_say() {
         }
         let place = shapes.factor("place").unwrap().of_row[row] as usize;
         let centre = |third: usize| 7.5 + 8.0 * third as f64;
-        assert!(close(sx / n, centre(place % 3), 2.0) && close(sy / n, centre(place / 3), 2.0), "{}", captions[row]);
+        assert!(close(sx / n, centre(place % 3), 2.0) && close(sy / n, centre(place / 3), 2.0), "{}", captions.first(row as u32));
         let [shape, size] = ["shape", "size"].map(|f| shapes.factor(f).unwrap().of_row[row] as usize);
         painted[shape][size] += n;
     }
@@ -255,12 +277,12 @@ fn emoji_tones_are_all_drawn_in_every_tone() {
     let n = |tone: u32| labels.iter().filter(|&&label| label == tone).count();
     assert!((1..6).all(|tone| n(tone) == n(0)), "equally many of each");
     let captions = data.captions().unwrap();
-    let row = captions.iter().position(|c| c == "waving hand sign").unwrap() as u32;
+    let row = row_of(&data, "waving hand sign");
     assert_eq!(labels[row as usize], 0);
     let dark = data.twin(row, "tone", 5).unwrap();
-    assert_eq!(captions[dark as usize], "waving hand sign; dark skin tone");
+    assert_eq!(captions.first(dark), "waving hand sign; dark skin tone");
     let twemoji = data.twin(row, "vendor", 1).unwrap();
-    assert_eq!((data.twin(dark, "tone", 0), captions[twemoji as usize].as_str()), (Some(row), "waving hand sign"));
+    assert_eq!((data.twin(dark, "tone", 0), captions.first(twemoji)), (Some(row), "waving hand sign"));
     assert_eq!((data.twin(row, "tone", 6), data.twin(row, "size", 0)), (None, None), "no such value, no such factor");
     assert_eq!(named("shapes").twin(0, "colour", 1), None, "each of its rows is its own");
     let test: Vec<u32> = data.rows(Split::Test).unwrap();

@@ -55,7 +55,7 @@ fn main() -> Result<()> {
 fn test_rows(dataset: &Dataset, preparation: &Preparation) -> Result<(Vec<f32>, Vec<String>)> {
     let rows = dataset.rows(dataset.default_evaluation_split())?;
     let all = Evaluation::new(Arc::new(Prepared::new(dataset, preparation)?), rows.clone(), BATCH, 0)?;
-    let captions = dataset.captions().map_or_else(Vec::new, |all| rows.iter().map(|&row| all[row as usize].clone()).collect());
+    let captions = dataset.captions().map_or_else(Vec::new, |all| rows.iter().map(|&row| all.first(row).to_owned()).collect());
     Ok((rows.iter().flat_map(|&row| all.row(row)).collect(), captions))
 }
 

@@ -2,6 +2,7 @@
 
 mod array;
 mod attributes;
+mod captions;
 mod cifar;
 mod decode;
 mod folder;
@@ -22,7 +23,7 @@ use std::path::{Path, PathBuf};
 use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
 use crate::options::Options;
-use crate::summary::Survey;
+use crate::summary::{Said, Survey};
 
 pub(crate) use decode::{decode_file, decode_image, dimensions, over_white};
 pub(crate) use folder::{domains, images_below, luma};
@@ -119,6 +120,10 @@ impl Found {
         }
     }
 
+    fn may_have_captions(&self, options: &Options) -> bool {
+        options.captions && matches!(self, Found::Images | Found::Attributes(_))
+    }
+
     fn open(&self, path: &Path, options: &Options) -> Result<Dataset> {
         match self {
             Found::Table => table::open(path, options),
@@ -146,7 +151,16 @@ pub(crate) fn kind_of(path: &Path) -> Result<&'static Kind> {
 
 /// Opens a file or folder by what is in it.
 pub(crate) fn open_path(path: &Path, options: &Options) -> Result<Dataset> {
-    let dataset = Found::at(path)?.open(path, options)?;
+    let found = Found::at(path)?;
+    let dataset = found.open(path, options)?;
+    let captions = match dataset.files().filter(|_| found.may_have_captions(options)) {
+        Some(files) => captions::of(&folder::tree_of(path, options)?, files)?,
+        None => None,
+    };
+    let dataset = match captions {
+        Some(captions) => dataset.with_captions(captions)?,
+        None => dataset,
+    };
     let n_rows = dataset.n_rows();
     match options.test_every {
         None => Ok(dataset),
@@ -167,7 +181,15 @@ pub(crate) fn open_path(path: &Path, options: &Options) -> Result<Dataset> {
 /// What training will see of a file or folder, and `n_shown` of its rows; of images no more than these are in memory at once.
 pub(crate) fn survey(path: &Path, options: &Options, n_shown: usize) -> Result<Survey> {
     match Found::at(path)? {
-        Found::Images if options.test_every.is_none() => folder::survey(path, options, n_shown),
+        Found::Images if options.test_every.is_none() => {
+            let mut survey = folder::survey(path, options, n_shown)?;
+            if options.captions {
+                let tree = folder::tree_of(path, options)?;
+                let images: Vec<String> = tree.files.iter().filter(|f| folder::is_image(f)).map(|f| f.name.clone()).collect();
+                survey.summary.captions = captions::of(&tree, &images)?.as_ref().map(Said::of);
+            }
+            Ok(survey)
+        }
         _ => Survey::of(&open_path(path, options)?, n_shown),
     }
 }

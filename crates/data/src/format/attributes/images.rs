@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use crate::error::{DataError, Result};
+use crate::format::captions;
 use crate::format::folder::tree::Tree;
 use crate::format::folder::{EXTENSIONS, is_picture};
 
@@ -29,14 +30,15 @@ fn lower(path: &Path) -> PathBuf {
     PathBuf::from(path.to_string_lossy().to_lowercase())
 }
 
-/// The .csv file of a folder, if it has one and no more; hidden ones are none.
+/// The .csv file of a folder, if it has one and no more; hidden ones are none, nor is the one of captions.
 pub(super) fn only_table(folder: &Path) -> Result<Option<PathBuf>> {
     let wrap = |e| DataError::io(folder, e);
     let mut tables = vec![];
     for entry in fs::read_dir(folder).map_err(wrap)? {
         let path = entry.map_err(wrap)?.path();
         let is_csv = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
-        tables.extend((is_csv && !name(&path).starts_with('.') && path.is_file()).then_some(path));
+        let is_other = name(&path).starts_with('.') || captions::separator(&name(&path)).is_some();
+        tables.extend((is_csv && !is_other && path.is_file()).then_some(path));
     }
     Ok(tables.pop().filter(|_| tables.is_empty()))
 }

@@ -19,6 +19,7 @@ pub(crate) use rows::luma;
 pub(super) use survey::survey;
 use tree::{Entry, Tree};
 
+use super::captions;
 use super::source::name_of;
 use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
@@ -54,26 +55,20 @@ pub(super) fn two(path: &Path) -> DataError {
 
 /// What is in a folder or an archive, and how its images are rows.
 fn look(path: &Path, options: &Options) -> Result<(Tree, Arranged)> {
-    let tree = match domains::member(path) {
-        Some((folder, side)) => {
-            let mut tree = Tree::of_folder(&folder)?;
-            tree.files.retain(|file| domains::part_of(file, side).is_some());
-            tree
-        }
-        None if path.is_dir() => Tree::of_folder(path)?,
-        None => Tree::of_archive(path, options)?,
-    };
+    let tree = tree_of(path, options)?;
     let images: Vec<Entry> = tree.files.iter().filter(|f| is_image(f)).cloned().collect();
     if images.is_empty() {
         return Err(nothing(path, &tree));
     }
     let bare = without_images(&tree, &images);
-    let is_other = |file: &&Entry| !is_image(file) && !file.is_dangling();
+    let stems = captions::stems(&images);
+    let is_caption = |file: &Entry| options.captions && captions::is_caption_file(file, &stems);
+    let is_other = |file: &&Entry| !is_image(file) && !file.is_dangling() && !is_caption(file);
     let others: Vec<String> = tree.files.iter().filter(is_other).map(|f| f.name.clone()).collect();
     let is_lost = |file: &&Entry| !is_image(file) && file.is_dangling();
     let lost: Vec<String> = tree.files.iter().filter(is_lost).map(|f| f.name.clone()).collect();
-    let mut arranged = arrange(&name_of(path), images)?;
     let of_others = format!("files that are no images ({})", tree.kinds(|f| is_other(&f)));
+    let mut arranged = arrange(&name_of(path), images)?;
     arranged.left_out.extend([
         LeftOut::new("hidden files and folders", &tree.hidden),
         LeftOut::new("folders without images", &bare),
@@ -82,6 +77,19 @@ fn look(path: &Path, options: &Options) -> Result<(Tree, Arranged)> {
         LeftOut::new(of_others, &others),
     ]);
     Ok((tree, arranged))
+}
+
+/// Everything in a folder, in one of two domains of a folder, or in an archive.
+pub(super) fn tree_of(path: &Path, options: &Options) -> Result<Tree> {
+    match domains::member(path) {
+        Some((folder, side)) => {
+            let mut tree = Tree::of_folder(&folder)?;
+            tree.files.retain(|file| domains::part_of(file, side).is_some());
+            Ok(tree)
+        }
+        None if path.is_dir() => Tree::of_folder(path),
+        None => Tree::of_archive(path, options),
+    }
 }
 
 /// The topmost folders that hold no image, at any depth.
@@ -155,7 +163,7 @@ pub fn is_picture(path: &Path) -> bool {
     path.is_file() && extension.is_some_and(|e| EXTENSIONS.contains(&e.as_str()))
 }
 
-fn is_image(file: &Entry) -> bool {
+pub(super) fn is_image(file: &Entry) -> bool {
     EXTENSIONS.contains(&file.extension().as_str())
 }
 

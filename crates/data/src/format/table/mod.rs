@@ -27,6 +27,7 @@ use values::Reader;
 
 pub(super) use lines::{Line, Table};
 pub(super) use sniff::{first_records, is_table};
+pub(super) use text::decode as decode_text;
 
 /// Opens a table as vectors `[D]` of f64. A column of words, or the one that `options.label` says, holds the classes.
 ///

@@ -51,7 +51,7 @@ fn no_table(text: &str) -> Option<&'static str> {
 }
 
 /// Errors: neither UTF-8 nor marked UTF-16; zero bytes, which no text has.
-pub(super) fn decode(origin: &str, bytes: Vec<u8>) -> Result<String> {
+pub(in crate::format) fn decode(origin: &str, bytes: Vec<u8>) -> Result<String> {
     let text = match bytes.as_slice() {
         [0xff, 0xfe, rest @ ..] => utf16(origin, rest, u16::from_le_bytes)?,
         [0xfe, 0xff, rest @ ..] => utf16(origin, rest, u16::from_be_bytes)?,
