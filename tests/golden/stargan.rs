@@ -16,12 +16,13 @@ const BATCH: usize = 3;
 const SEED: u64 = 7;
 const STEPS: usize = 4;
 const N_CRITIC: usize = 2;
-const SET: [(&str, &str); 9] = [
+const SET: [(&str, &str); 10] = [
     ("size", "32"),
     ("width", "2"),
     ("width_d", "2"),
     ("blocks", "1"),
     ("n_critic", "2"),
+    ("lambda_id", "0"),
     ("lr", "0.001"),
     ("steps", "4"),
     ("constant_steps", "2"),

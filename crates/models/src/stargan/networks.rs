@@ -1,9 +1,9 @@
 //! Generator and discriminator (appendix, tables 4 and 5). States have the names of the authors' code, <https://github.com/yunjey/stargan>,
 //! and begin as PyTorch's layers do.
 
-use calotype_graph::{Init, Layout, Scope, Tensor};
+use calotype_graph::{Layout, Scope, Tensor};
 
-use crate::layers::{Kernel, Layers};
+use crate::layers::{Kernel, Layers, uniform};
 
 /// Slope of D's leaky ReLU below 0.
 const LEAK: f32 = 0.01;
@@ -44,12 +44,6 @@ impl Judged {
     pub fn rows(&self, from: usize, to: usize) -> Judged {
         Judged { source: self.source.slice(0, from, to), domain: self.domain.slice(0, from, to) }
     }
-}
-
-/// U(±1 / √fan-in), as PyTorch's `kaiming_uniform_(a=√5)` is, and its biases.
-fn uniform(fan_in: usize) -> Init {
-    let bound = (fan_in as f32).sqrt().recip();
-    Init::Uniform { low: -bound, high: bound }
 }
 
 /// Convolution without bias.

@@ -4,16 +4,16 @@ use super::Networks;
 use crate::attributes::Attributes;
 use crate::decay;
 use crate::model::DataShape;
-use crate::settings::{Preset, Setting, SettingError, Settings};
+use crate::settings::{Preset, Setting, SettingError, Settings, Value};
 
 /// Smallest and largest images.
 const SIZES: (u64, u64) = (32, 256);
 
 pub(super) fn settings(preset: Preset) -> Vec<Setting> {
     // The small one has fewer and faster updates of D, and as many of G.
-    let (size, width, batch, n_critic, lr, steps) = match preset {
-        Preset::PAPER => (128, 64, 16, 5, 1e-4, 200_000),
-        _ => (64, 32, 8, 2, 2e-4, 6_000),
+    let (size, width, batch, n_critic, lr, lambda_id, steps) = match preset {
+        Preset::PAPER => (128, 64, 16, 5, 1e-4, 0.0, 200_000),
+        _ => (64, 32, 8, 2, 2e-4, 10.0, 6_000),
     };
     let mut all = vec![
         Setting::integer("size", size, SIZES, "height and width of the images that it learns from: 32, 64, 128 or 256"),
@@ -46,6 +46,13 @@ pub(super) fn settings(preset: Preset) -> Vec<Setting> {
         Setting::number("beta2", 0.999, (0.0, 0.999_999_9), "β2 of Adam"),
         Setting::number("lambda_cls", 1.0, (0.0, 1e6), "weight of the classification loss, of both networks"),
         Setting::number("lambda_rec", 10.0, (0.0, 1e6), "weight of the reconstruction loss: |x - G(G(x, target), own)|"),
+        Setting::number(
+            "lambda_id",
+            lambda_id,
+            (0.0, 1e6),
+            "weight of the identity loss, |x - G(x, target)| of images whose target is what they have already; the paper has none",
+        )
+        .before(Value::Number(0.0)),
         Setting::number("lambda_gp", 10.0, (0.0, 1e6), "weight of the gradient penalty of WGAN-GP"),
     ];
     all.extend(decay::settings(steps, "number of steps; each updates the discriminator"));

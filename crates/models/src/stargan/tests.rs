@@ -169,6 +169,27 @@ fn classification_is_the_sum_over_attributes() {
     assert!(got[1].iter().zip(&probabilities).all(|(g, w)| (f64::from(*g) - w).abs() < 1e-6), "{:?}", got[1]);
 }
 
+/// Of the images that are to stay what they are, and of those alone.
+#[test]
+fn the_identity_loss_is_of_images_that_have_their_target() {
+    let (x, fake) = (wild(&[3, 2, 2, 1], 1), wild(&[3, 2, 2, 1], 2));
+    let value = |rows: [&[u32]; 3]| {
+        let graph = Graph::new("test");
+        let [x_in, fake_in] = ["x", "fake"].map(|name| graph.input(name, Type::f32([3, 2, 2, 1])));
+        let [own, target] = ["own", "target"].map(|name| graph.input(name, Type::f32([3, 5])));
+        graph.output("identity", &identity(&x_in, &fake_in, &own, &target));
+        let own = vectors(&faces(), &[&[1, 2, 0], &[0, 0, 1], &[1, 1, 1]]);
+        let given = [("x", x.clone()), ("fake", fake.clone()), ("own", own), ("target", vectors(&faces(), &rows))];
+        testing::run(&graph.finish().expect("a sound graph"), |spec| init::initial(spec, 0), &given)[0][0]
+    };
+    let (x, fake) = (x.as_f32().expect("floats"), fake.as_f32().expect("floats"));
+    let of = |row: usize| (4 * row..4 * row + 4).map(|i| (x[i] - fake[i]).abs()).sum::<f32>() / 4.0;
+    let close = |got: f32, want: f32| assert!((got - want).abs() < 1e-6, "{got} for {want}");
+    close(value([&[1, 2, 0], &[0, 0, 0], &[1, 1, 1]]), 0.5 * (of(0) + of(2)));
+    close(value([&[1, 1, 0], &[0, 0, 1], &[0, 0, 0]]), of(1));
+    close(value([&[0, 2, 0], &[0, 1, 1], &[1, 1, 0]]), 0.0);
+}
+
 fn translated(model: &StarGan, x: &HostTensor, domain: &HostTensor) -> Vec<f32> {
     let &[batch, h, w, _] = x.shape.dims() else { panic!("images") };
     let program = model.translation(Way::ToAttributes, batch, [h, w]).expect("it builds");
