@@ -6,7 +6,7 @@ use calotype_graph::{Graph, GraphError, Mode, Program, Scope, Tensor, Type};
 
 use crate::attributes::Attributes;
 use crate::feeds::{Known, Role};
-use crate::latent::Latent;
+use crate::latent::{Latent, LatentPart};
 use crate::model::Model;
 use crate::priors::Prior;
 
@@ -142,6 +142,28 @@ impl Domains<'_> {
     }
 }
 
+/// Rows from sentences.
+pub trait Text: Model {
+    /// Characters of a sentence that it reads.
+    fn length(&self) -> usize;
+
+    /// E: numbers that it reads out of a sentence.
+    fn embedding(&self) -> usize;
+
+    /// The parts of the latent vector by which it draws one of many rows that a sentence may mean.
+    fn parts(&self) -> Vec<LatentPart>;
+
+    /// The number of steps from which on it has learned to draw.
+    fn draws_from(&self) -> u64;
+
+    /// Input `text` u32 [B, length], as [`crate::text::read`] has it; output `embedding` f32 [B, E]. Between two of them lies what is
+    /// between two sentences.
+    fn reading(&self, batch: usize) -> Result<Program, GraphError>;
+
+    /// Inputs `embedding` f32 [B, E] and `z` f32 [B, Z]; output `rows` f32 [B, ..shape] as of [`Latent::sampling`].
+    fn drawing(&self, batch: usize) -> Result<Program, GraphError>;
+}
+
 /// How real rows seem to a critic.
 pub trait Critic {
     /// Input `x` f32 [B, ..shape] of [`Model::values`]; output `realness` f32 [B, 1].
@@ -173,6 +195,8 @@ pub enum Ability {
     Representation,
     /// `translate`: rows of another domain.
     Translation,
+    /// `draw`: rows from sentences.
+    Drawing,
 }
 
 impl fmt::Display for Ability {
@@ -183,6 +207,7 @@ impl fmt::Display for Ability {
             Ability::Bound => "density by a lower bound",
             Ability::Representation => "representation",
             Ability::Translation => "translation",
+            Ability::Drawing => "drawing from text",
         })
     }
 }
@@ -196,6 +221,7 @@ impl Ability {
             Ability::Bound => &["score"],
             Ability::Representation => &["encode"],
             Ability::Translation => &["translate"],
+            Ability::Drawing => &["draw"],
         }
     }
 }
@@ -208,6 +234,7 @@ pub fn abilities(model: &dyn Model) -> Vec<Ability> {
         (Ability::Bound, model.bound().is_some()),
         (Ability::Representation, model.features(1).is_some()),
         (Ability::Translation, model.translator().is_some()),
+        (Ability::Drawing, model.text().is_some()),
     ];
     has.into_iter().filter_map(|(ability, has)| has.then_some(ability)).collect()
 }

@@ -1,10 +1,11 @@
-//! Feeds: the inputs of a training step that come from the data, by name: rows and their classes.
+//! Feeds: the inputs of a training step that come from the data, by name: rows, their classes, what is said of them.
 
 use calotype_graph::philox::{Domain, Stream};
 use calotype_graph::{HostTensor, philox};
 
 use crate::history;
 use crate::model::{Model, Values};
+use crate::text;
 
 /// Which data set of a run: `--data`, or `--data-b` of a model that learns from two.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,6 +56,12 @@ pub enum Source {
     Attributes { width: usize },
     /// The attributes of the same rows in another order, drawn anew each step: f32 [B, width].
     OtherAttributes { width: usize },
+    /// A caption of each, one of its own by chance: u32 [B, length], as [`text::read`] has it.
+    Captions { length: usize },
+    /// A caption that says something else than each: one of another row: u32 [B, length].
+    OtherCaptions { length: usize },
+    /// What each says, as a number that it shares with the rows of the batch that say the same: u32 [B], below B.
+    Meanings,
     /// What becomes of a history of so many past rows, as [`history::decisions`] says: u32 [B, 2].
     History { capacity: u32 },
 }
@@ -119,6 +126,18 @@ impl Feed {
         Feed::of(name, Source::OtherAttributes { width })
     }
 
+    pub fn captions(name: &'static str, length: usize) -> Self {
+        Feed::of(name, Source::Captions { length })
+    }
+
+    pub fn other_captions(name: &'static str, length: usize) -> Self {
+        Feed::of(name, Source::OtherCaptions { length })
+    }
+
+    pub fn meanings(name: &'static str) -> Self {
+        Feed::of(name, Source::Meanings)
+    }
+
     pub fn history(name: &'static str, capacity: u32) -> Self {
         Feed::of(name, Source::History { capacity })
     }
@@ -138,6 +157,9 @@ impl Feed {
             | Source::RowsAt { .. }
             | Source::Attributes { .. }
             | Source::OtherAttributes { .. }
+            | Source::Captions { .. }
+            | Source::OtherCaptions { .. }
+            | Source::Meanings
             | Source::History { .. } => None,
             Source::Labels { n_classes } | Source::OtherLabels { n_classes } => Some(n_classes),
             Source::KnownRows(known) | Source::KnownLabels(known) => Some(known.n_classes),
@@ -182,6 +204,11 @@ impl Feed {
                 let values = (0..batch).flat_map(|_| row(random.below(width.max(1) as u32)));
                 HostTensor::f32([batch, width], values.collect::<Vec<_>>())
             }
+            Source::Captions { length } | Source::OtherCaptions { length } => {
+                let words = (0..batch * length).map(|_| random.below(text::END + 1));
+                HostTensor::u32([batch, length], words.collect::<Vec<_>>())
+            }
+            Source::Meanings => HostTensor::u32([batch], (0..batch as u32).collect::<Vec<_>>()),
             Source::History { capacity } => history::decisions(self.name, capacity, batch, seed, step),
         }
     }

@@ -49,6 +49,10 @@ pub trait Layers {
 
     /// x [B, n] -> [B, m], with bias.
     fn linear(&self, name: &str, x: &Tensor, m: usize, weight: Init) -> Tensor;
+
+    /// x [T, B, n] -> the states [T, B, hidden] of an LSTM that begins with zeros. PyTorch's `LSTM`, its names and its order of gates
+    /// [i | f | g | o]; begun as it begins.
+    fn lstm(&self, name: &str, x: &Tensor, hidden: usize) -> Tensor;
 }
 
 impl Layers for Scope {
@@ -121,6 +125,31 @@ impl Layers for Scope {
         let _label = self.label(name);
         &x.matmul(&w) + &b
     }
+
+    fn lstm(&self, name: &str, x: &Tensor, hidden: usize) -> Tensor {
+        let &[t, b, n] = x.dims() else { return x.clone() };
+        let s = self.sub(name);
+        let init = uniform(hidden);
+        let w_ih = s.param("weight_ih_l0", [n, 4 * hidden], init.clone(), Layout::Linear);
+        let w_hh = s.param("weight_hh_l0", [hidden, 4 * hidden], init.clone(), Layout::Linear);
+        let [b_ih, b_hh] = ["bias_ih_l0", "bias_hh_l0"].map(|bias| s.param(bias, [4 * hidden], init.clone(), Layout::Plain));
+        let _label = self.label(name);
+        // To the order of a scan, [o | f | i | g].
+        let ordered = |w: &Tensor, axis: usize| {
+            let gate = |k: usize| w.slice(axis, k * hidden, (k + 1) * hidden);
+            gate(3).concat(&gate(1), axis).concat(&gate(0), axis).concat(&gate(2), axis)
+        };
+        let gates = &x.reshape([t * b, n]).matmul(&ordered(&w_ih, 1)) + &ordered(&(b_ih + b_hh), 0);
+        let zero = self.graph().full([b, 1, hidden], 0.0);
+        let w_hh = ordered(&w_hh, 1).reshape([1, hidden, 4 * hidden]);
+        gates.reshape([t, b, 1, 4 * hidden]).lstm_scan(&w_hh, &zero, &zero, false).reshape([t, b, hidden])
+    }
+}
+
+/// U(±1 / √fan-in), as PyTorch's `kaiming_uniform_(a=√5)` is, and its biases.
+pub fn uniform(fan_in: usize) -> Init {
+    let bound = (fan_in.max(1) as f32).sqrt().recip();
+    Init::Uniform { low: -bound, high: bound }
 }
 
 /// y [.., C] with a bias [C].

@@ -38,11 +38,13 @@ pub mod stargan;
 mod table;
 #[cfg(test)]
 mod testing;
+pub mod text;
+pub mod text2image;
 pub mod vae;
 
 pub use density::{Density, Drawing};
 pub use facets::{
-    Ability, Autoencoder, Bound, Codes, Critic, Domains, Judgement, Translator, Variational, Way, abilities, draws_at_once,
+    Ability, Autoencoder, Bound, Codes, Critic, Domains, Judgement, Text, Translator, Variational, Way, abilities, draws_at_once,
     in_words, log_weights,
 };
 pub use feeds::{Feed, Known, Named, Role, Source};

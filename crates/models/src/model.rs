@@ -7,14 +7,14 @@ use calotype_graph::{GraphError, Program};
 
 use crate::attributes::Attributes;
 use crate::density::{self, Density};
-use crate::facets::{self, Autoencoder, Bound, Codes, Critic, Translator};
+use crate::facets::{self, Autoencoder, Bound, Codes, Critic, Text, Translator};
 use crate::feeds::{Feed, Role};
 use crate::latent::Latent;
 use crate::pixel::{diagonal_bilstm, pixelcnn, row_lstm};
 use crate::settings::{Preset, Setting, SettingError, Settings, nearest};
 use crate::stages::{Sign, Stage, Turn};
 use crate::table::Tables;
-use crate::{aae, context, cyclegan, dcgan, gan, independent, infogan, markov, nade, progan, rnade, stargan, vae};
+use crate::{aae, context, cyclegan, dcgan, gan, independent, infogan, markov, nade, progan, rnade, stargan, text2image, vae};
 
 /// What a model asks of its data set before it is configured.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -62,7 +62,7 @@ pub enum Values {
 /// Programs use these names. Inputs: `x` f32 [B, ..shape], a batch of [`Model::values`], and what else a [`Stage`] is fed; `seed` u32
 /// [2], `step` u32 [1] (0, 1, …) where random numbers are drawn; scalars as a [`Turn`] gives them. What it can be used for, it says
 /// by its facets: [`Model::latent`], [`Model::density`], [`Model::bound`], [`Model::autoencoder`], [`Model::critic`],
-/// [`Model::translator`], [`Model::features`].
+/// [`Model::translator`], [`Model::text`], [`Model::features`].
 pub trait Model: Send + Sync {
     fn info(&self) -> &'static ModelInfo;
 
@@ -119,6 +119,11 @@ pub trait Model: Send + Sync {
 
     /// Rows of one domain from rows of another.
     fn translator(&self) -> Option<&dyn Translator> {
+        None
+    }
+
+    /// Rows from sentences.
+    fn text(&self) -> Option<&dyn Text> {
         None
     }
 
@@ -364,6 +369,7 @@ pub fn all() -> Vec<&'static ModelInfo> {
         &gan::INFO,
         &dcgan::INFO,
         &infogan::INFO,
+        &text2image::INFO,
         &cyclegan::INFO,
         &stargan::INFO,
         &progan::INFO,

@@ -1,8 +1,9 @@
 //! Masks by colour, and the layers that the models share.
 
-use calotype_graph::{Graph, Init, Layout, Scope, Tensor, Window};
+use calotype_graph::{Graph, Layout, Scope, Tensor, Window};
 
 use super::Sizes;
+use crate::layers::uniform;
 
 /// Rows and columns of the first layer's kernel.
 const KERNEL: usize = 7;
@@ -13,12 +14,6 @@ pub(super) const REACH: usize = 3;
 /// Taps in those rows; the last four are the pixel itself and what comes after.
 pub(super) const FIRST_TAPS: usize = FIRST_ROWS * KERNEL;
 const CENTRE: usize = REACH * KERNEL + REACH;
-
-/// As PyTorch: uniform, ± 1 / sqrt(values that are seen).
-fn uniform(fan_in: usize) -> Init {
-    let bound = (fan_in.max(1) as f32).sqrt().recip();
-    Init::Uniform { low: -bound, high: bound }
-}
 
 /// The colour floor(C k / n) of each of n maps, [n].
 fn colour(g: &Graph, n: usize, colours: usize) -> Tensor {
