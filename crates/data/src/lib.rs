@@ -33,6 +33,7 @@ pub mod fetch;
 mod format;
 mod geometry;
 mod hex;
+pub mod lettering;
 mod natural;
 mod options;
 mod parts;
