@@ -14,6 +14,7 @@ mod pixel;
 mod pooling;
 mod progan;
 mod stargan;
+mod text2image;
 mod vae;
 
 use std::sync::Arc;
@@ -63,6 +64,7 @@ fn main() -> std::process::ExitCode {
     suite.devices("cyclegan", cyclegan::cyclegan);
     suite.devices("histories", cyclegan::histories);
     suite.devices("stargan", stargan::stargan);
+    suite.devices("text2image", text2image::text2image);
     suite.devices("vae", vae::losses_and_gradients);
     suite.devices("nade", nade::conditionals_and_gradients);
     suite.devices("nade_sample", nade::samples);

@@ -1,5 +1,6 @@
 //! The command line as it is typed.
 
+mod draw;
 mod measuring;
 mod tables;
 mod training;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use draw::DrawArgs;
 use measuring::{BENCH_EXAMPLES, SELFTEST_EXAMPLES};
 pub use measuring::{BenchArgs, BenchCommand, BenchTrainArgs, SelftestArgs, TuneArgs};
 use tables::{COUNT_EXAMPLES, TABLE_EXAMPLES};
@@ -77,6 +79,9 @@ pub enum Command {
     /// Translate images to another domain: a data set, or attributes
     #[command(after_help = translate::EXAMPLES)]
     Translate(TranslateArgs),
+    /// Draw pictures of what sentences say
+    #[command(after_help = draw::EXAMPLES)]
+    Draw(DrawArgs),
     /// Compare models of the same data: their log-likelihoods, and the same half images completed by each
     #[command(after_help = LADDER_EXAMPLES)]
     Ladder(LadderArgs),

@@ -7,8 +7,8 @@ use calotype_data::Evaluation;
 use calotype_graph::{DeviceProfile, Plan, PlanError, PlanOptions, Program, plan};
 use calotype_models::density;
 use calotype_training::{
-    Drawer, Encoder, Known, Loader, Probed, RowProgram, SamplingPlans, Scorer, TrainingError, TranslationPlans, Translations,
-    planning_profile, state_of_run,
+    Drawer, DrawingPlans, Drawings, Encoder, Known, Loader, Probed, RowProgram, SamplingPlans, Scorer, TrainingError,
+    TranslationPlans, Translations, planning_profile, state_of_run,
 };
 use calotype_training::{Labelled, probe};
 
@@ -111,6 +111,22 @@ impl Session {
         };
         let programs = Translations::load(self.opened.device(), &plans, self.loader)?;
         plans.all().try_for_each(|plan| self.write_states(plan))?;
+        Ok(programs)
+    }
+
+    /// Loads what draws `batch` pictures at once from sentences, with the checkpoint's states.
+    ///
+    /// # Errors
+    /// A model that does not; it does not fit; a state that the checkpoint lacks; what the device says.
+    pub fn drawings(&mut self, batch: usize) -> Result<Drawings> {
+        let profile = self.profile();
+        let Some(model) = self.used.model.text() else { return Err(self.used.cannot("draws nothing from text")) };
+        let plans = DrawingPlans::new(model, batch, &profile).map_err(TrainingError::from)?;
+        let programs = Drawings::load(self.opened.device(), &plans, self.loader)?;
+        for plan in plans.all() {
+            self.loaded_bytes += plan.memory.total() - plan.memory.state;
+            self.write_states(plan)?;
+        }
         Ok(programs)
     }
 

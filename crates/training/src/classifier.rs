@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use calotype_data::Batches;
 use calotype_graph::{Device, Graph, HostTensor, Init, Mode, PlanOptions, Program, Scope, Tensor, Type, plan};
-use calotype_models::layers::{Kernel, Layers};
+use calotype_models::layers::{Kernel, Layers, flatten};
 use calotype_models::optimisers::{Optimiser, Rule, Schedule};
 use calotype_models::{init, losses};
 
@@ -94,7 +94,8 @@ fn logits(s: &Scope, x: &Tensor, n_classes: usize) -> Tensor {
         y = s.conv(&format!("conv{n}"), &y, maps, HALVE, WEIGHT);
         y = s.batch_norm(&format!("norm{n}"), &y, Init::Constant(1.0)).relu();
     }
-    s.linear("out", &y.mean(&[1, 2]), n_classes, WEIGHT)
+    // Not the mean over places: some classes are places.
+    s.linear("out", &flatten(&y), n_classes, WEIGHT)
 }
 
 #[cfg(test)]

@@ -169,6 +169,9 @@ pub struct DataConfig {
     /// The attributes that the model is told; absent where it is told none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attributes: Option<AttributesConfig>,
+    /// SHA-256 of the captions that the model is told; absent where it is told none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub captions_sha256: Option<String>,
     /// What a person should know about how they were read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -444,6 +447,7 @@ impl RunConfig {
         settings.extend(self.files.iter().map(|(key, file)| (format!("{key}.sha256"), Scalar::Word(file.sha256.clone()))));
         settings.extend(self.data_b.iter().map(|data| ("data_b.sha256".into(), Scalar::Word(data.sha256.clone()))));
         settings.extend(self.data.attributes.iter().map(|of| ("attributes.sha256".into(), Scalar::Word(of.sha256.clone()))));
+        settings.extend(self.data.captions_sha256.iter().map(|sha256| ("captions.sha256".into(), Scalar::Word(sha256.clone()))));
         Identity { data: self.data.sha256.clone(), model: self.model.clone(), seed: self.seed, settings }
     }
 

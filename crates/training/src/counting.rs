@@ -43,8 +43,7 @@ pub(crate) fn count(setup: Setup, counting: &dyn Counting, from: Option<&Checkpo
     let checkpoint = Checkpoint::new(config.identity(), DONE, specs.iter().zip(values));
     let program = RowProgram::load(device, plan, loader, config.seed)?;
     let sampler = Sampler::load(model, device, &plans.sampling, loader, config.seed)?;
-    let pictures =
-        Pictures::load(device, &Studio { model, plans, sampler, loader, seed: config.seed, rows: None, domains: None })?;
+    let pictures = Pictures::load(device, &Studio { model, plans, sampler, loader, seed: config.seed, rows: None, known: None })?;
     States::of(plans).write(device, folder, config.seed, Some(&checkpoint))?;
     let nats = program.mean_sum(device, &rows)?;
     progress.say(&format!("{} rows counted: {nats:.3} nats a row", rows.rows().len()));

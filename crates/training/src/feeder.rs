@@ -9,8 +9,8 @@ use calotype_graph::HostTensor;
 use calotype_graph::philox::{Domain, Stream};
 use calotype_models::{Feed, Known, Model, Named, Role, Source, Stage, history};
 
-use crate::attributes::Attributed;
 use crate::error::{Result, TrainingError};
+use crate::material::Told;
 
 /// Feeds the steps of a run. Every size of batch has its own order of the rows.
 pub struct Feeder {
@@ -19,8 +19,9 @@ pub struct Feeder {
     seed: u64,
     /// By data set, pixels a side where the rows are reduced, and batch.
     by_size: BTreeMap<Size, Arc<Batches>>,
-    /// The attributes that the model is told, of the rows of the first data set.
-    told: Option<Arc<Attributed>>,
+    /// What the model is told of the rows of the first data set, and those that it learns from, in their order.
+    told: Told,
+    rows: Vec<u32>,
     /// Of the rows whose classes are known, by how many they are and the rows of a step.
     known: BTreeMap<(usize, usize), Batches>,
 }
@@ -41,8 +42,8 @@ pub struct FeedSet {
     /// Those that are learned from.
     pub rows: Vec<u32>,
     pub n_classes: usize,
-    /// The attributes that the model is told of them.
-    pub told: Option<Arc<Attributed>>,
+    /// What the model is told of them.
+    pub told: Told,
 }
 
 impl Feeder {
@@ -80,7 +81,7 @@ impl Feeder {
             let chosen = known_rows(rows, labels, n_classes, of, seed)?;
             known.insert((of, batch), Batches::new(Arc::clone(prepared), chosen, batch, seed)?);
         }
-        Ok(Feeder { stages, seed, by_size, told: told.clone(), known, model })
+        Ok(Feeder { stages, seed, by_size, told: told.clone(), rows: rows.clone(), known, model })
     }
 
     /// Whole batches of an epoch of the first stage; of the larger one of two data sets.
@@ -105,7 +106,9 @@ impl Feeder {
         };
         let mut rows = last_rows.map(|_| HostTensor::f32(shape.as_slice(), images));
         let other_order = || batches.other_order(step).into_iter().map(|at| at as usize);
-        let told = |rows: &[u32], width: usize| Some(HostTensor::f32([stage.batch, width], self.told.as_ref()?.vectors(rows)));
+        let told = |rows: &[u32], width: usize| {
+            Some(HostTensor::f32([stage.batch, width], self.told.attributes.as_ref()?.vectors(rows)))
+        };
         let value = |(n, feed): (usize, &Feed)| {
             let of_known = |known: &Known| self.known.get(&(known.of, known.batch)).map(|b| b.batch(step));
             let value = match feed.source {
@@ -130,6 +133,15 @@ impl Feeder {
                 }
                 Source::Attributes { width } => told(&indices, width)?,
                 Source::OtherAttributes { width } => told(&other_order().map(|at| indices[at]).collect::<Vec<_>>(), width)?,
+                Source::Captions { length } => {
+                    let own = self.told.captions.as_ref()?.own(&indices, feed.name, (self.seed, step));
+                    HostTensor::u32([stage.batch, length], own)
+                }
+                Source::OtherCaptions { length } => {
+                    let wrong = self.told.captions.as_ref()?.wrong(&indices, &self.rows, feed.name, (self.seed, step));
+                    HostTensor::u32([stage.batch, length], wrong)
+                }
+                Source::Meanings => HostTensor::u32([stage.batch], self.told.captions.as_ref()?.meanings(&indices)),
                 Source::History { capacity } => history::decisions(feed.name, capacity, stage.batch, self.seed, step),
             };
             Some((feed.name.to_owned(), value))
@@ -213,6 +225,7 @@ pub fn known_rows(rows: &[u32], labels: &[u32], n_classes: u32, of: usize, seed:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attributes::Attributed;
 
     /// Classes 0, 1, 2 with 60, 30 and 10 rows; row numbers are not places in the list.
     fn rows() -> (Vec<u32>, Vec<u32>) {
@@ -268,7 +281,7 @@ mod tests {
         let info = calotype_models::find("progan").expect("a model");
         let model = info.build(calotype_models::Preset::SMALL, &set, &shape).expect("valid settings");
         let rows: Vec<u32> = (0..20).collect();
-        let set = FeedSet { prepared: Arc::clone(&prepared), rows: rows.clone(), n_classes: 0, told: None };
+        let set = FeedSet { prepared: Arc::clone(&prepared), rows: rows.clone(), n_classes: 0, told: Told::default() };
         let feeder = Feeder::new(model, &[set], 3).expect("it feeds");
         let full = Batches::new(Arc::clone(&prepared), rows, 4, 3).expect("enough rows");
         // One step of 4x4; two and one of 8x8; then 16x16.
@@ -315,7 +328,12 @@ mod tests {
     /// Rows of a role are its own, equal data come in orders of their own, and the shorter set begins again at its own pace.
     #[test]
     fn two_data_sets_are_fed_apart() {
-        let of = |n: usize| FeedSet { prepared: signed(&images(n)), rows: (0..n as u32).collect(), n_classes: 0, told: None };
+        let of = |n: usize| FeedSet {
+            prepared: signed(&images(n)),
+            rows: (0..n as u32).collect(),
+            n_classes: 0,
+            told: Told::default(),
+        };
         let numbers = |feeder: &Feeder, name: &str, steps: u64| -> Vec<u32> {
             let of_step = |step| {
                 let fed = feeder.feed(step);
@@ -364,7 +382,12 @@ mod tests {
         assert_eq!(rows.len(), 18);
         let known: Vec<Vec<f32>> = rows.iter().map(|&row| told.vectors(&[row])).collect();
         let model = small("stargan", told.attributes.clone(), "4");
-        let set = FeedSet { prepared: signed(&dataset), rows, n_classes: 0, told: Some(Arc::clone(&told)) };
+        let set = FeedSet {
+            prepared: signed(&dataset),
+            rows,
+            n_classes: 0,
+            told: Told { attributes: Some(Arc::clone(&told)), captions: None },
+        };
         let feeder = Feeder::new(model, &[set], 3).expect("it feeds");
         let mut moved = 0;
         for step in 0..10_000 {

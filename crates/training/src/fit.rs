@@ -7,8 +7,9 @@ use std::sync::Arc;
 use calotype_graph::{DeviceKind, DeviceProfile, GraphError, MemoryBytes, Plan, PlanError, PlanOptions, Program, plan};
 use calotype_models::{Learning, Measure, Model, Stage, Stages};
 
+use crate::draw::DrawingPlans;
 use crate::error::{Result, TrainingError};
-use crate::material::ShownDomains;
+use crate::material::ShownRows;
 use crate::sampler::{SAMPLE_BATCH, SamplingPlans, sample_batch};
 use crate::score::SCORE_BATCH;
 use crate::translate::TranslationPlans;
@@ -29,6 +30,8 @@ pub struct Plans {
     pub critic: Option<Arc<Plan>>,
     /// Of a translator, for pictures.
     pub translation: TranslationPlans,
+    /// Of a model that draws from text, for pictures.
+    pub drawing: Option<DrawingPlans>,
     /// Planned bytes when most is loaded: the largest stage of training and all that is loaded beside it; states are shared.
     pub total_bytes: u64,
 }
@@ -87,7 +90,8 @@ impl Plans {
     /// Those that are loaded throughout.
     fn beside(&self) -> Vec<&Arc<Plan>> {
         let others = [&self.held_out, &self.reconstruction, &self.codes, &self.critic];
-        others.into_iter().flatten().chain(self.sampling.all()).chain(self.translation.all()).collect()
+        let drawing = self.drawing.iter().flat_map(DrawingPlans::all);
+        others.into_iter().flatten().chain(self.sampling.all()).chain(self.translation.all()).chain(drawing).collect()
     }
 }
 
@@ -180,10 +184,11 @@ fn try_plans(model: &dyn Model, batch: usize, profile: &DeviceProfile) -> Result
     let critic = model.critic().filter(|_| matches!(model.shape(), [1 | 2]));
     let critic = planned(critic.map(|c| c.judging(SAMPLE_BATCH)))?;
     let translation = match (model.translator(), model.shape()) {
-        (Some(translator), &[h, w, _]) => TranslationPlans::new(translator, ShownDomains::ROWS, [h, w], &unlimited)?,
+        (Some(translator), &[h, w, _]) => TranslationPlans::new(translator, ShownRows::ROWS, [h, w], &unlimited)?,
         _ => TranslationPlans::default(),
     };
-    let mut plans = Plans { training, sampling, held_out, reconstruction, codes, critic, translation, total_bytes: 0 };
+    let drawing = model.text().map(|text| DrawingPlans::new(text, SAMPLE_BATCH, &unlimited)).transpose()?;
+    let mut plans = Plans { training, sampling, held_out, reconstruction, codes, critic, translation, drawing, total_bytes: 0 };
     plans.total_bytes = total_bytes(&plans, profile);
     match profile.memory_bytes {
         Some(limit) if plans.total_bytes > limit => {

@@ -138,7 +138,7 @@ pub fn learn(setup: Setup, from: Option<&Checkpoint>) -> Result<Outcome> {
 impl<'a> Trainer<'a> {
     fn new(setup: Setup<'a>, from: Option<&Checkpoint>) -> Result<Self> {
         let Setup { config, folder, model, device, rows, plans, loader, progress, interrupt } = setup;
-        let (Some(training), Some(descent), Rows::Steps { feeder, held_out, shown, learned, domains }) =
+        let (Some(training), Some(descent), Rows::Steps { feeder, held_out, shown, learned, known }) =
             (&plans.training, model.learning().descent(), rows)
         else {
             return Err(TrainingError::Contradiction(format!("{} does not learn by steps", config.model)));
@@ -156,7 +156,7 @@ impl<'a> Trainer<'a> {
             loader,
             seed: config.seed,
             rows: Some(&shown),
-            domains: domains.as_deref(),
+            known: known.as_deref(),
         };
         let pictures = Pictures::load(device, &studio)?;
         let rules = descent.validation();

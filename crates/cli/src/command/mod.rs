@@ -4,6 +4,7 @@ pub mod bench;
 pub mod count;
 pub mod data;
 pub mod devices;
+pub mod draw;
 pub mod encode;
 pub mod ladder;
 pub mod models;

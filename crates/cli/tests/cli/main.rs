@@ -7,6 +7,7 @@ mod codes;
 mod commands;
 mod data;
 mod densities;
+mod drawing;
 #[cfg(unix)]
 mod interruptions;
 mod measuring;

@@ -2,6 +2,7 @@
 
 mod opened;
 mod shown;
+mod told;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,7 +14,7 @@ use calotype_models::{
     DataShape, Known, Learning, Measure, Model, SettingError, Settings, Stage, Tables, Validation, Values, find,
 };
 
-use crate::attributes::{self, Attributed};
+use crate::attributes::Attributed;
 use crate::config::{DataConfig, DeviceConfig, Period, RunConfig, Wanted, all_settings, square_side};
 use crate::data_settings::{data_settings, options};
 use crate::error::{Result, TrainingError};
@@ -25,7 +26,8 @@ use crate::score::SCORE_BATCH;
 use crate::troubles::troubles;
 
 use opened::{Opened, heeded_by_one, n_classes, same_channels, specs};
-pub use shown::ShownDomains;
+pub use shown::ShownRows;
+pub use told::Told;
 
 /// Fewer images than this are learned by heart by a discriminator that sees them unchanged.
 const FEW_IMAGES: usize = 2000;
@@ -41,8 +43,8 @@ pub struct Material {
     dataset: Dataset,
     /// Of a model that learns from two data sets.
     second: Option<Second>,
-    /// The attributes that the model is told.
-    told: Option<Arc<Attributed>>,
+    /// What the model is told of the rows of the first.
+    told: Told,
     /// Of the files that settings name.
     tables: Tables,
 }
@@ -78,6 +80,7 @@ impl Material {
             // What a folder of images is resized to, where the model says.
             options.size = Some(all.size("size").max(size_in(&all, "load_size")));
         }
+        options.captions = Told::reads_captions(&own);
         let sets = specs.into_iter().map(|spec| Opened::new(spec, &options)).collect::<Result<Vec<_>>>()?;
         same_channels(info, &sets)?;
         let mut sets = sets.into_iter();
@@ -85,16 +88,10 @@ impl Material {
             return Err(TrainingError::Contradiction(format!("{} learns from no data", info.name)));
         };
         let exclude = excluded(&first.dataset, all.word("exclude"))?;
-        let told = match own.iter().any(|s| s.key == attributes::SETTING) {
-            true => Some(Arc::new(Attributed::new(&first.dataset, all.word(attributes::SETTING))?)),
-            false => None,
-        };
+        let told = Told::wanted(&first.dataset, info.name, &own, &all)?;
         // Rows of a validation split are never learned from.
-        let (learned, _) = first.dataset.hold_out(&training_rows(&first.dataset, exclude, told.as_deref())?, 0.0);
-        let shape = DataShape {
-            attributes: told.as_ref().map_or_else(Attributes::default, |told| told.attributes.clone()),
-            ..shape_of(&first.dataset, learned.len())
-        };
+        let (learned, _) = first.dataset.hold_out(&training_rows(&first.dataset, exclude, &told)?, 0.0);
+        let shape = DataShape { attributes: told.list(), ..shape_of(&first.dataset, learned.len()) };
         let unfit = |e| match e {
             SettingError::Unfit(reason) => {
                 TrainingError::Unfit { model: info.name, data: first.dataset.name().to_owned(), reason }
@@ -104,11 +101,11 @@ impl Material {
         let model = info.build_with(preset, &given, &tables, &shape).map_err(unfit)?;
         let preparation = preparation(model.as_ref())?;
         let second = sets.next().map(|set| {
-            let (learned, _) = set.dataset.hold_out(&training_rows(&set.dataset, None, None)?, 0.0);
-            let data = set.config(preparation.clone(), learned.len(), None, None)?;
+            let (learned, _) = set.dataset.hold_out(&training_rows(&set.dataset, None, &Told::default())?, 0.0);
+            let data = set.config(preparation.clone(), learned.len(), None, &Told::default())?;
             Ok::<_, TrainingError>(Second { data, dataset: set.dataset })
         });
-        let data = first.config(preparation.clone(), learned.len(), exclude, told.as_deref())?;
+        let data = first.config(preparation.clone(), learned.len(), exclude, &told)?;
         Ok(Material {
             period: Period::of(&all),
             short_name: first.spec.short_name(),
@@ -139,7 +136,7 @@ impl Material {
             let dataset = own(data, &data.spec()?)?;
             Ok::<_, TrainingError>(Second { data: data.clone(), dataset })
         });
-        let told = told_of_run(config, model.as_ref(), &dataset)?;
+        let told = Told::of_run(config, model.as_ref(), &dataset)?;
         Ok(Material {
             second: second.transpose()?,
             told,
@@ -184,10 +181,7 @@ impl Material {
         let parts = self.dataset.parts().unwrap_or_default();
         let validation = parts.iter().filter(|part| **part == Part::Validation).count();
         let held_out = (validation > 0).then(|| format!("held out: the {validation} rows of the validation split"));
-        let without = self.told.as_ref().map_or(0, |told| told.n_without());
-        let without =
-            (without > 0).then(|| format!("left out: {without} rows that have none of exclusive attributes, or several"));
-        excluded.into_iter().chain(held_out).chain(without).collect()
+        excluded.into_iter().chain(held_out).chain(self.told.notes()).collect()
     }
 
     /// What was asked for of the data, by key.
@@ -207,7 +201,7 @@ impl Material {
         let is_likelihood = self.model.density().is_some() || self.model.bound().is_some();
         let standardised = self.data.preparation.encoding == Encoding::Standard && self.dataset.image_shape().is_none();
         let troubles = match standardised {
-            true => troubles(&self.dataset, &training_rows(&self.dataset, self.data.exclude, None)?, is_likelihood),
+            true => troubles(&self.dataset, &training_rows(&self.dataset, self.data.exclude, &Told::default())?, is_likelihood),
             false => vec![],
         };
         Ok(troubles.into_iter().chain(self.few_images()).chain(self.unmeasured()?).collect())
@@ -250,7 +244,7 @@ impl Material {
 
     /// Rows to learn from, and rows that are held out to see when it is enough.
     fn rows(&self) -> Result<(Vec<u32>, Vec<u32>)> {
-        let rows = training_rows(&self.dataset, self.data.exclude, self.told.as_deref())?;
+        let rows = training_rows(&self.dataset, self.data.exclude, &self.told)?;
         let fraction = match self.model.learning() {
             Learning::Descent(descent) => descent.validation().map_or(0.0, |v| v.fraction),
             Learning::Counting(_) => 0.0,
@@ -355,21 +349,21 @@ impl Material {
         let (second, shown_b) = second.unzip();
         let sets = [first].into_iter().chain(second).collect::<Vec<_>>();
         let feeder = Arc::new(Feeder::new(Arc::clone(&self.model), &sets, seed)?);
-        let domains = match self.model.translator() {
-            Some(_) => Some(Box::new(self.shown_domains(&prepared, shown_b)?)),
-            None => None,
+        let known = match self.model.translator().is_some() || self.model.text().is_some() {
+            true => Some(Box::new(self.shown_rows(&prepared, shown_b)?)),
+            false => None,
         };
         let learned = Evaluation::new(prepared, kept, SCORE_BATCH, seed)?;
-        Ok(Rows::Steps { feeder, held_out, shown, learned, domains })
+        Ok(Rows::Steps { feeder, held_out, shown, learned, known })
     }
 
     /// The second data set as a step is fed it, and all of it for pictures.
     fn of_second(&self, Second { data, dataset }: &Second) -> Result<(FeedSet, Arc<Prepared>)> {
-        let rows = training_rows(dataset, None, None)?;
+        let rows = training_rows(dataset, None, &Told::default())?;
         let (rows, _) = dataset.hold_out(&rows, 0.0);
         let prepared = Arc::new(prepare(dataset, data)?);
         let fed = self.cut(dataset, &prepared)?;
-        Ok((FeedSet { rows, n_classes: dataset.class_names().len(), told: None, prepared: fed }, prepared))
+        Ok((FeedSet { rows, n_classes: dataset.class_names().len(), told: Told::default(), prepared: fed }, prepared))
     }
 
     /// Rows as a step is fed them: squares that are cut from larger images, where the model asks for that.
@@ -387,20 +381,7 @@ impl Material {
 pub fn data_shape(name: &str) -> Result<DataShape> {
     let dataset = DatasetSpec::parse(name)?.open(&Options::default())?;
     let told = Attributed::new(&dataset, "auto").map_or_else(|_| Attributes::default(), |told| told.attributes);
-    Ok(DataShape { attributes: told, ..shape_of(&dataset, training_rows(&dataset, None, None)?.len()) })
-}
-
-/// What a run's model is told of its rows.
-///
-/// # Errors
-/// The attributes are not what they were when the run began.
-pub fn told_of_run(config: &RunConfig, model: &dyn Model, dataset: &Dataset) -> Result<Option<Arc<Attributed>>> {
-    let Some(known) = &config.data.attributes else { return Ok(None) };
-    let told = Attributed::new(dataset, model.settings().word(attributes::SETTING))?;
-    match told.hash() == known.sha256 {
-        true => Ok(Some(Arc::new(told))),
-        false => Err(config.data.changed(model.info().name, " of the attributes", &known.sha256, &told.hash())),
-    }
+    Ok(DataShape { attributes: told, ..shape_of(&dataset, training_rows(&dataset, None, &Told::default())?.len()) })
 }
 
 fn shape_of(dataset: &Dataset, n_train: usize) -> DataShape {
@@ -418,13 +399,13 @@ const MOST_NAMED: usize = 8;
 #[derive(Clone, Debug)]
 pub enum Rows {
     /// Batches of every epoch, and the held-out set; rows that pictures show are of the held-out set if there is one. `learned`: those
-    /// that batches are made of.
+    /// that batches are made of; `known`: test rows for pictures that show what is known of them.
     Steps {
         feeder: Arc<Feeder>,
         held_out: Option<Evaluation>,
         shown: Evaluation,
         learned: Evaluation,
-        domains: Option<Box<ShownDomains>>,
+        known: Option<Box<ShownRows>>,
     },
     /// Every row once.
     Once(Evaluation),
@@ -435,7 +416,7 @@ pub enum Rows {
 /// # Errors
 /// As of [`known_rows`].
 pub fn known_of_run(config: &RunConfig, dataset: &Dataset, known: Known) -> Result<Vec<u32>> {
-    let rows = training_rows(dataset, config.data.exclude, None)?;
+    let rows = training_rows(dataset, config.data.exclude, &Told::default())?;
     known_rows(&rows, dataset.labels().unwrap_or_default(), known.n_classes, known.of, config.seed)
 }
 
@@ -460,16 +441,16 @@ fn excluded(dataset: &Dataset, text: &str) -> Result<Option<u32>> {
     })
 }
 
-/// Rows of the training split but for those of one class, and of which a model is told all attributes.
+/// Rows of the training split but for those of one class, and those of which not all is known that a model is told.
 ///
 /// # Errors
 /// Nothing is left.
-fn training_rows(dataset: &Dataset, exclude: Option<u32>, told: Option<&Attributed>) -> Result<Vec<u32>> {
+fn training_rows(dataset: &Dataset, exclude: Option<u32>, told: &Told) -> Result<Vec<u32>> {
     let mut rows = dataset.rows(Split::Train)?;
     if let (Some(class), Some(labels)) = (exclude, dataset.labels()) {
         rows.retain(|&row| labels[row as usize] != class);
     }
-    rows.retain(|&row| told.is_none_or(|told| told.of_row(row).is_some()));
+    rows.retain(|&row| told.has(row));
     match rows.is_empty() {
         true => Err(TrainingError::Contradiction(format!(
             "exclude={} leaves no training rows of {}; exclude another class",

@@ -3,6 +3,7 @@
 use calotype_data::{Dataset, DatasetSpec, Encoding, Options, Preparation, Prepared};
 use calotype_models::{ModelInfo, Preset, Role, Setting, Settings};
 
+use super::Told;
 use crate::attributes::Attributed;
 use crate::config::{AttributeConfig, AttributesConfig, DataConfig, Wanted};
 use crate::data_settings::heeded;
@@ -33,13 +34,7 @@ impl Opened {
     ///
     /// # Errors
     /// Data that cannot be prepared so.
-    pub fn config(
-        &self,
-        preparation: Preparation,
-        n_train: usize,
-        exclude: Option<u32>,
-        told: Option<&Attributed>,
-    ) -> Result<DataConfig> {
+    pub fn config(&self, preparation: Preparation, n_train: usize, exclude: Option<u32>, told: &Told) -> Result<DataConfig> {
         let Opened { spec, dataset, options } = self;
         let standard = match preparation.encoding {
             Encoding::Standard => Prepared::new(dataset, &preparation)?.standard().cloned(),
@@ -62,7 +57,8 @@ impl Opened {
             class_names: dataset.class_names().to_vec(),
             columns: dataset.columns().to_vec(),
             splits_sha256: dataset.split_hash(),
-            attributes: told.map(attributes),
+            attributes: told.attributes.as_deref().map(attributes),
+            captions_sha256: told.captions.as_ref().map(|told| told.hash()),
             notes: dataset.notes().to_vec(),
             left_out: dataset.left_out().to_vec(),
             options: options.clone(),

@@ -1,55 +1,58 @@
-//! What the pictures of a translator show.
+//! The rows that pictures show of a translator, or of a model that draws from text, and what is known of them.
 
 use std::sync::Arc;
 
 use calotype_data::{Dataset, Evaluation, Prepared, Split};
 
-use super::Material;
+use super::{Material, Told};
 use crate::attributes::Attributed;
+use crate::captions::Captioned;
 use crate::error::Result;
 use crate::score::SCORE_BATCH;
 
-/// What pictures of a translator show.
+/// Rows that pictures show with what is known of them.
 #[derive(Clone, Debug)]
-pub struct ShownDomains {
-    /// At most [`ShownDomains::ROWS`].
+pub struct ShownRows {
+    /// At most [`ShownRows::ROWS`].
     pub rows: Evaluation,
     /// Of the second data set.
     pub rows_b: Option<Evaluation>,
     /// The attributes that rows are translated between.
     pub told: Option<Arc<Attributed>>,
+    /// The captions that they are drawn from.
+    pub captions: Option<Arc<Captioned>>,
     /// For each of `rows` and each change of one attribute, the row of the data that it should become, where that is known.
     pub twins: Vec<Vec<Option<u32>>>,
 }
 
-impl ShownDomains {
+impl ShownRows {
     /// Images of each data set.
     pub const ROWS: usize = 8;
 }
 
 impl Material {
-    /// What pictures of a translator show: test rows where there are any, which are never learned from.
-    pub(super) fn shown_domains(&self, prepared: &Arc<Prepared>, second: Option<Arc<Prepared>>) -> Result<ShownDomains> {
+    /// Test rows where there are any, which are never learned from.
+    pub(super) fn shown_rows(&self, prepared: &Arc<Prepared>, second: Option<Arc<Prepared>>) -> Result<ShownRows> {
         let seed = self.wanted.seed;
-        let shown = |dataset: &Dataset, prepared: &Arc<Prepared>, told: Option<&Attributed>| -> Result<Evaluation> {
+        let shown = |dataset: &Dataset, prepared: &Arc<Prepared>, told: &Told| -> Result<Evaluation> {
             let mut rows = dataset.rows(if dataset.has_splits() { Split::Test } else { Split::Train })?;
-            rows.retain(|&row| told.is_none_or(|told| told.of_row(row).is_some()));
-            let rows = spread(rows.len(), ShownDomains::ROWS).map(|at| rows[at]).collect();
+            rows.retain(|&row| told.has(row));
+            let rows = spread(rows.len(), ShownRows::ROWS).map(|at| rows[at]).collect();
             Ok(Evaluation::new(Arc::clone(prepared), rows, SCORE_BATCH, seed)?)
         };
-        let rows = shown(&self.dataset, prepared, self.told.as_deref())?;
+        let rows = shown(&self.dataset, prepared, &self.told)?;
         let rows_b = match (&self.second, second) {
-            (Some(second), Some(prepared)) => Some(shown(&second.dataset, &prepared, None)?),
+            (Some(second), Some(prepared)) => Some(shown(&second.dataset, &prepared, &Told::default())?),
             _ => None,
         };
-        let told = self.told.clone();
+        let told = self.told.attributes.clone();
         let changes = told.as_ref().map_or_else(Vec::new, |told| told.attributes.single_changes());
         let twin = |row: u32, change| {
             let (factor, value) = told.as_ref()?.factor(change)?;
             self.dataset.twin(row, factor, value)
         };
         let twins = rows.rows().iter().map(|&row| changes.iter().map(|&change| twin(row, change)).collect()).collect();
-        Ok(ShownDomains { rows, rows_b, told, twins })
+        Ok(ShownRows { rows, rows_b, told, captions: self.told.captions.clone(), twins })
     }
 }
 

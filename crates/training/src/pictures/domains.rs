@@ -7,7 +7,7 @@ use calotype_models::{Role, Way};
 use super::Show;
 use super::grid::sheet;
 use crate::error::Result;
-use crate::material::ShownDomains;
+use crate::material::ShownRows;
 use crate::translate::{Translations, signed};
 
 /// What a translator between two data sets makes of rows of each: a line of rows, one of their translations, one of these translated
@@ -78,7 +78,7 @@ impl Table {
     }
 
     /// Of rows of a model's data.
-    pub fn new(programs: Translations, shown: &ShownDomains, shape: [usize; 3]) -> Option<Self> {
+    pub fn new(programs: Translations, shown: &ShownRows, shape: [usize; 3]) -> Option<Self> {
         let told = shown.told.as_ref()?;
         let rows = shown.rows.rows();
         let changed = |row: u32, change| {

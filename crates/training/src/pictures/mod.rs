@@ -6,6 +6,7 @@ mod film;
 mod grid;
 mod maker;
 mod points;
+mod sentences;
 mod tiles;
 
 use std::fmt;
@@ -17,11 +18,12 @@ use calotype_data::picture::{self, RgbImage};
 use calotype_graph::Device;
 use calotype_models::{Domains, Model};
 
+use crate::draw::Drawings;
 use crate::error::Result;
 use crate::fit::Plans;
 use crate::folder::RunFolder;
 use crate::load::Loader;
-use crate::material::ShownDomains;
+use crate::material::ShownRows;
 use crate::replace::write_atomically;
 use crate::rows::RowProgram;
 use crate::sampler::{Sampler, sheet_images};
@@ -32,6 +34,7 @@ use domains::{Sides, Table};
 use grid::{Reconstructions, Samples};
 use maker::Maker;
 use points::Points;
+use sentences::Sentences;
 use tiles::Sheet;
 
 /// A kind of picture.
@@ -81,8 +84,16 @@ impl Kind {
                become, that is below. They are test rows, if there are any.",
         film: "translations.gif",
     };
+    pub const DRAWINGS: Kind = Kind {
+        stem: "drawings",
+        title: "Drawings",
+        text: "A row of the data, then drawings of its caption, which stands below, from the same random numbers for all captions. They are \
+               test rows, if there are any.",
+        film: "drawings.gif",
+    };
     /// All of them, in the order in which they are shown.
-    pub const ALL: &'static [Kind] = &[Kind::SAMPLES, Kind::TRANSLATIONS, Kind::TRAVERSAL, Kind::RECONSTRUCTIONS, Kind::CODES];
+    pub const ALL: &'static [Kind] =
+        &[Kind::SAMPLES, Kind::TRANSLATIONS, Kind::DRAWINGS, Kind::TRAVERSAL, Kind::RECONSTRUCTIONS, Kind::CODES];
 }
 
 /// Something that is shown as it is at the moment.
@@ -111,8 +122,8 @@ pub(crate) struct Studio<'a> {
     pub seed: u64,
     /// Rows of the data, to show beside what the model makes; none for a model that counts.
     pub rows: Option<&'a Evaluation>,
-    /// What a translator is shown by.
-    pub domains: Option<&'a ShownDomains>,
+    /// What is shown by test rows and what is known of them: of a translator, or of a model that draws from text.
+    pub known: Option<&'a ShownRows>,
 }
 
 /// Rows of the data that are reconstructed.
@@ -157,7 +168,7 @@ impl Pictures {
             }
             _ => {}
         }
-        if let (Some(translator), Some(shown), &[h, w, c]) = (model.translator(), studio.domains, model.shape()) {
+        if let (Some(translator), Some(shown), &[h, w, c]) = (model.translator(), studio.known, model.shape()) {
             let (programs, shape) = (Translations::load(device, &plans.translation, loader)?, [h, w, c]);
             let show: Option<Box<dyn Show>> = match (translator.domains(), &shown.rows_b) {
                 (Domains::Roles, Some(rows_b)) => {
@@ -169,6 +180,11 @@ impl Pictures {
                 (Domains::Roles, None) => None,
             };
             all.extend(show.map(|show| (Kind::TRANSLATIONS, show)));
+        }
+        if let (Some(text), Some(shown), Some(plans), &[h, w, c]) = (model.text(), studio.known, &plans.drawing, model.shape()) {
+            let programs = Drawings::load(device, plans, loader)?;
+            let show = Sentences::new(programs, text, shown, [h, w, c], seed);
+            all.extend(show.map(|show| (Kind::DRAWINGS, Box::new(show) as Box<dyn Show>)));
         }
         if let (Some(facet), Some(plan), Some(rows)) = (model.codes(), &plans.codes, rows) {
             let program = RowProgram::load(device, plan, loader, seed)?;

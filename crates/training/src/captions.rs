@@ -1,0 +1,219 @@
+//! The captions of a data set's rows that a model is told: read as it reads them, with one of each row for every step, and one that says
+//! something else.
+
+use std::collections::{BTreeSet, HashMap};
+
+use calotype_data::{Captions, Dataset};
+use calotype_graph::philox::{Domain, Stream};
+use calotype_models::text;
+
+use crate::error::{Result, TrainingError};
+use crate::progress::grouped;
+
+/// The setting by which a model says how many characters of a caption it reads.
+pub(crate) const SETTING: &str = "text_length";
+
+/// Rows that are tried by chance for a wrong caption, before the next one is taken.
+const TRIES: usize = 32;
+/// Characters and captions that a note names.
+const NAMED: usize = 8;
+
+/// Captions as a model reads them.
+#[derive(Clone, Debug)]
+pub struct Captioned {
+    captions: Captions,
+    /// Characters that are read of each.
+    length: usize,
+    /// Of every text of `captions`, `length` numbers.
+    characters: Vec<u8>,
+    notes: Vec<String>,
+}
+
+impl Captioned {
+    /// # Errors
+    /// Data without captions, or whose captions all say the same.
+    pub fn new(dataset: &Dataset, model: &'static str, length: usize) -> Result<Self> {
+        let unfit =
+            |reason: &str| Err(TrainingError::Unfit { model, data: dataset.name().to_owned(), reason: reason.to_owned() });
+        let Some(captions) = dataset.captions().filter(|captions| !captions.texts().is_empty()) else {
+            return unfit(
+                "its rows have no captions; give a folder of images with a table captions.csv (file, caption), or with a .txt file beside \
+                 each image",
+            );
+        };
+        let rows = || (0..captions.n_rows() as u32).filter(|&row| !captions.numbers(row).is_empty());
+        if rows().map(|row| captions.meaning(row)).collect::<BTreeSet<_>>().len() < 2 {
+            return unfit("all its captions say the same, and the model learns from those that are wrong");
+        }
+        let read: Vec<text::Read> = captions.texts().iter().map(|text| text::read(text, length)).collect();
+        let notes = notes(captions.texts(), &read, length).into_iter().chain(without(dataset, captions)).collect();
+        let characters = read.iter().flat_map(|read| read.characters.iter().map(|&n| n as u8)).collect();
+        Ok(Captioned { captions: captions.clone(), length, characters, notes })
+    }
+
+    /// Whether a row has a caption.
+    pub fn has(&self, row: u32) -> bool {
+        !self.captions.numbers(row).is_empty()
+    }
+
+    /// The first caption of a row, as it was written.
+    pub fn first(&self, row: u32) -> &str {
+        self.captions.first(row)
+    }
+
+    /// SHA-256 of all captions, in hexadecimal.
+    pub fn hash(&self) -> String {
+        self.captions.hash()
+    }
+
+    /// What a person should know about how they are read.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// A caption of each row, of its own the one that the seed, the step and its place choose: characters, one caption after the other.
+    pub fn own(&self, rows: &[u32], name: &str, (seed, step): (u64, u64)) -> Vec<u32> {
+        let mut random = Stream::new(seed, Domain::Data, name, step as u32);
+        rows.iter().flat_map(|&row| self.one(row, random.word())).collect()
+    }
+
+    /// A caption of another row of `all` for each row, which says something else. Where no other does, its own.
+    pub fn wrong(&self, rows: &[u32], all: &[u32], name: &str, (seed, step): (u64, u64)) -> Vec<u32> {
+        let mut random = Stream::new(seed, Domain::Data, name, step as u32);
+        let n = all.len().max(1) as u32;
+        let mut other = |row: u32| {
+            let says_else = |other: &u32| self.captions.meaning(*other) != self.captions.meaning(row);
+            let drawn: Vec<u32> = (0..TRIES).filter_map(|_| all.get(random.below(n) as usize).copied()).collect();
+            let after = drawn.last().map_or(0, |last| all.partition_point(|row| row < last));
+            let next = || all[after..].iter().chain(&all[..after]).copied().find(says_else);
+            let chosen = drawn.iter().copied().find(says_else).or_else(next).unwrap_or(row);
+            self.one(chosen, random.word()).collect::<Vec<_>>()
+        };
+        rows.iter().flat_map(|&row| other(row)).collect()
+    }
+
+    /// What each row says: the place of the first row among these that says the same.
+    pub fn meanings(&self, rows: &[u32]) -> Vec<u32> {
+        let mut first = HashMap::new();
+        let number = |(at, &row): (usize, &u32)| *first.entry(self.captions.meaning(row)).or_insert(at as u32);
+        rows.iter().enumerate().map(number).collect()
+    }
+
+    /// The caption of a row that a random word chooses.
+    fn one(&self, row: u32, word: u32) -> impl Iterator<Item = u32> + '_ {
+        let numbers = self.captions.numbers(row);
+        let chosen = numbers.get((u64::from(word) * numbers.len() as u64 >> 32) as usize).map(|&n| n as usize * self.length);
+        let characters = chosen.map_or(&[][..], |at| &self.characters[at..at + self.length]);
+        characters.iter().map(|&n| n.into())
+    }
+}
+
+/// Of captions that are not read as they are written.
+fn notes(texts: &[String], read: &[text::Read], length: usize) -> Vec<String> {
+    let cut = read.iter().filter(|read| read.cut).count();
+    let cut = (cut > 0).then(|| {
+        format!(
+            "{} of {} captions are longer than {length} characters and are cut there (`{SETTING}`)",
+            grouped(cut as u64),
+            grouped(texts.len() as u64)
+        )
+    });
+    let unknown: BTreeSet<char> = read.iter().flat_map(|read| &read.unknown).copied().collect();
+    let n = read.iter().filter(|read| !read.unknown.is_empty()).count();
+    let unknown = (n > 0).then(|| {
+        let named: Vec<String> = unknown.iter().take(NAMED).map(|c| format!("`{}`", c.escape_default())).collect();
+        let more = if unknown.len() > NAMED { ", …" } else { "" };
+        format!(
+            "{} of {} captions have characters that are read as blanks: {}{more}",
+            grouped(n as u64),
+            grouped(texts.len() as u64),
+            named.join(", ")
+        )
+    });
+    let empty = read.iter().zip(texts).find(|(read, _)| read.characters.iter().all(|&n| n == text::END));
+    let empty = empty.map(|(_, text)| format!("a caption has nothing that can be read: `{text}`"));
+    cut.into_iter().chain(unknown).chain(empty).collect()
+}
+
+/// That rows have no caption.
+fn without(dataset: &Dataset, captions: &Captions) -> Option<String> {
+    let rows: Vec<u32> = (0..captions.n_rows() as u32).filter(|&row| captions.numbers(row).is_empty()).collect();
+    let first = rows.first()?;
+    let name = dataset.files().map_or_else(|| format!("row {first}"), |files| files[*first as usize].clone());
+    Some(format!("left out: {} rows without a caption, the first of them {name}", grouped(rows.len() as u64)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use calotype_data::{Options, Split, Values, open};
+
+    fn letters(characters: &[u32], length: usize) -> Vec<String> {
+        let letter = |&n: &u32| text::ALPHABET.as_bytes().get(n as usize).map(|&b| char::from(b));
+        characters.chunks(length).map(|one| one.iter().map_while(letter).collect()).collect()
+    }
+
+    fn captioned(rows: &[&[&str]], length: usize) -> Result<Captioned> {
+        let values = Values::Levels { data: vec![0; rows.len()].into(), levels: 2 };
+        let dataset =
+            Dataset::new("d", &[1], values).and_then(|d| d.with_captions(Captions::new(rows.iter().map(|row| row.to_vec()))));
+        Captioned::new(&dataset.expect("rows"), "text2image", length)
+    }
+
+    /// Of 10,000 draws on shapes, whose combinations have five phrases each: every caption is one of the row's own, each phrase comes up, and
+    /// a wrong one is never one of them.
+    #[test]
+    fn right_captions_are_the_rows_own_and_wrong_ones_never_say_the_same() {
+        let dataset = open("shapes", &Options { rows: Some(1620), size: Some(8), ..Options::default() }).expect("drawn");
+        let of = Captioned::new(&dataset, "text2image", 60).expect("captions");
+        let all = dataset.rows(Split::Train).expect("rows");
+        let captions = dataset.captions().expect("captions");
+        assert!(of.notes().is_empty(), "{:?}", of.notes());
+        let mut phrases = [0; 5];
+        for step in 0..200 {
+            let rows: Vec<u32> = (0..50).map(|n| all[(step as usize * 50 + n) % all.len()]).collect();
+            let own = letters(&of.own(&rows, "text", (7, step)), 60);
+            let wrong = letters(&of.wrong(&rows, &all, "wrong", (7, step)), 60);
+            assert_eq!(of.own(&rows, "text", (7, step)), of.own(&rows, "text", (7, step)), "a pure function");
+            for ((row, own), wrong) in rows.iter().zip(&own).zip(&wrong) {
+                let phrase = captions.of(*row).position(|text| text == own).unwrap_or_else(|| panic!("{own} of row {row}"));
+                phrases[phrase] += 1;
+                assert!(captions.of(*row).all(|text| text != wrong), "{wrong} is right for row {row}");
+                let other = captions.texts().iter().any(|text| text == wrong);
+                assert!(other, "{wrong} is none of the captions");
+            }
+        }
+        assert!(phrases.iter().all(|n| (1800..2200).contains(n)), "{phrases:?}");
+        assert_ne!(of.own(&all[..50], "text", (7, 0)), of.own(&all[..50], "text", (8, 0)));
+    }
+
+    /// A caption that nearly every row has leaves few wrong ones, which are found.
+    #[test]
+    fn the_rare_other_caption_is_found() {
+        let mut rows: Vec<&[&str]> = vec![&["the same"]; 5000];
+        rows[777] = &["another"];
+        let of = captioned(&rows, 48).expect("two meanings");
+        let all: Vec<u32> = (0..5000).collect();
+        assert_eq!(letters(&of.wrong(&[3, 777, 778], &all, "wrong", (1, 1)), 48), ["another", "the same", "another"]);
+        assert_eq!(of.meanings(&[3, 777, 9, 777, 3]), [0, 1, 0, 1, 0]);
+    }
+
+    #[test]
+    fn what_is_not_read_as_it_is_written_is_said_once() {
+        let long = "x".repeat(60);
+        let of = captioned(&[&[&long, "caf\u{e9}"], &["a\u{e000}b"], &[], &["\u{e001}"]], 48).expect("captions");
+        let said = of.notes().join("\n");
+        assert!(said.contains("1 of 4 captions are longer than 48 characters"), "{said}");
+        assert!(said.contains("2 of 4 captions have characters that are read as blanks: `\\u{e000}`, `\\u{e001}`"), "{said}");
+        assert!(said.contains("nothing that can be read: `\u{e001}`"), "{said}");
+        assert!(said.contains("1 rows without a caption, the first of them row 2"), "{said}");
+        assert!(of.has(0) && !of.has(2) && of.first(1) == "a\u{e000}b");
+    }
+
+    #[test]
+    fn captions_that_teach_nothing_are_refused() {
+        let message = |rows: &[&[&str]]| captioned(rows, 48).expect_err("refused").to_string();
+        assert!(message(&[&[], &[]]).contains("captions.csv (file, caption)"));
+        assert!(message(&[&["one"], &["One"], &[]]).contains("all its captions say the same"));
+    }
+}
