@@ -22,7 +22,7 @@ pub struct Entry {
 }
 
 /// All data sets that have a name.
-pub static CATALOGUE: [Entry; 12] = [
+pub static CATALOGUE: [Entry; 13] = [
     entry("fashion-mnist", "10,000 grey images of garments, 28x28, 10 classes; 9,000 train, 1,000 test", bundled::fashion_mnist),
     Entry { fetched: true, ..entry(fetch::FASHION_60K, "the official 60,000 train and 10,000 test", fetch::fashion_mnist_60k) },
     entry("digits", "1,797 handwritten digits, 8x8, 17 levels, 10 classes", bundled::digits),
@@ -31,6 +31,7 @@ pub static CATALOGUE: [Entry; 12] = [
     drawn("emoji-twemoji", "the same emoji as drawn for Twemoji, row for row", emoji::twemoji),
     entry("emoji-tones", "the people among them in six skin tones, which are the classes", emoji::tones),
     made("shapes", "drawn shapes with factors and captions: \"a small red circle, top left\"", shapes::open),
+    made("scenes", "the same, upright or tilted, on three backgrounds", shapes::scenes),
     made("ring", "2-D: 8 Gaussians on a ring, radius 2, deviation 0.02", toy::ring),
     made("grid", "2-D: 25 Gaussians on a grid, spacing 1, deviation 0.05", toy::grid),
     made("swiss-roll", "2-D: a spiral, noise 0.05", toy::swiss_roll),

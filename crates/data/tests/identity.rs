@@ -6,7 +6,7 @@ use calotype_data::{CATALOGUE, Evaluation, Options, Preparation, Prepared, hex, 
 use sha2::{Digest, Sha256};
 
 /// By name, with options as they are by default.
-const HASHES: [(&str, &str); 11] = [
+const HASHES: [(&str, &str); 12] = [
     ("fashion-mnist", "07e49f6cb363ae83ca5f07f4c03a72439cff3bc6f6090c757aec2d69287ed725"),
     ("digits", "3d1e6c833e90c2906328761f412bdc4b5a7e92092efedb2897f5d3c8305b6701"),
     ("emoji", "68fa8b0cd3da0fa1196a0a26b9d88ecd1446fcf152f73d12da958ffebb8ffbf4"),
@@ -14,6 +14,7 @@ const HASHES: [(&str, &str); 11] = [
     ("emoji-twemoji", "2d244ca4c1f294e810175a55d9614cd3afd088d1ec58d023a8b485f9f519eeed"),
     ("emoji-tones", "0a21c35c1728f6654ff572ada0d6515c54a566f3f2236ad5db8a3b4d39e30065"),
     ("shapes", "55fbce3634fa8a19782c02f99b8495b93c638b4cfe4acd311df81c0080bf790c"),
+    ("scenes", "2910198c8fe793dee1bee58f95dfe6b0772b7801907ff655aa62649743c30574"),
     ("ring", "d8e70d922a247da78216c037f68e3df706752dc4b6716cf367236702f058ba8b"),
     ("grid", "8868b89e8b4d74f2c22e7f389c7c7cfc0c6390b166d2ee24e84ddc9c81cdd991"),
     ("swiss-roll", "8bcd45cb0aa8888ec6fb7701d26224a4bc2be32a29e8e5f452c95203bcbba3bf"),

@@ -215,6 +215,51 @@ fn shapes_hold_out_combinations_and_paint_what_they_say() {
 }
 
 #[test]
+fn scenes_are_shapes_tilted_and_on_backgrounds() {
+    let scenes = open("scenes", &Options { size: Some(32), rows: Some(7_776), ..Options::default() }).unwrap();
+    let captions = scenes.captions().unwrap();
+    let value = |name: &str, row: u32| {
+        let factor = scenes.factor(name).unwrap();
+        factor.values[factor.of_row[row as usize] as usize].as_str()
+    };
+    let meanings: HashSet<u32> = (0..7_776).map(|row| captions.meaning(row)).collect();
+    assert_eq!(meanings.len(), 3_888, "each combination twice");
+    let Values::Levels { data, .. } = scenes.values() else { panic!("levels") };
+    for row in 0..3_888 {
+        let image = &data[row as usize * 32 * 32 * 3..][..32 * 32 * 3];
+        let level = match value("background", row) {
+            "white" => 255,
+            "grey" => 160,
+            _ => 0,
+        };
+        let corners = [0, 31, 31 * 32, 32 * 32 - 1].map(|at| image[3 * at]);
+        assert!(corners.iter().filter(|&&v| v == level).count() >= 3, "{corners:?} of {}", captions.first(row));
+        let says = |word: &str| captions.of(row).all(|text| text.split([' ', ',']).any(|w| w == word));
+        assert!(
+            says(value("background", row)) && says("tilted") == (value("rotation", row) == "tilted"),
+            "{}",
+            captions.first(row)
+        );
+    }
+    for factor in scenes.factors() {
+        for split in [Split::Train, Split::Test] {
+            let seen: HashSet<u32> = scenes.rows(split).unwrap().iter().map(|&r| factor.of_row[r as usize]).collect();
+            assert_eq!(seen.len(), factor.values.len(), "{} in {split}", factor.name);
+        }
+    }
+    // A tilted square is wider than an upright one.
+    let width = |row: u32| {
+        let image = &data[row as usize * 32 * 32 * 3..][..32 * 32 * 3];
+        let painted = |x: usize| (0..32).any(|y| image[3 * (32 * y + x) + 1] < 200);
+        (0..32).filter(|&x| painted(x)).count()
+    };
+    let of = |name: &str| (0..3_888).find(|&row| captions.of(row).any(|text| text == name)).unwrap();
+    let [upright, tilted] =
+        ["a large blue square, centre, on white", "a large blue tilted square, centre, on white"].map(|name| width(of(name)));
+    assert!(upright + 2 <= tilted, "{upright} {tilted}");
+}
+
+#[test]
 fn every_name_opens_or_says_how_to_fetch_it() {
     let empty = tempfile::tempdir().unwrap();
     let options = Options { cache: Some(empty.path().to_owned()), rows: Some(50), ..Options::default() };

@@ -47,7 +47,7 @@ fn describe(name: &str, args: &DataArgs) -> Result<()> {
         has_folder("--sheet", Some(path))?;
         ending("--sheet", path, "png")?;
     }
-    let options = options_of(&spec, &once(args.set.iter().cloned())?)?;
+    let options = Options { captions: true, ..options_of(&spec, &once(args.set.iter().cloned())?)? };
     let survey = spec.survey(&options, SHOWN).map_err(TrainingError::from)?;
     let mut text = survey.summary.to_string();
     if let DatasetSpec::Named(entry) = spec {
@@ -114,7 +114,7 @@ mod tests {
     /// Data that come from elsewhere have terms of their own.
     #[test]
     fn every_data_set_that_is_not_made_here_has_its_licence() {
-        let made = ["shapes", "ring", "grid", "swiss-roll", "mixture-1d"];
+        let made = ["shapes", "scenes", "ring", "grid", "swiss-roll", "mixture-1d"];
         for entry in &CATALOGUE {
             assert_eq!(licence(entry.name).starts_with("made by"), made.contains(&entry.name), "{}", entry.name);
         }
