@@ -188,6 +188,9 @@ fn programs(model: &dyn Model) -> Vec<Program> {
         all.extend(ways.map(|way| translator.translation(way, BATCH, [h, w]).expect("it builds")));
         all.extend(translator.recognition(BATCH, [h, w]).map(|p| p.expect("it builds")));
     }
+    if let Some(text) = model.text() {
+        all.extend([text.reading(BATCH), text.drawing(BATCH)].map(|program| program.expect("it builds")));
+    }
     if let Some(d) = model.density() {
         all.push(density::scoring(d, BATCH).expect("it builds"));
         all.push(density::conditionals(d, BATCH).expect("it builds"));

@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         suite.test(format!("{name}: help and README say what it can do"), move || is_described(info));
     }
     suite.test("progan: resumed at any step of any phase", resumes_anywhere);
+    suite.test("text2image: resumed before and after the encoder's last step", resumes_after_pretraining);
     suite.run()
 }
 
@@ -42,6 +43,8 @@ fn data(info: &ModelInfo) -> &'static str {
         "rnade" => "swiss-roll",
         // Digits are 8x8, and it grows to 16x16.
         "progan" => "fashion-mnist",
+        // With captions.
+        "text2image" => "shapes",
         _ => "digits",
     }
 }
@@ -99,6 +102,9 @@ fn repeats(info: &'static ModelInfo) {
             translate(&place, info, name, support::text(&out)).ok();
             fs::rename(out.join("photo.png"), out.with_extension("npy")).expect("it was made");
         }
+        if able.contains(&Ability::Drawing) {
+            draw(&place, name, &format!("{name}.npy")).ok();
+        }
     }
     let step = last(info, 5);
     same(&place.checkpoint("a", step), &place.checkpoint("b", step));
@@ -121,6 +127,11 @@ fn translate(place: &Place, info: &ModelInfo, run: &str, out: &str) -> support::
     // A data set, or a class of the digits.
     let to = if info.roles().len() > 1 { "B" } else { "3" };
     place.run(&["translate", run, "photo.png", "--to", to, "--out", out, "--device", "cpu"])
+}
+
+/// Draws two sentences.
+fn draw(place: &Place, run: &str, out: &str) -> support::Ended {
+    place.run(&["draw", run, "a large red ring, top", "green", "--count", "2", "--out", out, "--device", "cpu"])
 }
 
 /// N steps are N/2 steps, resumed: also where the schedule goes from one stage to the next in between, where programs take turns and
@@ -168,9 +179,34 @@ fn resumes_anywhere() {
     }
 }
 
-/// Phases of a model that grows, for kills: so long that most fall on the way to the last level.
+/// From the checkpoint of any of six steps, two of which are the encoder's, a run comes to the same end.
+fn resumes_after_pretraining() {
+    const STEPS: u64 = 6;
+    let (place, info) = (Place::new(), find("text2image").expect("a model"));
+    let often = ["--steps", "6", "--set", "checkpoint_every=1", "--set", "keep_checkpoints=10"];
+    run(&place, &train(info, "whole", &often));
+    for done in 1..STEPS {
+        let part = place.path(&format!("part-{done}"));
+        for folder in ["checkpoints", "samples"] {
+            fs::create_dir_all(part.join(folder)).expect("a folder");
+        }
+        for file in ["run.toml", "metrics.jsonl"] {
+            fs::copy(place.path("whole").join(file), part.join(file)).expect("it is copied");
+        }
+        let name = format!("checkpoints/step-{done:07}.safetensors");
+        fs::copy(place.path("whole").join(&name), part.join(&name)).expect("it is copied");
+        place.run(&["train", "--resume", support::text(&part)]).ok();
+        same(&place.checkpoint(&format!("part-{done}"), STEPS), &place.checkpoint("whole", STEPS));
+    }
+}
+
+/// Phases of a model that has some, for kills: so long that most fall on the way to the last one.
 fn grows(info: &ModelInfo) -> &'static [(&'static str, &'static str)] {
-    if info.name == "progan" { &[("fade_images", "480"), ("stable_images", "480"), ("last_images", "480")] } else { &[] }
+    match info.name {
+        "progan" => &[("fade_images", "480"), ("stable_images", "480"), ("last_images", "480")],
+        "text2image" => &[("encoder_steps", "30")],
+        _ => &[],
+    }
 }
 
 /// Killed at random instants (the seed makes them the same each time, as far as a machine allows), then continued: the result is
@@ -209,16 +245,18 @@ fn is_killed(info: &'static ModelInfo) {
         before = now;
     }
     assert!(before > 0, "something was saved between the kills");
-    let total = (before + 5).to_string();
+    // Beyond the first phase, which no run may end with.
+    let end = (before + 5).max(35);
+    let total = end.to_string();
     let resumed = place.run(&["train", "--resume", "run", "--steps", &total]).ok();
     assert!(!resumed.stderr.contains("damaged"), "no half checkpoint: {}", resumed.stderr);
     let whole = [no_end, &["--steps", &total, "--set", "checkpoint_every=1000000"]].concat();
     run(&place, &train_with(info, grows(info), "whole", &whole));
-    same(&place.checkpoint("run", before + 5), &place.checkpoint("whole", before + 5));
+    same(&place.checkpoint("run", end), &place.checkpoint("whole", end));
     let metrics = fs::read_to_string(place.path("run/metrics.jsonl")).expect("metrics");
     let step = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["step"].as_u64().expect("a step");
     let losses = metrics.lines().filter(|line| !line.contains("\"gradient_norm_")).map(step);
-    assert_eq!(losses.collect::<Vec<_>>(), (1..=before + 5).collect::<Vec<_>>(), "each step once");
+    assert_eq!(losses.collect::<Vec<_>>(), (1..=end).collect::<Vec<_>>(), "each step once");
 }
 
 /// A count that is killed leaves a run folder that can be trained, and nothing that looks whole.
@@ -263,6 +301,10 @@ fn is_used(info: &'static ModelInfo) {
         true => drop(translate(&place, info, "run", "translated").ok()),
         false => drop(translate(&place, info, "run", "translated").refused(2, &[info.name, &in_words(&able)])),
     }
+    match can("draw") {
+        true => drop(draw(&place, "run", "drawn.npy").ok()),
+        false => drop(draw(&place, "run", "drawn.npy").refused(2, &[info.name, &in_words(&able)])),
+    }
     if can("score") {
         let table = fs::read_to_string(place.path("scores.csv")).expect("scores");
         let bound = if able.contains(&Ability::Density) { ",exact" } else { ",lower:k=100" };
@@ -276,7 +318,7 @@ fn is_used(info: &'static ModelInfo) {
             }
         }
     }
-    for file in ["rows.npy", "features.npy"].into_iter().filter(|f| place.path(f).exists()) {
+    for file in ["rows.npy", "features.npy", "drawn.npy"].into_iter().filter(|f| place.path(f).exists()) {
         let numbers = calotype_data::read_npy(&place.path(file), 1 << 24).expect("an array");
         assert!(!numbers.data.is_empty() && numbers.data.iter().all(|v| v.is_finite()), "{file}: {:?}", numbers.shape);
     }
