@@ -162,5 +162,5 @@ fn classifier(
     let prepared =
         Arc::new(Prepared::new(&labelled, &Preparation { encoding: Encoding::Signed, flips: false, ..preparation.clone() })?);
     let batches = Batches::new(prepared, dataset.rows(Split::Train)?, BATCH, 0)?;
-    Classifier::train(device, loader, &batches, factor.values.len(), STEPS)
+    Classifier::train(device, loader, &factor.name, &batches, (factor.values.len(), STEPS))
 }

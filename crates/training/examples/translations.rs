@@ -107,7 +107,7 @@ fn attributes(
         let mut learned = dataset.rows(Split::Train)?;
         learned.retain(|&row| told.of_row(row).is_some());
         let batches = Batches::new(prepared, learned, CLASSIFIED, 0)?;
-        let classifier = Classifier::train(device, loader, &batches, k as usize, STEPS)?;
+        let classifier = Classifier::train(device, loader, &attribute.name, &batches, (k as usize, STEPS))?;
         let right = |found: &[u32], wanted: &dyn Fn(usize) -> u32| {
             found.iter().enumerate().filter(|(n, v)| **v == wanted(*n)).count() as f64 / found.len().max(1) as f64
         };

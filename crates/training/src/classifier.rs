@@ -20,7 +20,7 @@ const LR: f64 = 2e-3;
 /// Maps of its layers, each of half the height and width of the one before.
 const MAPS: [usize; 3] = [16, 32, 64];
 const HALVE: Kernel = Kernel { size: 4, stride: 2, pad: 1 };
-/// Where its states are.
+/// Where the states of all of them are.
 const SCOPE: &str = "classifier";
 
 /// A classifier on a device.
@@ -31,11 +31,18 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// Learns the classes of batches of images [H, W, C] of -1 to 1 for so many steps; the learning rate falls to 0 along a line.
+    /// Learns the classes of batches of images [H, W, C] of -1 to 1 for so many steps; the learning rate falls to 0 along a line. `name` is
+    /// its own on the device.
     ///
     /// # Errors
     /// Data without classes, or that are no images; what the device says.
-    pub fn train(device: &mut dyn Device, loader: Loader, batches: &Batches, n_classes: usize, steps: u64) -> Result<Self> {
+    pub fn train(
+        device: &mut dyn Device,
+        loader: Loader,
+        name: &str,
+        batches: &Batches,
+        (n_classes, steps): (usize, u64),
+    ) -> Result<Self> {
         let shape = batches.prepared().shape().to_vec();
         let (&[_, _, _], Some(_)) = (shape.as_slice(), batches.prepared().labels()) else {
             return Err(TrainingError::Contradiction("a classifier needs images with classes".into()));
@@ -43,7 +50,7 @@ impl Classifier {
         let batch = batches.batch_size();
         let adam = Optimiser::new("", ADAM, LR).with_schedule(Schedule::LinearToZero { from: 0, until: steps });
         let graph = Graph::new("classifier training");
-        let scope = Scope::new(&graph, Mode::Train).sub(SCOPE);
+        let scope = Scope::new(&graph, Mode::Train).sub(SCOPE).sub(name);
         let x = graph.input("x", Type::f32([&[batch], shape.as_slice()].concat()));
         let labels = graph.input("labels", Type::u32([batch]));
         let loss = losses::cross_entropy(&logits(&scope, &x, n_classes), &labels).mean_all();
@@ -70,7 +77,7 @@ impl Classifier {
         device.unload(id);
         let graph = Graph::new("classifier");
         let x = graph.input("x", Type::f32([&[SAMPLE_BATCH], shape.as_slice()].concat()));
-        graph.output("logits", &logits(&Scope::new(&graph, Mode::Eval).sub(SCOPE), &x, n_classes));
+        graph.output("logits", &logits(&Scope::new(&graph, Mode::Eval).sub(SCOPE).sub(name), &x, n_classes));
         let classifying = plan(device, &graph.finish()?)?;
         let program = RowProgram::load(device, &classifying, loader, 0)?;
         Ok(Classifier { program, n_classes })
@@ -119,7 +126,7 @@ mod tests {
         let prepared = Arc::new(Prepared::new(&dataset, &preparation).expect("images"));
         let batches = Batches::new(Arc::clone(&prepared), (0..60).collect(), 20, 0).expect("enough rows");
         let mut cpu = calotype_cpu_reference::Cpu::<f32>::fast(1).expect("a thread");
-        let classifier = Classifier::train(&mut cpu, Loader { threads: 1 }, &batches, 3, 60).expect("it learns");
+        let classifier = Classifier::train(&mut cpu, Loader { threads: 1 }, "brightness", &batches, (3, 60)).expect("it learns");
         let rows = calotype_data::Evaluation::new(prepared, (60..90).collect(), 8, 0).expect("rows");
         let images: Vec<f32> = rows.rows().iter().flat_map(|&row| rows.row(row)).collect();
         let found = classifier.classes(&mut cpu, &images).expect("it runs");
