@@ -11,9 +11,9 @@ const SIZES: (u64, u64) = (32, 256);
 
 pub(super) fn settings(preset: Preset) -> Vec<Setting> {
     // The small one has fewer and faster updates of D, and as many of G.
-    let (size, width, batch, n_critic, lr, lambda_id, steps) = match preset {
-        Preset::PAPER => (128, 64, 16, 5, 1e-4, 0.0, 200_000),
-        _ => (64, 32, 8, 2, 2e-4, 10.0, 6_000),
+    let (size, width, blocks, batch, n_critic, lr, lambda_id, steps) = match preset {
+        Preset::PAPER => (128, 64, 6, 16, 5, 1e-4, 0.0, 200_000),
+        _ => (32, 32, 3, 8, 2, 2e-4, 10.0, 8_000),
     };
     let mut all = vec![
         Setting::integer("size", size, SIZES, "height and width of the images that it learns from: 32, 64, 128 or 256"),
@@ -38,7 +38,7 @@ pub(super) fn settings(preset: Preset) -> Vec<Setting> {
             (1, 512),
             "filters of the discriminator's first layer; each further one has twice as many",
         ),
-        Setting::integer("blocks", 6, (0, 64), "residual blocks of the generator"),
+        Setting::integer("blocks", blocks, (0, 64), "residual blocks of the generator"),
         Setting::integer("batch", batch, (1, 65_536), "batch size"),
         Setting::integer("n_critic", n_critic, (1, 1000), "updates of the discriminator for one of the generator"),
         Setting::number("lr", lr, (0.0, 1.0), "learning rate of Adam, for both networks"),

@@ -86,7 +86,7 @@ fn steps_given_alone_are_half_constant_and_half_a_line_to_0() {
         let model = build(Preset::SMALL, given, classes(2)).expect("valid settings");
         ["steps", "constant_steps", "decay_steps"].map(|key| model.settings.integer(key))
     };
-    assert_eq!(steps(&[]), [6000, 3000, 3000]);
+    assert_eq!(steps(&[]), [8000, 4000, 4000]);
     assert_eq!(steps(&[("steps", "5")]), [5, 2, 3]);
     let model = build(Preset::SMALL, &[("steps", "8"), ("lr", "0.5")], classes(2)).expect("valid settings");
     let rates: Vec<f64> = (0..8).filter_map(|step| model.learning_rate(step)).collect();
@@ -246,7 +246,7 @@ fn what_cannot_be_is_refused_with_what_can() {
         (vec![], Attributes::default(), "use data with classes"),
         (vec![], classes(1), "a translation needs two"),
         (vec![("size", "48")], classes(2), "32, 64, 128 or 256"),
-        (vec![("load_size", "60")], classes(2), "at least size=64"),
+        (vec![("load_size", "20")], classes(2), "at least size=32"),
         (
             vec![("steps", "12"), ("constant_steps", "7"), ("decay_steps", "4")],
             classes(2),
