@@ -14,7 +14,7 @@ use super::{check, part, weights};
 
 const BATCH: usize = 4;
 const SEED: u64 = 7;
-const SET: [(&str, &str); 12] = [
+const SET: [(&str, &str); 14] = [
     ("size", "32"),
     ("width", "2"),
     ("width_d", "2"),
@@ -27,6 +27,8 @@ const SET: [(&str, &str); 12] = [
     ("steps", "4"),
     ("encoder_lr", "0.001"),
     ("lr", "0.001"),
+    ("lr_d", "0.001"),
+    ("ema", "0"),
 ];
 
 /// Whether batch norm takes a bias off again: its gradient is rounding, of which Adam makes steps of any sign, and running means follow it.

@@ -85,8 +85,9 @@ impl Text2Image {
             0 => Schedule::Constant,
             every => Schedule::Step { every, factor: 0.5 },
         };
-        let [adam_d, adam_g] = [D, G]
-            .map(|name| Optimiser::new(name, rule(settings.number("beta1")), settings.number("lr")).with_schedule(schedule));
+        let [adam_d, adam_g] = [(D, "lr_d"), (G, "lr")].map(|(network, lr)| {
+            Optimiser::new(network, rule(settings.number("beta1")), settings.number(lr)).with_schedule(schedule)
+        });
         let adam_e = Optimiser::new(ENCODER, rule(0.9), settings.number("encoder_lr"));
         Ok(Text2Image {
             shape: [networks.size, networks.size, networks.channels],

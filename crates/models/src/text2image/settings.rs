@@ -12,7 +12,8 @@ pub(super) fn settings(preset: Preset) -> Vec<Setting> {
     let paper = preset == Preset::PAPER;
     let (size, width, width_d, text_width, embedding, projection, length) =
         if paper { (64, 128, 64, 256, 1024, 128, 201) } else { (32, 32, 32, 64, 128, 64, 80) };
-    let (encoder_steps, steps, halve_every) = if paper { (20_000, 100_000, 13_800) } else { (1_500, 7_500, 0) };
+    let (encoder_steps, steps, halve_every, lr_d, ema) =
+        if paper { (20_000, 100_000, 13_800, 2e-4, 0.0) } else { (1_500, 7_500, 0, 5e-5, 0.995) };
     vec![
         Setting::integer("size", size, (32, 128), "height and width of the images: 32, 64 or 128"),
         Setting::integer("width", width, (1, 512), "f: filters of the generator's layer next to the image"),
@@ -41,15 +42,21 @@ pub(super) fn settings(preset: Preset) -> Vec<Setting> {
             "number of steps, those of the text encoder included; the others update generator and discriminator",
         ),
         Setting::number("encoder_lr", 1e-3, (0.0, 1.0), "learning rate of Adam for the text encoder"),
-        Setting::number("lr", 2e-4, (0.0, 1.0), "learning rate of Adam, for generator and discriminator"),
-        Setting::integer("halve_every", halve_every, (0, STEPS.1), "steps after which lr is halved, again and again; 0: never"),
+        Setting::number("lr", 2e-4, (0.0, 1.0), "learning rate of Adam, for the generator"),
+        Setting::number("lr_d", lr_d, (0.0, 1.0), "learning rate of Adam, for the discriminator"),
+        Setting::integer(
+            "halve_every",
+            halve_every,
+            (0, STEPS.1),
+            "steps after which lr and lr_d are halved, again and again; 0: never",
+        ),
         Setting::number("beta1", 0.5, (0.0, 0.999_999), "β1 of Adam"),
         Setting::number("beta2", 0.999, (0.0, 0.999_999_9), "β2 of Adam"),
         Setting::flag("cls", true, "GAN-CLS: the discriminator also learns that real images with wrong captions are not right"),
         Setting::flag("int", true, "GAN-INT: the generator also learns from captions half-way between two"),
         Setting::number(
             "ema",
-            0.0,
+            ema,
             (0.0, 0.999_999),
             "moving average of the generator, which pictures are drawn with: its decay; 0: none",
         ),

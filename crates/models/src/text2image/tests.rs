@@ -96,7 +96,8 @@ fn the_encoder_has_a_fifth_of_steps_that_are_given_alone() {
 /// Each network's updates are counted from its own beginning, and the learning rate is halved by those of the second stage.
 #[test]
 fn turns_count_the_steps_of_their_stage() {
-    let model = tiny(&[("encoder_steps", "4"), ("steps", "20"), ("halve_every", "5"), ("lr", "0.5"), ("ema", "0.5")]);
+    let model =
+        tiny(&[("encoder_steps", "4"), ("steps", "20"), ("halve_every", "5"), ("lr", "0.5"), ("lr_d", "0.5"), ("ema", "0.5")]);
     let scalar = |step: u64, name: &str| {
         let turn = model.at(step, 1.0);
         turn.scalars.iter().find(|(n, _)| n == name).map(|(_, v)| *v)
