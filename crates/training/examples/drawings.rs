@@ -12,7 +12,7 @@ use std::sync::Arc;
 use calotype_cpu_reference::Cpu;
 use calotype_data::{Batches, Captions, Dataset, Encoding, Evaluation, Factor, Preparation, Prepared, Split};
 use calotype_graph::{Device, Plan, PlanOptions, plan};
-use calotype_models::{Model, latent};
+use calotype_models::latent;
 use calotype_training::{
     Choice, Classifier, DrawingPlans, Drawings, Examined, Loader, Result, RowProgram, RunFolder, TrainingError, Which, choose,
     default_threads, planning_profile, state_of_run,
