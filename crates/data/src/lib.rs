@@ -37,6 +37,7 @@ pub mod lettering;
 mod natural;
 mod options;
 mod parts;
+mod patches;
 mod photos;
 pub mod picture;
 mod prefetch;
@@ -60,6 +61,7 @@ pub use format::{KINDS, Kind, Records, Refused, is_picture, read_records, withou
 pub use hex::hex;
 pub use options::{Broken, Layout, Missing, Options, Range};
 pub use parts::{Factor, LeftOut, Part, Split, Values};
+pub use patches::{KeyBox, KeyPatches, enlarged, key_boxes, mask_of, sort_patches};
 pub use photos::{Photo, Pixels, photos, with_channels};
 pub use prefetch::Prefetch;
 pub use prepare::{Binarise, Encoding, Preparation, Prepared, Standard};
