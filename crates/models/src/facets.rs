@@ -173,6 +173,20 @@ pub trait Critic {
     fn judgement(&self) -> Judgement;
 }
 
+/// Images from key patches whose places are not given.
+pub trait Composer: Model {
+    /// Patches that a step shows of a row.
+    fn n_patches(&self) -> usize;
+
+    /// The parts of z: what the patches leave open.
+    fn latents(&self) -> Vec<LatentPart>;
+
+    /// Inputs `patches` f32 [B, n, H, W, C] of [`Model::values`], each as large as a row, and `z` f32 [B, Z], of [`Composer::latents`];
+    /// output `composed` f32 [B, H, W, C + 1]: the image in [0, 1] as of [`Latent::sampling`], and behind its channels its mask, from 0 to
+    /// 1: where it holds the patches. The order of patches may change last bits, but not that of patches that are sorted.
+    fn composition(&self, n: usize, batch: usize) -> Result<Program, GraphError>;
+}
+
 /// What a critic's numbers are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Judgement {
@@ -197,6 +211,8 @@ pub enum Ability {
     Translation,
     /// `draw`: rows from sentences.
     Drawing,
+    /// `compose`: images from patches.
+    Composition,
 }
 
 impl fmt::Display for Ability {
@@ -208,6 +224,7 @@ impl fmt::Display for Ability {
             Ability::Representation => "representation",
             Ability::Translation => "translation",
             Ability::Drawing => "drawing from text",
+            Ability::Composition => "composition",
         })
     }
 }
@@ -222,6 +239,7 @@ impl Ability {
             Ability::Representation => &["encode"],
             Ability::Translation => &["translate"],
             Ability::Drawing => &["draw"],
+            Ability::Composition => &["compose"],
         }
     }
 }
@@ -235,6 +253,7 @@ pub fn abilities(model: &dyn Model) -> Vec<Ability> {
         (Ability::Representation, model.features(1).is_some()),
         (Ability::Translation, model.translator().is_some()),
         (Ability::Drawing, model.text().is_some()),
+        (Ability::Composition, model.composer().is_some()),
     ];
     has.into_iter().filter_map(|(ability, has)| has.then_some(ability)).collect()
 }

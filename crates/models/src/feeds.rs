@@ -64,6 +64,11 @@ pub enum Source {
     Meanings,
     /// What becomes of a history of so many past rows, as [`history::decisions`] says: u32 [B, 2].
     History { capacity: u32 },
+    /// Key patches of the same rows, which are images: `n` of each, each enlarged to the size of the row, in an order that their values
+    /// alone decide: f32 [B, n, ..shape].
+    Patches { n: usize },
+    /// Where these patches are in the rows [H, W, C], 1 in them and 0 elsewhere: f32 [B, H, W, 1].
+    PatchMask { n: usize },
 }
 
 /// The training rows whose classes are told to a model that learns from both kinds. `of` rows of a run, each class as often as any other
@@ -142,10 +147,28 @@ impl Feed {
         Feed::of(name, Source::History { capacity })
     }
 
-    /// Of a row that it is made of: [..shape], or the reduced one.
+    pub fn patches(name: &'static str, n: usize) -> Self {
+        Feed::of(name, Source::Patches { n })
+    }
+
+    pub fn patch_mask(name: &'static str, n: usize) -> Self {
+        Feed::of(name, Source::PatchMask { n })
+    }
+
+    /// Key patches of a row that it is about; none where it is about none.
+    pub fn n_patches(&self) -> Option<usize> {
+        match self.source {
+            Source::Patches { n } | Source::PatchMask { n } => Some(n),
+            _ => None,
+        }
+    }
+
+    /// Of a row that it is made of: [..shape], or the reduced one; of several, or of its mask.
     pub fn shape(&self, model: &dyn Model) -> Vec<usize> {
         match (self.source, model.shape()) {
             (Source::RowsAt { side }, &[_, _, channels]) => vec![side, side, channels],
+            (Source::PatchMask { .. }, &[h, w, _]) => vec![h, w, 1],
+            (Source::Patches { n }, shape) => [&[n], shape].concat(),
             (_, shape) => shape.to_vec(),
         }
     }
@@ -160,7 +183,9 @@ impl Feed {
             | Source::Captions { .. }
             | Source::OtherCaptions { .. }
             | Source::Meanings
-            | Source::History { .. } => None,
+            | Source::History { .. }
+            | Source::Patches { .. }
+            | Source::PatchMask { .. } => None,
             Source::Labels { n_classes } | Source::OtherLabels { n_classes } => Some(n_classes),
             Source::KnownRows(known) | Source::KnownLabels(known) => Some(known.n_classes),
         }
@@ -185,7 +210,7 @@ impl Feed {
         let mut random = Stream::new(seed, Domain::Data, self.name, step as u32);
         let batch = self.known().map_or(batch, |known| known.batch);
         match self.source {
-            Source::Rows | Source::RowsAt { .. } | Source::KnownRows(_) => {
+            Source::Rows | Source::RowsAt { .. } | Source::KnownRows(_) | Source::Patches { .. } => {
                 let shape = [&[batch], self.shape(model).as_slice()].concat();
                 let value = |u: f32| match model.values() {
                     Values::Levels(levels) => (u * levels as f32).floor(),
@@ -210,6 +235,11 @@ impl Feed {
             }
             Source::Meanings => HostTensor::u32([batch], (0..batch as u32).collect::<Vec<_>>()),
             Source::History { capacity } => history::decisions(self.name, capacity, batch, seed, step),
+            Source::PatchMask { .. } => {
+                let shape = [&[batch], self.shape(model).as_slice()].concat();
+                let n = shape.iter().product();
+                HostTensor::f32(shape, (0..n).map(|_| f32::from(random.uniform() < 0.5)).collect::<Vec<_>>())
+            }
         }
     }
 }

@@ -44,8 +44,8 @@ pub mod vae;
 
 pub use density::{Density, Drawing};
 pub use facets::{
-    Ability, Autoencoder, Bound, Codes, Critic, Domains, Judgement, Text, Translator, Variational, Way, abilities, draws_at_once,
-    in_words, log_weights,
+    Ability, Autoencoder, Bound, Codes, Composer, Critic, Domains, Judgement, Text, Translator, Variational, Way, abilities,
+    draws_at_once, in_words, log_weights,
 };
 pub use feeds::{Feed, Known, Named, Role, Source};
 pub use latent::{Latent, LatentKind, LatentPart};

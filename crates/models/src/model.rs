@@ -7,7 +7,7 @@ use calotype_graph::{GraphError, Program};
 
 use crate::attributes::Attributes;
 use crate::density::{self, Density};
-use crate::facets::{self, Autoencoder, Bound, Codes, Critic, Text, Translator};
+use crate::facets::{self, Autoencoder, Bound, Codes, Composer, Critic, Text, Translator};
 use crate::feeds::{Feed, Role};
 use crate::latent::Latent;
 use crate::pixel::{diagonal_bilstm, pixelcnn, row_lstm};
@@ -62,7 +62,7 @@ pub enum Values {
 /// Programs use these names. Inputs: `x` f32 [B, ..shape], a batch of [`Model::values`], and what else a [`Stage`] is fed; `seed` u32
 /// [2], `step` u32 [1] (0, 1, …) where random numbers are drawn; scalars as a [`Turn`] gives them. What it can be used for, it says
 /// by its facets: [`Model::latent`], [`Model::density`], [`Model::bound`], [`Model::autoencoder`], [`Model::critic`],
-/// [`Model::translator`], [`Model::text`], [`Model::features`].
+/// [`Model::translator`], [`Model::text`], [`Model::composer`], [`Model::features`].
 pub trait Model: Send + Sync {
     fn info(&self) -> &'static ModelInfo;
 
@@ -124,6 +124,11 @@ pub trait Model: Send + Sync {
 
     /// Rows from sentences.
     fn text(&self) -> Option<&dyn Text> {
+        None
+    }
+
+    /// Rows from key patches.
+    fn composer(&self) -> Option<&dyn Composer> {
         None
     }
 

@@ -9,6 +9,7 @@ use calotype_graph::HostTensor;
 use calotype_graph::philox::{Domain, Stream};
 use calotype_models::{Feed, Known, Model, Named, Role, Source, Stage, history};
 
+use crate::compose::FedPatches;
 use crate::error::{Result, TrainingError};
 use crate::material::Told;
 
@@ -100,10 +101,12 @@ impl Feeder {
         let Some(batches) = of_size(Role::A, None) else { return vec![] };
         let shape = [&[stage.batch], self.model.shape()].concat();
         let last_rows = stage.feeds.iter().rposition(|f| f.source == Source::Rows && f.role == Role::A);
-        let Batch { images, labels, indices } = match last_rows {
-            Some(_) => batches.batch(step),
-            None => Batch { images: vec![], labels: batches.labels(step), indices: batches.indices(step) },
+        let n_patches = stage.feeds.iter().find_map(Feed::n_patches);
+        let Batch { images, labels, indices } = match last_rows.is_some() || n_patches.is_some() {
+            true => batches.batch(step),
+            false => Batch { images: vec![], labels: batches.labels(step), indices: batches.indices(step) },
         };
+        let mut keys = n_patches.and_then(|n| FedPatches::of(&images, self.model.shape(), n));
         let mut rows = last_rows.map(|_| HostTensor::f32(shape.as_slice(), images));
         let other_order = || batches.other_order(step).into_iter().map(|at| at as usize);
         let told = |rows: &[u32], width: usize| {
@@ -143,6 +146,8 @@ impl Feeder {
                 }
                 Source::Meanings => HostTensor::u32([stage.batch], self.told.captions.as_ref()?.meanings(&indices)),
                 Source::History { capacity } => history::decisions(feed.name, capacity, stage.batch, self.seed, step),
+                Source::Patches { .. } => keys.as_mut()?.patches.take()?,
+                Source::PatchMask { .. } => keys.as_mut()?.mask.take()?,
             };
             Some((feed.name.to_owned(), value))
         };

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use calotype_graph::{DeviceKind, DeviceProfile, GraphError, MemoryBytes, Plan, PlanError, PlanOptions, Program, plan};
 use calotype_models::{Learning, Measure, Model, Stage, Stages};
 
+use crate::compose::composition_plan;
 use crate::draw::DrawingPlans;
 use crate::error::{Result, TrainingError};
 use crate::material::ShownRows;
@@ -32,6 +33,8 @@ pub struct Plans {
     pub translation: TranslationPlans,
     /// Of a model that draws from text, for pictures.
     pub drawing: Option<DrawingPlans>,
+    /// Of [`calotype_models::Composer::composition`], for pictures.
+    pub composition: Option<Arc<Plan>>,
     /// Planned bytes when most is loaded: the largest stage of training and all that is loaded beside it; states are shared.
     pub total_bytes: u64,
 }
@@ -89,7 +92,7 @@ impl Plans {
 
     /// Those that are loaded throughout.
     fn beside(&self) -> Vec<&Arc<Plan>> {
-        let others = [&self.held_out, &self.reconstruction, &self.codes, &self.critic];
+        let others = [&self.held_out, &self.reconstruction, &self.codes, &self.critic, &self.composition];
         let drawing = self.drawing.iter().flat_map(DrawingPlans::all);
         others.into_iter().flatten().chain(self.sampling.all()).chain(self.translation.all()).chain(drawing).collect()
     }
@@ -188,7 +191,10 @@ fn try_plans(model: &dyn Model, batch: usize, profile: &DeviceProfile) -> Result
         _ => TranslationPlans::default(),
     };
     let drawing = model.text().map(|text| DrawingPlans::new(text, SAMPLE_BATCH, &unlimited)).transpose()?;
-    let mut plans = Plans { training, sampling, held_out, reconstruction, codes, critic, translation, drawing, total_bytes: 0 };
+    let composer = model.composer();
+    let composition = composer.map(|c| composition_plan(c, c.n_patches(), ShownRows::ROWS, &unlimited)).transpose()?;
+    let mut plans =
+        Plans { training, sampling, held_out, reconstruction, codes, critic, translation, drawing, composition, total_bytes: 0 };
     plans.total_bytes = total_bytes(&plans, profile);
     match profile.memory_bytes {
         Some(limit) if plans.total_bytes > limit => {

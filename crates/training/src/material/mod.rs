@@ -349,7 +349,8 @@ impl Material {
         let (second, shown_b) = second.unzip();
         let sets = [first].into_iter().chain(second).collect::<Vec<_>>();
         let feeder = Arc::new(Feeder::new(Arc::clone(&self.model), &sets, seed)?);
-        let known = match self.model.translator().is_some() || self.model.text().is_some() {
+        let shows = self.model.translator().is_some() || self.model.text().is_some() || self.model.composer().is_some();
+        let known = match shows {
             true => Some(Box::new(self.shown_rows(&prepared, shown_b)?)),
             false => None,
         };

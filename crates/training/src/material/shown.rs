@@ -1,4 +1,4 @@
-//! The rows that pictures show of a translator, or of a model that draws from text, and what is known of them.
+//! The rows that pictures show of a translator, a composer, or a model that draws from text, and what is known of them.
 
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! The pictures of a run. Each kind shows the same thing every so many steps, so that together they make a film.
 
 mod codes;
+mod compositions;
 mod domains;
 mod film;
 mod grid;
@@ -18,6 +19,7 @@ use calotype_data::picture::{self, RgbImage};
 use calotype_graph::Device;
 use calotype_models::{Domains, Model};
 
+use crate::compose::Compositions;
 use crate::draw::Drawings;
 use crate::error::Result;
 use crate::fit::Plans;
@@ -30,6 +32,7 @@ use crate::sampler::{Sampler, sheet_images};
 use crate::translate::Translations;
 
 use codes::Codes;
+use compositions::Puzzles;
 use domains::{Sides, Table};
 use grid::{Reconstructions, Samples};
 use maker::Maker;
@@ -91,9 +94,23 @@ impl Kind {
                test rows, if there are any.",
         film: "drawings.gif",
     };
+    pub const COMPOSITIONS: Kind = Kind {
+        stem: "compositions",
+        title: "Compositions",
+        text: "A line an image: its key patches, enlarged; the mask of their places and the image that are made of them; the image that \
+               they are of. They are test rows, if there are any.",
+        film: "compositions.gif",
+    };
     /// All of them, in the order in which they are shown.
-    pub const ALL: &'static [Kind] =
-        &[Kind::SAMPLES, Kind::TRANSLATIONS, Kind::DRAWINGS, Kind::TRAVERSAL, Kind::RECONSTRUCTIONS, Kind::CODES];
+    pub const ALL: &'static [Kind] = &[
+        Kind::SAMPLES,
+        Kind::TRANSLATIONS,
+        Kind::DRAWINGS,
+        Kind::COMPOSITIONS,
+        Kind::TRAVERSAL,
+        Kind::RECONSTRUCTIONS,
+        Kind::CODES,
+    ];
 }
 
 /// Something that is shown as it is at the moment.
@@ -122,7 +139,7 @@ pub(crate) struct Studio<'a> {
     pub seed: u64,
     /// Rows of the data, to show beside what the model makes; none for a model that counts.
     pub rows: Option<&'a Evaluation>,
-    /// What is shown by test rows and what is known of them: of a translator, or of a model that draws from text.
+    /// What is shown by test rows and what is known of them: of a translator, a composer, or a model that draws from text.
     pub known: Option<&'a ShownRows>,
 }
 
@@ -185,6 +202,12 @@ impl Pictures {
             let programs = Drawings::load(device, plans, loader)?;
             let show = Sentences::new(programs, text, shown, [h, w, c], seed);
             all.extend(show.map(|show| (Kind::DRAWINGS, Box::new(show) as Box<dyn Show>)));
+        }
+        if let (Some(composer), Some(plan), Some(shown), &[h, w, c]) =
+            (model.composer(), &plans.composition, studio.known, model.shape())
+        {
+            let programs = Compositions::load(device, composer, plan, loader)?;
+            all.push((Kind::COMPOSITIONS, Box::new(Puzzles::new(programs, composer, &shown.rows, [h, w, c], seed))));
         }
         if let (Some(facet), Some(plan), Some(rows)) = (model.codes(), &plans.codes, rows) {
             let program = RowProgram::load(device, plan, loader, seed)?;
