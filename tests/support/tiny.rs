@@ -33,6 +33,8 @@ pub fn tiny(model: &str) -> &'static [(&'static str, &'static str)] {
             ("stable_images", "24"),
             ("last_images", "24"),
         ],
+        // Two levels, and patches of 4 to 8 pixels a side.
+        "puzzle-gan" => &[("size", "16"), ("width", "2"), ("embedding", "3"), ("latents", "3")],
         "stargan" => &[("size", "32"), ("width", "2"), ("width_d", "2"), ("blocks", "1"), ("n_critic", "2")],
         // Two steps of the encoder, of three.
         "text2image" => &[

@@ -152,8 +152,8 @@ pub fn uniform(fan_in: usize) -> Init {
     Init::Uniform { low: -bound, high: bound }
 }
 
-/// y [.., C] with a bias [C].
-fn biased(s: &Scope, name: &str, y: &Tensor) -> Tensor {
+/// y [.., C] with a bias [C]: 0 at first.
+pub(crate) fn biased(s: &Scope, name: &str, y: &Tensor) -> Tensor {
     let bias = s.sub(name).param("bias", [y.shape().last()], Init::Zeros, Layout::Plain);
     let _label = s.label(name);
     y + &bias

@@ -31,6 +31,7 @@ pub mod optimisers;
 pub mod pixel;
 pub mod priors;
 pub mod progan;
+pub mod puzzle_gan;
 pub mod rnade;
 mod settings;
 mod stages;

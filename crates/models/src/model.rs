@@ -14,7 +14,9 @@ use crate::pixel::{diagonal_bilstm, pixelcnn, row_lstm};
 use crate::settings::{Preset, Setting, SettingError, Settings, nearest};
 use crate::stages::{Sign, Stage, Turn};
 use crate::table::Tables;
-use crate::{aae, context, cyclegan, dcgan, gan, independent, infogan, markov, nade, progan, rnade, stargan, text2image, vae};
+use crate::{
+    aae, context, cyclegan, dcgan, gan, independent, infogan, markov, nade, progan, puzzle_gan, rnade, stargan, text2image, vae,
+};
 
 /// What a model asks of its data set before it is configured.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -375,6 +377,7 @@ pub fn all() -> Vec<&'static ModelInfo> {
         &dcgan::INFO,
         &infogan::INFO,
         &text2image::INFO,
+        &puzzle_gan::INFO,
         &cyclegan::INFO,
         &stargan::INFO,
         &progan::INFO,
