@@ -1,5 +1,6 @@
 //! The command line as it is typed.
 
+mod compose;
 mod draw;
 mod measuring;
 mod tables;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use compose::ComposeArgs;
 pub use draw::DrawArgs;
 use measuring::{BENCH_EXAMPLES, SELFTEST_EXAMPLES};
 pub use measuring::{BenchArgs, BenchCommand, BenchTrainArgs, SelftestArgs, TuneArgs};
@@ -82,6 +84,9 @@ pub enum Command {
     /// Draw pictures of what sentences say
     #[command(after_help = draw::EXAMPLES)]
     Draw(DrawArgs),
+    /// Compose images from a few patches whose places are not given
+    #[command(after_help = compose::EXAMPLES)]
+    Compose(ComposeArgs),
     /// Compare models of the same data: their log-likelihoods, and the same half images completed by each
     #[command(after_help = LADDER_EXAMPLES)]
     Ladder(LadderArgs),

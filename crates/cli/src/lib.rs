@@ -40,6 +40,7 @@ pub fn main() -> ExitCode {
         Command::Ladder(args) => command::ladder::run(args, threads),
         Command::Translate(args) => command::translate::run(args, threads),
         Command::Draw(args) => command::draw::run(args, threads),
+        Command::Compose(args) => command::compose::run(args, threads),
         Command::Plan(args) => command::plan::run(args, threads),
         Command::Bench(args) => command::bench::run(args, threads),
         Command::Selftest(args) => command::selftest::run(args, threads),

@@ -7,8 +7,8 @@ use calotype_data::Evaluation;
 use calotype_graph::{DeviceProfile, Plan, PlanError, PlanOptions, Program, plan};
 use calotype_models::density;
 use calotype_training::{
-    Drawer, DrawingPlans, Drawings, Encoder, Known, Loader, Probed, RowProgram, SamplingPlans, Scorer, TrainingError,
-    TranslationPlans, Translations, planning_profile, state_of_run,
+    Compositions, Drawer, DrawingPlans, Drawings, Encoder, Known, Loader, Probed, RowProgram, SamplingPlans, Scorer,
+    TrainingError, TranslationPlans, Translations, planning_profile, state_of_run,
 };
 use calotype_training::{Labelled, probe};
 
@@ -127,6 +127,19 @@ impl Session {
             self.loaded_bytes += plan.memory.total() - plan.memory.state;
             self.write_states(plan)?;
         }
+        Ok(programs)
+    }
+
+    /// Loads what composes `batch` images at once from `n` patches each, with the checkpoint's states.
+    ///
+    /// # Errors
+    /// A model that composes none; as of [`Session::row_program`].
+    pub fn compositions(&mut self, n: usize, batch: usize) -> Result<Compositions> {
+        let model = Arc::clone(&self.used.model);
+        let Some(composer) = model.composer() else { return Err(self.used.cannot("composes no images")) };
+        let plan = self.plan(&composer.composition(n, batch)?)?;
+        let programs = Compositions::load(self.opened.device(), composer, &plan, self.loader)?;
+        self.write_states(&plan)?;
         Ok(programs)
     }
 

@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub mod bench;
+pub mod compose;
 pub mod count;
 pub mod data;
 pub mod devices;

@@ -5,6 +5,7 @@ mod adversaries;
 mod auto_encoders;
 mod codes;
 mod commands;
+mod composing;
 mod data;
 mod densities;
 mod drawing;

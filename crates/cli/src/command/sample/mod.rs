@@ -88,7 +88,7 @@ pub fn run(args: &SampleArgs, threads: usize) -> Result<Ending> {
 }
 
 /// A row [..shape] of the run's test data, given as `test:N`.
-fn test_row(flag: &str, from: &str, used: &Used) -> Result<Vec<f32>> {
+pub(super) fn test_row(flag: &str, from: &str, used: &Used) -> Result<Vec<f32>> {
     let wrong = || WrongUse(format!("{flag} {from}: expected a row number, such as test:12"));
     let index = from.strip_prefix("test:").and_then(|n| n.parse().ok()).ok_or_else(wrong)?;
     Ok(Examined::open(&used.config, used.model.as_ref(), &Which::default())?.row(index)?)
