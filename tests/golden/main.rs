@@ -13,6 +13,7 @@ mod norms;
 mod pixel;
 mod pooling;
 mod progan;
+mod puzzle_gan;
 mod stargan;
 mod text2image;
 mod vae;
@@ -63,6 +64,7 @@ fn main() -> std::process::ExitCode {
     suite.devices("infogan", infogan::infogan);
     suite.devices("cyclegan", cyclegan::cyclegan);
     suite.devices("histories", cyclegan::histories);
+    suite.devices("puzzle_gan", puzzle_gan::puzzle_gan);
     suite.devices("stargan", stargan::stargan);
     suite.devices("text2image", text2image::text2image);
     suite.devices("vae", vae::losses_and_gradients);
