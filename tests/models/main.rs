@@ -191,6 +191,10 @@ fn programs(model: &dyn Model) -> Vec<Program> {
     if let Some(text) = model.text() {
         all.extend([text.reading(BATCH), text.drawing(BATCH)].map(|program| program.expect("it builds")));
     }
+    if let Some(composer) = model.composer() {
+        let n = composer.n_patches();
+        all.extend([n, n + 2].map(|n| composer.composition(n, BATCH).expect("it builds")));
+    }
     if let Some(d) = model.density() {
         all.push(density::scoring(d, BATCH).expect("it builds"));
         all.push(density::conditionals(d, BATCH).expect("it builds"));

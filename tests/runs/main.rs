@@ -105,6 +105,9 @@ fn repeats(info: &'static ModelInfo) {
         if able.contains(&Ability::Drawing) {
             draw(&place, name, &format!("{name}.npy")).ok();
         }
+        if able.contains(&Ability::Composition) {
+            compose(&place, name, &format!("{name}.npy")).ok();
+        }
     }
     let step = last(info, 5);
     same(&place.checkpoint("a", step), &place.checkpoint("b", step));
@@ -132,6 +135,11 @@ fn translate(place: &Place, info: &ModelInfo, run: &str, out: &str) -> support::
 /// Draws two sentences.
 fn draw(place: &Place, run: &str, out: &str) -> support::Ended {
     place.run(&["draw", run, "a large red ring, top", "green", "--count", "2", "--out", out, "--device", "cpu"])
+}
+
+/// Composes images of the patches of a row.
+fn compose(place: &Place, run: &str, out: &str) -> support::Ended {
+    place.run(&["compose", run, "--from", "test:3", "--count", "2", "--out", out, "--device", "cpu"])
 }
 
 /// N steps are N/2 steps, resumed: also where the schedule goes from one stage to the next in between, where programs take turns and
@@ -305,6 +313,10 @@ fn is_used(info: &'static ModelInfo) {
         true => drop(draw(&place, "run", "drawn.npy").ok()),
         false => drop(draw(&place, "run", "drawn.npy").refused(2, &[info.name, &in_words(&able)])),
     }
+    match can("compose") {
+        true => drop(compose(&place, "run", "composed.npy").ok()),
+        false => drop(compose(&place, "run", "composed.npy").refused(2, &[info.name, &in_words(&able)])),
+    }
     if can("score") {
         let table = fs::read_to_string(place.path("scores.csv")).expect("scores");
         let bound = if able.contains(&Ability::Density) { ",exact" } else { ",lower:k=100" };
@@ -318,7 +330,7 @@ fn is_used(info: &'static ModelInfo) {
             }
         }
     }
-    for file in ["rows.npy", "features.npy", "drawn.npy"].into_iter().filter(|f| place.path(f).exists()) {
+    for file in ["rows.npy", "features.npy", "drawn.npy", "composed.npy"].into_iter().filter(|f| place.path(f).exists()) {
         let numbers = calotype_data::read_npy(&place.path(file), 1 << 24).expect("an array");
         assert!(!numbers.data.is_empty() && numbers.data.iter().all(|v| v.is_finite()), "{file}: {:?}", numbers.shape);
     }
