@@ -101,3 +101,50 @@ impl Compositions {
         Ok(composed.chunks_exact(h * w * (c + 1)).map(of_row).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feeder::{FeedSet, Feeder};
+    use calotype_data::{Dataset, Encoding, Preparation, Prepared, Values, mask_of};
+    use calotype_models::{DataShape, Preset, find};
+
+    const SHAPE: [usize; 3] = [16, 16, 1];
+    const BATCH: usize = 4;
+
+    /// Patches are of the rows of the same step, mirrored ones too, and the mask is of the same boxes.
+    #[test]
+    fn a_step_is_fed_the_patches_of_its_own_rows() {
+        let data: Vec<u8> = (0..8 * 256).map(|i| (i * 7919 % 251) as u8).collect();
+        let dataset = Dataset::new("test", &SHAPE, Values::Levels { data: Arc::new(data), levels: 256 }).expect("images");
+        let preparation = Preparation { encoding: Encoding::Signed, flips: true, ..Preparation::default() };
+        let prepared = Arc::new(Prepared::new(&dataset, &preparation).expect("levels"));
+        let set = [("size", "16"), ("width", "1"), ("batch", "4"), ("patches", "2")];
+        let set = set.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        let shape = DataShape { shape: SHAPE.to_vec(), levels: Some(256), n_train: 8, ..DataShape::default() };
+        let model = find("puzzle-gan").expect("a model").build(Preset::SMALL, &set, &shape).expect("valid settings");
+        let sets = [FeedSet { prepared: Arc::clone(&prepared), rows: (0..8).collect(), n_classes: 0, told: None }];
+        let feeder = Feeder::new(model, &sets, 3).expect("it feeds");
+        let mut mirrored = 0;
+        for step in 0..6 {
+            let fed = feeder.feed(step);
+            let names: Vec<(&str, &[usize])> = fed.iter().map(|(name, v)| (name.as_str(), v.shape.dims())).collect();
+            assert_eq!(names, [("x", &[4, 16, 16, 1][..]), ("patches", &[4, 2, 16, 16, 1]), ("mask", &[4, 16, 16, 1])]);
+            let [x, patches, mask] = [0, 1, 2].map(|n| fed[n].1.as_f32().expect("floats"));
+            for row in 0..BATCH {
+                let image = &x[row * 256..(row + 1) * 256];
+                let keys = KeyPatches::of(image, SHAPE, 2);
+                assert_eq!(patches[row * 512..(row + 1) * 512], keys.patches, "step {step}, row {row}");
+                assert_eq!(mask[row * 256..(row + 1) * 256], mask_of(&keys.boxes, [16, 16]), "step {step}, row {row}");
+                let as_read = |image: &[f32]| (0..8).any(|row| image == unflipped(&prepared, row));
+                mirrored += usize::from(!as_read(image));
+            }
+        }
+        assert!((6..18).contains(&mirrored), "half of 24 by chance: {mirrored}");
+        assert_eq!(feeder.feed(5), feeder.feed(5), "a pure function of the step");
+    }
+
+    fn unflipped(prepared: &Arc<Prepared>, row: u32) -> Vec<f32> {
+        calotype_data::Evaluation::new(Arc::clone(prepared), vec![row], 1, 0).expect("a row").row(row)
+    }
+}
