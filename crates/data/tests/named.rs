@@ -105,7 +105,7 @@ fn emoji_are_the_named_drawings() {
     let (noto, twemoji) = (named("emoji-noto"), named("emoji-twemoji"));
     assert_eq!(noto.captions(), twemoji.captions());
     let pixel = |data: &Dataset, name: &str, y: usize, x: usize| -> [u8; 3] {
-        let row = row_of(&data, name) as usize;
+        let row = row_of(data, name) as usize;
         let Values::Levels { data, .. } = data.values() else { panic!("levels") };
         data[(row * 64 + y) * 192 + 3 * x..][..3].try_into().unwrap()
     };

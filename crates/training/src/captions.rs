@@ -102,7 +102,7 @@ impl Captioned {
     /// The caption of a row that a random word chooses.
     fn one(&self, row: u32, word: u32) -> impl Iterator<Item = u32> + '_ {
         let numbers = self.captions.numbers(row);
-        let chosen = numbers.get((u64::from(word) * numbers.len() as u64 >> 32) as usize).map(|&n| n as usize * self.length);
+        let chosen = numbers.get(((u64::from(word) * numbers.len() as u64) >> 32) as usize).map(|&n| n as usize * self.length);
         let characters = chosen.map_or(&[][..], |at| &self.characters[at..at + self.length]);
         characters.iter().map(|&n| n.into())
     }

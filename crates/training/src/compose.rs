@@ -106,6 +106,7 @@ impl Compositions {
 mod tests {
     use super::*;
     use crate::feeder::{FeedSet, Feeder};
+    use crate::material::Told;
     use calotype_data::{Dataset, Encoding, Preparation, Prepared, Values, mask_of};
     use calotype_models::{DataShape, Preset, find};
 
@@ -123,7 +124,7 @@ mod tests {
         let set = set.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
         let shape = DataShape { shape: SHAPE.to_vec(), levels: Some(256), n_train: 8, ..DataShape::default() };
         let model = find("puzzle-gan").expect("a model").build(Preset::SMALL, &set, &shape).expect("valid settings");
-        let sets = [FeedSet { prepared: Arc::clone(&prepared), rows: (0..8).collect(), n_classes: 0, told: None }];
+        let sets = [FeedSet { prepared: Arc::clone(&prepared), rows: (0..8).collect(), n_classes: 0, told: Told::default() }];
         let feeder = Feeder::new(model, &sets, 3).expect("it feeds");
         let mut mirrored = 0;
         for step in 0..6 {
