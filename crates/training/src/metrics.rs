@@ -115,29 +115,32 @@ pub fn read(path: &Path) -> Result<Vec<Line>> {
 #[derive(Debug, Default)]
 pub(crate) struct Losses {
     latest: Vec<(String, f32)>,
-    /// Which of them the log has not been told.
-    fresh: Vec<bool>,
+    /// Lines of the log since each came: 0 of one that it has not been told.
+    lines: Vec<usize>,
 }
 
 impl Losses {
     pub fn set(&mut self, name: &str, loss: f32) {
         let at = self.latest.iter().position(|(n, _)| n == name).unwrap_or_else(|| {
             self.latest.push((name.to_owned(), loss));
-            self.fresh.push(true);
+            self.lines.push(0);
             self.latest.len() - 1
         });
-        (self.latest[at].1, self.fresh[at]) = (loss, true);
+        (self.latest[at].1, self.lines[at]) = (loss, 0);
     }
 
     /// For a line of the log: those that came since the last one, `None` for what is not finite. Where programs take turns, each
     /// has its own losses.
     pub fn take(&mut self) -> Vec<(String, Option<f32>)> {
-        let fresh = self.latest.iter().zip(&mut self.fresh).filter_map(|(loss, fresh)| std::mem::take(fresh).then_some(loss));
+        self.lines.iter_mut().for_each(|lines| *lines += 1);
+        let fresh = self.latest.iter().zip(&self.lines).filter_map(|(loss, lines)| (*lines == 1).then_some(loss));
         fresh.map(|(name, loss)| (name.clone(), loss.is_finite().then_some(*loss))).collect()
     }
 
-    pub fn latest(&self) -> &[(String, f32)] {
-        &self.latest
+    /// For a person: those of programs that still take turns, not those of a stage that is over.
+    pub fn latest(&self) -> Vec<(String, f32)> {
+        const LINES: usize = 20;
+        self.latest.iter().zip(&self.lines).filter_map(|(loss, lines)| (*lines <= LINES).then_some(loss)).cloned().collect()
     }
 }
 
@@ -231,6 +234,11 @@ mod tests {
         losses.set("loss_g", 3.0);
         assert_eq!(losses.take(), [("loss_g".to_owned(), Some(3.0))]);
         assert_eq!(losses.latest(), [("loss_d".to_owned(), 2.0), ("loss_g".to_owned(), 3.0)]);
+        for _ in 0..20 {
+            losses.set("loss_g", 4.0);
+            losses.take();
+        }
+        assert_eq!(losses.latest(), [("loss_g".to_owned(), 4.0)], "what has not come for long is of a stage that is over");
     }
 
     #[test]

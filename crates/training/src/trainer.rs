@@ -344,7 +344,7 @@ impl<'a> Trainer<'a> {
             if let Some((what, value)) = bad {
                 return Err(Stop::NonFinite { step: done, what, value, at_step: true });
             }
-            self.progress.advance(done, self.losses.latest());
+            self.progress.advance(done, &self.losses.latest());
         }
         Ok(())
     }

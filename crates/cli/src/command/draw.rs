@@ -56,6 +56,7 @@ pub fn run(args: &DrawArgs, threads: usize) -> Result<Ending> {
     let n = lines.len() * columns;
     let all = |of: fn(&Line) -> &[f32]| lines.iter().flat_map(of).copied().collect::<Vec<f32>>();
     let made = programs.draw(session.opened.device(), &all(|line| &line.embeddings), &all(|line| &line.latents), n)?;
+    session.opened.keep_pipelines();
     let &[h, w, c] = shape.as_slice() else { return Err(session.used.cannot("draws no images")) };
     if is_array {
         replace(&args.out, |file| write_npy(file, &[n, h, w, c], &made))?;
