@@ -180,7 +180,8 @@ pub(crate) static IMAGES: Kind = Kind {
     name: "a folder or an archive of images",
     recognised: "any other folder; ends in .zip, .tar, .tar.gz or .tgz; FOLDER:A and FOLDER:B of one that holds trainA and trainB",
     becomes: "images [H, W, C] of 256 levels (f32 in 0..1 where images have 16 bits), C = 1 if all are grey, else 3; folders are classes; \
-              folders train, val and test are splits, as trainA and testA are of FOLDER:A",
+              folders train, val and test are splits, as trainA and testA are of FOLDER:A; captions are those of a table captions.csv (file, \
+              caption), or the lines of a .txt beside each image",
     heeds: &["size", "test_every", "broken", "channels", "range"],
     refused: &[
         Refused { what: "no image in it", words: "expected images" },
