@@ -1,7 +1,7 @@
 //! Captions of a folder or an archive of images: a table `captions.csv` of their names and captions, several a name where there are
 //! several; or a text file beside each image, of its name but for the ending, with a caption a line.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::folder::is_image;
 use super::folder::tree::{Entry, Tree};
@@ -41,14 +41,14 @@ pub(super) fn of(tree: &Tree, images: &[String]) -> Result<Option<Captions>> {
     }
 }
 
-/// Whether a file holds captions of an image among `images`, or all captions.
-pub(super) fn is_caption_file(file: &Entry, images: &HashMap<&str, ()>) -> bool {
-    separator(file.file_name()).is_some() || (file.extension() == TEXT && images.contains_key(stem(&file.name)))
+/// Whether a file holds all captions, or those of an image whose name is among `images`, without its ending.
+pub(super) fn is_caption_file(file: &Entry, images: &HashSet<&str>) -> bool {
+    separator(file.file_name()).is_some() || (file.extension() == TEXT && images.contains(stem(&file.name)))
 }
 
 /// The names of images without their endings.
-pub(super) fn stems<'a>(images: impl IntoIterator<Item = &'a Entry>) -> HashMap<&'a str, ()> {
-    images.into_iter().map(|image| (stem(&image.name), ())).collect()
+pub(super) fn stems<'a>(images: impl IntoIterator<Item = &'a Entry>) -> HashSet<&'a str> {
+    images.into_iter().map(|image| stem(&image.name)).collect()
 }
 
 /// A name without its ending.
