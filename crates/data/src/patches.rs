@@ -13,6 +13,7 @@
 use std::cmp::Ordering;
 
 use crate::format::luma;
+use crate::resample::Resampler;
 
 /// Sides of boxes, in eighths of the shorter side of the image.
 const EIGHTHS: [usize; 3] = [2, 3, 4];
@@ -118,29 +119,9 @@ pub fn sort_patches(patches: &mut [f32], n_values: usize) {
     patches.chunks_exact_mut(n_values.max(1)).zip(all).for_each(|(to, from)| to.copy_from_slice(&from));
 }
 
-/// An image [h, w, C] brought to [H, W, C], neither of them less: bilinear, pixels as areas, beyond the border as the last pixel.
+/// An image [h, w, C] brought to [H, W, C], neither of them less: bilinear.
 pub fn enlarged(image: &[f32], [h, w, c]: [usize; 3], [height, width]: [usize; 2]) -> Vec<f32> {
-    if [h, w] == [height, width] {
-        return image.to_vec();
-    }
-    let (down, across) = (taps(h, height), taps(w, width));
-    // Across each line first: [h, W, C].
-    let wide: Vec<f32> = image
-        .chunks_exact(w * c)
-        .flat_map(|line| {
-            let pixel = |at: usize| &line[at * c..][..c];
-            across.iter().flat_map(move |&(a, b, t)| pixel(a).iter().zip(pixel(b)).map(move |(a, b)| a + (b - a) * t))
-        })
-        .collect();
-    let line = |at: usize| &wide[at * width * c..][..width * c];
-    down.iter().flat_map(|&(a, b, t)| line(a).iter().zip(line(b)).map(move |(a, b)| a + (b - a) * t)).collect()
-}
-
-/// For each of `to` pixels along an axis of `from`, the two that it lies between, and how far it is from the first to the second.
-fn taps(from: usize, to: usize) -> Vec<(usize, usize, f32)> {
-    let place = |at: usize| ((at as f64 + 0.5) * from as f64 / to as f64 - 0.5).clamp(0.0, from as f64 - 1.0);
-    let tap = |place: f64| (place as usize, (place as usize + 1).min(from - 1), place.fract() as f32);
-    (0..to).map(|at| tap(place(at))).collect()
+    Resampler::new(h, height).apply_across(&Resampler::new(w, width), image, c)
 }
 
 /// |∇ luma| of an image [H, W, C]: [H, W].

@@ -1,4 +1,4 @@
-//! Resizing of square images: Lanczos 3 when they shrink, bilinear when they grow. Separable, weights worked out once.
+//! Resizing of images, most of them square: Lanczos 3 when they shrink, bilinear when they grow. Separable, weights worked out once.
 //!
 //! Pixel i of n covers [i, i + 1); a filter that shrinks is stretched by from / to, so that nothing aliases. At the edges weights that
 //! fall outside are left out and the rest made to sum to 1.
@@ -8,7 +8,7 @@
 
 use std::f64::consts::PI;
 
-/// Brings [from, from, C] to [to, to, C].
+/// Brings one axis of an image, or both, from `from` pixels to `to`.
 pub(crate) struct Resampler {
     from: usize,
     to: usize,
@@ -42,7 +42,13 @@ impl Resampler {
         self.apply_lines(image.chunks_exact(self.from * n_channels), n_channels, |line, out| out.extend_from_slice(line))
     }
 
-    /// The same of the lines of an image, from the top, each made [from, C] of f32 by `load` when its turn comes: so that no image is
+    /// An image [from, w, C], whose lines `across` brings from w pixels to W: [to, W, C].
+    pub(crate) fn apply_across(&self, across: &Resampler, image: &[f32], n_channels: usize) -> Vec<f32> {
+        let lines = image.chunks_exact(across.from * n_channels);
+        self.apply_both(across, lines, n_channels, |line, out| out.extend_from_slice(line))
+    }
+
+    /// [`Resampler::apply`] of the lines of an image, from the top, each made [from, C] of f32 by `load` when its turn comes: so that no image is
     /// ever held as f32.
     pub(crate) fn apply_lines<'a, T: 'a>(
         &self,
@@ -50,8 +56,18 @@ impl Resampler {
         n_channels: usize,
         load: impl Fn(&'a [T], &mut Vec<f32>),
     ) -> Vec<f32> {
-        // Down the columns first: [to, from, C], then along the rows: [to, to, C].
-        let line = self.from * n_channels;
+        self.apply_both(self, lines, n_channels, load)
+    }
+
+    fn apply_both<'a, T: 'a>(
+        &self,
+        across: &Resampler,
+        lines: impl Iterator<Item = &'a [T]>,
+        n_channels: usize,
+        load: impl Fn(&'a [T], &mut Vec<f32>),
+    ) -> Vec<f32> {
+        // Down the columns first: [to, w, C], then along the rows: [to, W, C].
+        let line = across.from * n_channels;
         let mut tall = vec![0.0; self.to * line];
         let mut row = Vec::with_capacity(line);
         // Lines that are made of none above this one, and of none below.
@@ -69,15 +85,15 @@ impl Resampler {
             }
         }
         // Columns become lines, so that the second pass runs along memory as the first does.
-        let tall = transposed(&tall, self.to, self.from, n_channels);
+        let tall = transposed(&tall, self.to, across.from, n_channels);
         let line = self.to * n_channels;
-        let mut turned = vec![0.0; self.to * line];
-        for (out, (start, weights)) in turned.chunks_exact_mut(line).zip(&self.taps) {
+        let mut turned = vec![0.0; across.to * line];
+        for (out, (start, weights)) in turned.chunks_exact_mut(line).zip(&across.taps) {
             for (column, weight) in tall.chunks_exact(line).skip(*start).zip(weights) {
                 out.iter_mut().zip(column).for_each(|(o, v)| *o += weight * v);
             }
         }
-        transposed(&turned, self.to, self.to, n_channels)
+        transposed(&turned, across.to, self.to, n_channels)
     }
 }
 
