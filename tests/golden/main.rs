@@ -18,10 +18,13 @@ mod stargan;
 mod text2image;
 mod vae;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use calotype_graph::op::{Conv2dTranspose, Tolerance};
-use calotype_graph::{Device, Graph, HostTensor, Init, Layout, Mode, PlanOptions, Program, Scope, Tensor, Window, plan};
+use calotype_graph::{
+    Device, Graph, HostTensor, Init, Layout, Mode, PlanId, PlanOptions, Program, Scope, StateSpec, Tensor, Window, plan,
+};
 use calotype_models::feeds::borrowed;
 use calotype_models::layers::Layers;
 use calotype_models::optimisers::{Optimiser, Rule};
@@ -340,6 +343,35 @@ fn final_states(device: &mut dyn Device, golden: &Golden, networks: &[calotype_g
         let mean = g.iter().zip(w).map(|(g, w)| f64::from(g - w).abs()).sum::<f64>() / g.len() as f64;
         assert!(mean < 1e-6, "final {}: off by {mean:e} on average", spec.name);
     }
+}
+
+/// Loads the stages of a model as a golden begins: parameters are its tensors `initial/NAME`, other states as a run's at first. The
+/// parameters of all stages, and what was loaded.
+fn begin(device: &mut dyn Device, golden: &Golden, stages: &Stages) -> (Vec<StateSpec>, Vec<PlanId>) {
+    let parameters = stages.iter().flat_map(|(_, program)| program.parameters());
+    let networks: BTreeMap<&str, &StateSpec> = parameters.map(|spec| (spec.name.as_str(), spec)).collect();
+    assert_eq!(networks.len(), golden.names("initial/").count(), "the same tensors");
+    for spec in stages.iter().flat_map(|(_, program)| program.states()) {
+        let value = match networks.contains_key(spec.name.as_str()) {
+            true => weights(golden, &format!("initial/{}", spec.name), spec.layout),
+            false => init::initial(spec, 0),
+        };
+        device.write_state(&spec.name, &value).expect("the model's shape is PyTorch's");
+    }
+    let load = |(_, program): (_, &Program)| {
+        let plan = Arc::new(plan(program, device.profile(), PlanOptions::default()).expect("it fits"));
+        device.load(&plan).expect("it loads")
+    };
+    let ids = stages.iter().map(load).collect();
+    (networks.into_values().cloned().collect(), ids)
+}
+
+/// A state times `scale` beside what it should be, to `part` of its largest value.
+fn compare_state(device: &mut dyn Device, state: &str, scale: f32, want: &HostTensor, part: f32) {
+    let value = read_states(device, &[state]).expect("a state").remove(0);
+    let scaled: Vec<f32> = value.as_f32().expect("floats").iter().map(|v| scale * v).collect();
+    let largest = want.as_f32().expect("floats").iter().fold(0.0f32, |m, v| m.max(v.abs()));
+    check(state, &HostTensor::f32(value.shape, scaled), want, Tolerance { atol: part * largest, rtol: part });
 }
 
 /// Row `n` of the first axis.

@@ -1,16 +1,17 @@
 //! Four steps of a small Puzzle-GAN, every second of both networks: losses of every step, the first gradient of every weight, running
 //! statistics, where they lead.
 
-use std::sync::Arc;
-
 use calotype_graph::op::Tolerance;
-use calotype_graph::{Device, HostTensor, PlanId, PlanOptions, StateSpec, plan};
+use calotype_graph::{Device, HostTensor, StateSpec};
 use calotype_models::feeds::borrowed;
-use calotype_models::{DataShape, Preset, Stages, init};
+use calotype_models::{DataShape, Preset, Stages};
 use calotype_parity::{read_states, run_step};
 use calotype_tests::{Golden, permuted};
 
-use super::{check, part, weights};
+use super::{begin, check, compare_state, part, weights};
+
+/// By which states may differ, of their largest value.
+const PART: f32 = 2e-5;
 
 const BATCH: usize = 3;
 const SEED: u64 = 7;
@@ -36,20 +37,7 @@ pub fn puzzle_gan(device: &mut dyn Device) {
     let model = calotype_models::find("puzzle-gan").expect("a model").build(Preset::SMALL, &set, &data).expect("valid settings");
     let descent = model.learning().descent().expect("steps");
     let stages = Stages::new(descent, BATCH).expect("it builds");
-    let networks: Vec<_> = stages.program(0).parameters().cloned().collect();
-    assert_eq!(networks.len(), golden.names("initial/").count(), "the same tensors");
-    for spec in stages.iter().flat_map(|(_, program)| program.states()) {
-        let value = match networks.iter().any(|n| n.name == spec.name) {
-            true => weights(&golden, &format!("initial/{}", spec.name), spec.layout),
-            false => init::initial(spec, 0),
-        };
-        device.write_state(&spec.name, &value).expect("the model's shape is PyTorch's");
-    }
-    let load = |(_, program): (_, &calotype_graph::Program)| {
-        let plan = Arc::new(plan(program, device.profile(), PlanOptions::default()).expect("it fits"));
-        device.load(&plan).expect("it loads")
-    };
-    let ids: Vec<PlanId> = stages.iter().map(load).collect();
+    let (networks, ids) = begin(device, &golden, &stages);
     let images = |name: &str| permuted(&golden.get(name), &[0, 2, 3, 1]);
     let patches = permuted(&golden.get("patches"), &[0, 1, 3, 4, 2]); // [B, 3, 16, 16, 3]
     let fed = [("x", images("x")), ("patches", patches), ("mask", images("mask"))];
@@ -71,21 +59,23 @@ pub fn puzzle_gan(device: &mut dyn Device) {
             // Adam's first moment is (1 - 0.5) times the gradient, exactly.
             let moment = format!("optimizer.{}.exp_avg", spec.name);
             match is_seen(spec, &networks) {
-                true => compare(device, &moment, 2.0, &weights(&golden, &format!("gradient/{}", spec.name), spec.layout)),
+                true => {
+                    compare_state(device, &moment, 2.0, &weights(&golden, &format!("gradient/{}", spec.name), spec.layout), PART)
+                }
                 false => check(&moment, &read(device, &moment), &zeros(spec), Tolerance { atol: 1e-6, rtol: 0.0 }),
             }
             n_gradients += usize::from(is_seen(spec, &networks));
         }
         if step == 0 {
-            golden.names("statistics/").for_each(|name| compare(device, of(name), 1.0, &golden.get(name)));
+            golden.names("statistics/").for_each(|name| compare_state(device, of(name), 1.0, &golden.get(name), PART));
         }
     }
     assert_eq!(n_gradients, golden.names("gradient/").count(), "each of them");
     for spec in networks.iter().filter(|spec| is_seen(spec, &networks)) {
-        compare(device, &spec.name, 1.0, &weights(&golden, &format!("final/{}", spec.name), spec.layout));
+        compare_state(device, &spec.name, 1.0, &weights(&golden, &format!("final/{}", spec.name), spec.layout), PART);
     }
     for name in golden.names("final/").filter(|name| name.ends_with("running_var")) {
-        compare(device, of(name), 1.0, &golden.get(name));
+        compare_state(device, of(name), 1.0, &golden.get(name), PART);
     }
     ids.into_iter().for_each(|id| device.unload(id));
 }
@@ -107,13 +97,4 @@ fn zeros(spec: &StateSpec) -> HostTensor {
 
 fn read(device: &mut dyn Device, state: &str) -> HostTensor {
     read_states(device, &[state]).expect("a state").remove(0)
-}
-
-/// A state times `scale` beside what it should be, to a part of its largest value.
-fn compare(device: &mut dyn Device, state: &str, scale: f32, want: &HostTensor) {
-    const PART: f32 = 2e-5;
-    let value = read(device, state);
-    let scaled: Vec<f32> = value.as_f32().expect("floats").iter().map(|v| scale * v).collect();
-    let largest = want.as_f32().expect("floats").iter().fold(0.0f32, |m, v| m.max(v.abs()));
-    check(state, &HostTensor::f32(value.shape, scaled), want, Tolerance { atol: PART * largest, rtol: PART });
 }

@@ -1,16 +1,17 @@
 //! Four steps of a small StarGAN, every second of both networks: losses of every step, the first gradient of every weight, where they lead.
 
-use std::sync::Arc;
-
 use calotype_graph::op::Tolerance;
-use calotype_graph::{Device, HostTensor, PlanId, PlanOptions, plan};
+use calotype_graph::{Device, HostTensor};
 use calotype_models::attributes::{Attribute, Attributes};
 use calotype_models::feeds::borrowed;
-use calotype_models::{DataShape, Preset, Stages, init};
+use calotype_models::{DataShape, Preset, Stages};
 use calotype_parity::{read_states, run_step};
 use calotype_tests::{Golden, permuted};
 
-use super::{check, part, weights};
+use super::{begin, check, compare_state, part, weights};
+
+/// By which states may differ, of their largest value.
+const PART: f32 = 2e-5;
 
 const BATCH: usize = 3;
 const SEED: u64 = 7;
@@ -42,20 +43,7 @@ pub fn stargan(device: &mut dyn Device) {
     let model = calotype_models::find("stargan").expect("a model").build(Preset::SMALL, &set, &data).expect("valid settings");
     let descent = model.learning().descent().expect("steps");
     let stages = Stages::new(descent, BATCH).expect("it builds");
-    let networks: Vec<_> = stages.program(0).parameters().cloned().collect();
-    assert_eq!(networks.len(), golden.names("initial/").count(), "the same tensors");
-    for spec in stages.iter().flat_map(|(_, program)| program.states()) {
-        let value = match networks.iter().any(|n| n.name == spec.name) {
-            true => weights(&golden, &format!("initial/{}", spec.name), spec.layout),
-            false => init::initial(spec, 0),
-        };
-        device.write_state(&spec.name, &value).expect("the model's shape is PyTorch's");
-    }
-    let load = |(_, program): (_, &calotype_graph::Program)| {
-        let plan = Arc::new(plan(program, device.profile(), PlanOptions::default()).expect("it fits"));
-        device.load(&plan).expect("it loads")
-    };
-    let ids: Vec<PlanId> = stages.iter().map(load).collect();
+    let (networks, ids) = begin(device, &golden, &stages);
     let x = permuted(&golden.get("x"), &[0, 1, 3, 4, 2]); // [4, 3, 32, 32, 3]
     let (own, target) = (golden.get("attributes"), golden.get("target"));
     for step in 0..STEPS {
@@ -75,7 +63,7 @@ pub fn stargan(device: &mut dyn Device) {
         for spec in networks.iter().filter(|spec| first.is_some_and(|prefix| spec.name.starts_with(prefix))) {
             // Adam's first moment is (1 - 0.5) times the gradient, exactly.
             let want = weights(&golden, &format!("gradient/{}", spec.name), spec.layout);
-            compare(device, &format!("optimizer.{}.exp_avg", spec.name), 2.0, &want);
+            compare_state(device, &format!("optimizer.{}.exp_avg", spec.name), 2.0, &want, PART);
         }
     }
     for spec in &networks {
@@ -86,16 +74,7 @@ pub fn stargan(device: &mut dyn Device) {
             values[MIDDLE].copy_from_slice(&own.as_f32().expect("floats")[MIDDLE]);
             want = HostTensor::f32(want.shape, values);
         }
-        compare(device, &spec.name, 1.0, &want);
+        compare_state(device, &spec.name, 1.0, &want, PART);
     }
     ids.into_iter().for_each(|id| device.unload(id));
-}
-
-/// A state times `scale` beside what it should be, to a part of its largest value.
-fn compare(device: &mut dyn Device, state: &str, scale: f32, want: &HostTensor) {
-    const PART: f32 = 2e-5;
-    let value = read_states(device, &[state]).expect("a state").remove(0);
-    let scaled: Vec<f32> = value.as_f32().expect("floats").iter().map(|v| scale * v).collect();
-    let largest = want.as_f32().expect("floats").iter().fold(0.0f32, |m, v| m.max(v.abs()));
-    check(state, &HostTensor::f32(value.shape, scaled), want, Tolerance { atol: PART * largest, rtol: PART });
 }

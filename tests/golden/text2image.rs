@@ -1,16 +1,17 @@
 //! Two steps of the encoders and two of generator and discriminator: losses of every step, the first gradient of every weight, where they
 //! lead.
 
-use std::sync::Arc;
-
 use calotype_graph::op::Tolerance;
-use calotype_graph::{Device, HostTensor, PlanId, PlanOptions, StateSpec, plan};
+use calotype_graph::{Device, HostTensor};
 use calotype_models::feeds::borrowed;
-use calotype_models::{DataShape, Preset, Stages, init};
+use calotype_models::{DataShape, Preset, Stages};
 use calotype_parity::{read_states, run_step};
 use calotype_tests::{Golden, permuted};
 
-use super::{check, part, weights};
+use super::{begin, check, compare_state, part, weights};
+
+/// By which states may differ, of their largest value.
+const PART: f32 = 5e-5;
 
 const BATCH: usize = 4;
 const SEED: u64 = 7;
@@ -47,22 +48,7 @@ pub fn text2image(device: &mut dyn Device) {
     let model = calotype_models::find("text2image").expect("a model").build(Preset::SMALL, &set, &data).expect("valid settings");
     let descent = model.learning().descent().expect("steps");
     let stages = Stages::new(descent, BATCH).expect("it builds");
-    let mut networks: Vec<StateSpec> = stages.iter().flat_map(|(_, program)| program.parameters()).cloned().collect();
-    networks.sort_by(|a, b| a.name.cmp(&b.name));
-    networks.dedup_by(|a, b| a.name == b.name);
-    assert_eq!(networks.len(), golden.names("initial/").count(), "the same tensors");
-    for spec in stages.iter().flat_map(|(_, program)| program.states()) {
-        let value = match networks.iter().any(|n| n.name == spec.name) {
-            true => weights(&golden, &format!("initial/{}", spec.name), spec.layout),
-            false => init::initial(spec, 0),
-        };
-        device.write_state(&spec.name, &value).expect("the model's shape is PyTorch's");
-    }
-    let load = |(_, program): (_, &calotype_graph::Program)| {
-        let plan = Arc::new(plan(program, device.profile(), PlanOptions::default()).expect("it fits"));
-        device.load(&plan).expect("it loads")
-    };
-    let ids: Vec<PlanId> = stages.iter().map(load).collect();
+    let (networks, ids) = begin(device, &golden, &stages);
     let x = permuted(&golden.get("x"), &[0, 1, 3, 4, 2]); // [4, 4, 32, 32, 3]
     for step in 0..4 {
         let turn = descent.at(step as u64, 1.0);
@@ -91,13 +77,13 @@ pub fn text2image(device: &mut dyn Device) {
                     let value = read_states(device, &[&moment]).expect("a state").remove(0);
                     assert!(value.as_f32().expect("floats").iter().all(|v| v.abs() < 1e-6), "{moment}: {value:?}");
                 }
-                false => compare(device, &moment, scale, &want),
+                false => compare_state(device, &moment, scale, &want, PART),
             }
         }
     }
     for name in golden.names("final/").map(|name| name.trim_start_matches("final/")).filter(|name| !is_free(name)) {
         let layout = networks.iter().find(|spec| spec.name == name).map_or(Default::default(), |spec| spec.layout);
-        compare(device, name, 1.0, &weights(&golden, &format!("final/{name}"), layout));
+        compare_state(device, name, 1.0, &weights(&golden, &format!("final/{name}"), layout), PART);
     }
     ids.into_iter().for_each(|id| device.unload(id));
 }
@@ -107,13 +93,4 @@ fn words(t: &HostTensor, n: usize) -> HostTensor {
     let shape = &t.shape.dims()[1..];
     let len: usize = shape.iter().product();
     HostTensor::u32(shape, &t.as_u32().expect("words")[n * len..(n + 1) * len])
-}
-
-/// A state times `scale` beside what it should be, to a part of its largest value.
-fn compare(device: &mut dyn Device, state: &str, scale: f32, want: &HostTensor) {
-    const PART: f32 = 5e-5;
-    let value = read_states(device, &[state]).expect("a state").remove(0);
-    let scaled: Vec<f32> = value.as_f32().expect("floats").iter().map(|v| scale * v).collect();
-    let largest = want.as_f32().expect("floats").iter().fold(0.0f32, |m, v| m.max(v.abs()));
-    check(state, &HostTensor::f32(value.shape, scaled), want, Tolerance { atol: PART * largest, rtol: PART });
 }
