@@ -5,10 +5,9 @@ use std::sync::Arc;
 use anyhow::Result;
 use calotype_data::Evaluation;
 use calotype_graph::{DeviceProfile, Plan, PlanError, PlanOptions, Program, plan};
-use calotype_models::density;
 use calotype_training::{
     Compositions, Drawer, DrawingPlans, Drawings, Encoder, Known, Loader, Probed, RowProgram, SamplingPlans, Scorer,
-    TrainingError, TranslationPlans, Translations, planning_profile, state_of_run,
+    TrainingError, TranslationPlans, Translations, planning_profile, write_states_of_run,
 };
 use calotype_training::{Labelled, probe};
 
@@ -56,13 +55,8 @@ impl Session {
 
     /// Writes the checkpoint's states of a loaded plan; a sampler's own stay as they are.
     fn write_states(&mut self, plan: &Plan) -> Result<()> {
-        for spec in plan.states.iter().filter(|s| !s.name.starts_with(density::SAMPLER_PREFIX)) {
-            let Used { model, config, restored, .. } = &self.used;
-            let value = state_of_run(model.as_ref(), config, &restored.checkpoint, spec)
-                .map_err(|reason| TrainingError::Damaged { path: restored.path.clone(), reason })?;
-            self.opened.device().write_state(&spec.name, &value)?;
-        }
-        Ok(())
+        let Used { model, config, restored, .. } = &self.used;
+        Ok(write_states_of_run(self.opened.device(), model.as_ref(), config, restored, plan)?)
     }
 
     /// Loads a program of rows, with the checkpoint's states. What it draws, it draws by `seed`.
@@ -119,14 +113,11 @@ impl Session {
     /// # Errors
     /// A model that does not; it does not fit; a state that the checkpoint lacks; what the device says.
     pub fn drawings(&mut self, batch: usize) -> Result<Drawings> {
-        let profile = self.profile();
-        let Some(model) = self.used.model.text() else { return Err(self.used.cannot("draws nothing from text")) };
-        let plans = DrawingPlans::new(model, batch, &profile).map_err(TrainingError::from)?;
+        let model = Arc::clone(&self.used.model);
+        let Some(text) = model.text() else { return Err(self.used.cannot("draws nothing from text")) };
+        let plans = DrawingPlans::new(text, batch, |program| self.plan(program))?;
         let programs = Drawings::load(self.opened.device(), &plans, self.loader)?;
-        for plan in plans.all() {
-            self.loaded_bytes += plan.memory.total() - plan.memory.state;
-            self.write_states(plan)?;
-        }
+        plans.all().into_iter().try_for_each(|plan| self.write_states(plan))?;
         Ok(programs)
     }
 

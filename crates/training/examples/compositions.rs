@@ -13,7 +13,7 @@ use calotype_graph::philox::{Domain, Stream};
 use calotype_models::latent::Draws;
 use calotype_training::{
     Choice, Compositions, Examined, Loader, Result, RunFolder, TrainingError, Which, choose, composition_plan, default_threads,
-    planning_profile, state_of_run,
+    planning_profile, write_states_of_run,
 };
 
 const BATCH: usize = 16;
@@ -43,11 +43,7 @@ fn main() -> Result<()> {
     let mut device = Cpu::<f32>::fast(default_threads())?;
     let plan = composition_plan(composer, n, BATCH, &planning_profile(device.profile())).map_err(TrainingError::from)?;
     let programs = Compositions::load(&mut device, composer, &plan, Loader { threads: default_threads() })?;
-    for spec in &plan.states {
-        let value = state_of_run(model.as_ref(), &config, &restored.checkpoint, spec)
-            .map_err(|reason| TrainingError::Damaged { path: restored.path.clone(), reason })?;
-        device.write_state(&spec.name, &value)?;
-    }
+    write_states_of_run(&mut device, model.as_ref(), &config, &restored, &plan)?;
     let rows = |split| -> Result<Vec<Row>> {
         let of = Examined::open(&config, model.as_ref(), &Which { split: Some(split), ..Which::default() })?;
         let row = |&row: &u32| {

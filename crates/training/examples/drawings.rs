@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use calotype_cpu_reference::Cpu;
 use calotype_data::{Batches, Captions, Dataset, Encoding, Evaluation, Factor, Preparation, Prepared, Split};
-use calotype_graph::{Device, Plan, PlanOptions, plan};
+use calotype_graph::{Device, PlanOptions, Program, plan};
 use calotype_models::latent;
 use calotype_training::{
     Choice, Classifier, DrawingPlans, Drawings, Examined, Loader, Result, RowProgram, RunFolder, TrainingError, Which, choose,
-    default_threads, planning_profile, state_of_run,
+    default_threads, planning_profile, write_states_of_run,
 };
 
 const BATCH: usize = 64;
@@ -40,16 +40,14 @@ fn main() -> Result<()> {
     let refused = |what: &str| Err(TrainingError::Contradiction(format!("{}: {what}", config.model)));
     let Some(text) = model.text() else { return refused("draws nothing from text") };
     let profile = planning_profile(device.profile());
-    let plans = DrawingPlans::new(text, BATCH, &profile)?;
+    let planned = |program: &Program| Ok::<_, TrainingError>(Arc::new(plan(program, &profile, PlanOptions::default())?));
+    let plans = DrawingPlans::new(text, BATCH, planned)?;
     let programs = Drawings::load(&mut device, &plans, loader)?;
     let Some(features) = model.features(BATCH) else { return refused("it has no features") };
-    let seeing = Arc::new(plan(&features?, &profile, PlanOptions::default())?);
+    let seeing = planned(&features?)?;
     let seen = RowProgram::load(&mut device, &seeing, loader, 0)?;
-    let all: Vec<&Arc<Plan>> = plans.all().into_iter().chain([&seeing]).collect();
-    for spec in all.iter().flat_map(|plan| &plan.states) {
-        let value = state_of_run(model.as_ref(), &config, &restored.checkpoint, spec)
-            .map_err(|reason| TrainingError::Damaged { path: restored.path.clone(), reason })?;
-        device.write_state(&spec.name, &value)?;
+    for plan in plans.all().into_iter().chain([&seeing]) {
+        write_states_of_run(&mut device, model.as_ref(), &config, &restored, plan)?;
     }
     println!("{run}, step {}", restored.checkpoint.step);
     let examined = Examined::open(&config, model.as_ref(), &Which { split: Some(Split::All), ..Which::default() })?;
@@ -162,5 +160,5 @@ fn classifier(
     let prepared =
         Arc::new(Prepared::new(&labelled, &Preparation { encoding: Encoding::Signed, flips: false, ..preparation.clone() })?);
     let batches = Batches::new(prepared, dataset.rows(Split::Train)?, BATCH, 0)?;
-    Classifier::train(device, loader, &factor.name, &batches, (factor.values.len(), STEPS))
+    Classifier::train(device, loader, &factor.name, &batches, factor.values.len(), STEPS)
 }

@@ -15,7 +15,7 @@ use calotype_graph::Device;
 use calotype_models::{Domains, Model, Role, Way};
 use calotype_training::{
     Attributed, Choice, Classifier, Examined, Loader, Reference, Result, RunConfig, RunFolder, TrainingError, TranslationPlans,
-    Translations, Which, choose, default_threads, planning_profile, signed, state_of_run,
+    Translations, Which, choose, default_threads, planning_profile, signed, write_states_of_run,
 };
 
 const BATCH: usize = 16;
@@ -39,10 +39,8 @@ fn main() -> Result<()> {
     };
     let plans = TranslationPlans::new(translator, BATCH, [h, w], &planning_profile(device.profile()))?;
     let programs = Translations::load(&mut device, &plans, loader)?;
-    for spec in plans.all().flat_map(|plan| &plan.states) {
-        let value = state_of_run(model.as_ref(), &config, &restored.checkpoint, spec)
-            .map_err(|reason| TrainingError::Damaged { path: restored.path.clone(), reason })?;
-        device.write_state(&spec.name, &value)?;
+    for plan in plans.all() {
+        write_states_of_run(&mut device, model.as_ref(), &config, &restored, plan)?;
     }
     println!("{run}, step {}", restored.checkpoint.step);
     match translator.domains() {
@@ -107,7 +105,7 @@ fn attributes(
         let mut learned = dataset.rows(Split::Train)?;
         learned.retain(|&row| told.of_row(row).is_some());
         let batches = Batches::new(prepared, learned, CLASSIFIED, 0)?;
-        let classifier = Classifier::train(device, loader, &attribute.name, &batches, (k as usize, STEPS))?;
+        let classifier = Classifier::train(device, loader, &attribute.name, &batches, k as usize, STEPS)?;
         let right = |found: &[u32], wanted: &dyn Fn(usize) -> u32| {
             found.iter().enumerate().filter(|(n, v)| **v == wanted(*n)).count() as f64 / found.len().max(1) as f64
         };

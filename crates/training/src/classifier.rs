@@ -41,7 +41,8 @@ impl Classifier {
         loader: Loader,
         name: &str,
         batches: &Batches,
-        (n_classes, steps): (usize, u64),
+        n_classes: usize,
+        steps: u64,
     ) -> Result<Self> {
         let shape = batches.prepared().shape().to_vec();
         let (&[_, _, _], Some(_)) = (shape.as_slice(), batches.prepared().labels()) else {
@@ -126,7 +127,7 @@ mod tests {
         let prepared = Arc::new(Prepared::new(&dataset, &preparation).expect("images"));
         let batches = Batches::new(Arc::clone(&prepared), (0..60).collect(), 20, 0).expect("enough rows");
         let mut cpu = calotype_cpu_reference::Cpu::<f32>::fast(1).expect("a thread");
-        let classifier = Classifier::train(&mut cpu, Loader { threads: 1 }, "brightness", &batches, (3, 60)).expect("it learns");
+        let classifier = Classifier::train(&mut cpu, Loader { threads: 1 }, "brightness", &batches, 3, 60).expect("it learns");
         let rows = calotype_data::Evaluation::new(prepared, (60..90).collect(), 8, 0).expect("rows");
         let images: Vec<f32> = rows.rows().iter().flat_map(|&row| rows.row(row)).collect();
         let found = classifier.classes(&mut cpu, &images).expect("it runs");

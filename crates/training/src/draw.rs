@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use calotype_graph::{Device, DeviceProfile, HostTensor, Plan, PlanError, PlanId, PlanOptions, plan};
+use calotype_graph::{Device, GraphError, HostTensor, Plan, PlanId, Program};
 use calotype_models::{Text, text};
 
 use crate::error::Result;
@@ -23,15 +23,18 @@ pub struct DrawingPlans {
 }
 
 impl DrawingPlans {
-    /// For `batch` pictures at once.
+    /// For `batch` pictures at once, planned by `plan`.
     ///
     /// # Errors
-    /// A plan that does not fit the device; a mistake in the model.
-    pub fn new(model: &dyn Text, batch: usize, profile: &DeviceProfile) -> Result<Self, PlanError> {
-        let plan = |program| plan(&program, profile, PlanOptions::default()).map(Arc::new);
+    /// What `plan` says; a mistake in the model.
+    pub fn new<E: From<GraphError>>(
+        model: &dyn Text,
+        batch: usize,
+        mut plan: impl FnMut(&Program) -> Result<Arc<Plan>, E>,
+    ) -> Result<Self, E> {
         Ok(DrawingPlans {
-            reading: plan(model.reading(READ_AT_ONCE)?)?,
-            drawing: plan(model.drawing(batch)?)?,
+            reading: plan(&model.reading(READ_AT_ONCE)?)?,
+            drawing: plan(&model.drawing(batch)?)?,
             length: model.length(),
         })
     }

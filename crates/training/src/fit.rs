@@ -190,7 +190,7 @@ fn try_plans(model: &dyn Model, batch: usize, profile: &DeviceProfile) -> Result
         (Some(translator), &[h, w, _]) => TranslationPlans::new(translator, ShownRows::ROWS, [h, w], &unlimited)?,
         _ => TranslationPlans::default(),
     };
-    let drawing = model.text().map(|text| DrawingPlans::new(text, SAMPLE_BATCH, &unlimited)).transpose()?;
+    let drawing = model.text().map(|text| DrawingPlans::new(text, SAMPLE_BATCH, plan)).transpose()?;
     let composer = model.composer();
     let composition = composer.map(|c| composition_plan(c, c.n_patches(), ShownRows::ROWS, &unlimited)).transpose()?;
     let mut plans =

@@ -92,7 +92,7 @@ pub use restore::{Choice, Restored, choose, restore_newest};
 pub use rows::{Part, RowProgram};
 pub use sampler::{Drawer, Known, SAMPLE_BATCH, SamplingPlans, brightness, sample_batch};
 pub use score::{Encoder, SCORE_BATCH, Scorer, log_mean_exp, mean_and_error, nats};
-pub use states::state_of_run;
+pub use states::{state_of_run, write_states_of_run};
 pub use trainer::{Ending, Outcome, Setup, learn};
 pub use translate::{TranslationPlans, Translations, signed};
 pub use two_sample::{TwoSample, drawn, sliced_wasserstein, two_sample};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use calotype_graph::{Device, HostTensor, Program, StateSpec};
+use calotype_graph::{Device, HostTensor, Plan, Program, StateSpec};
 use calotype_models::density::SAMPLER_PREFIX;
 use calotype_models::{Learning, Model, Stages, init};
 
@@ -11,6 +11,7 @@ use crate::config::RunConfig;
 use crate::error::{Result, TrainingError};
 use crate::fit::Plans;
 use crate::folder::RunFolder;
+use crate::restore::Restored;
 use crate::trainer::Stop;
 use crate::wait;
 
@@ -107,6 +108,25 @@ pub fn state_of_run(
         return Ok(init::initial(spec, config.seed));
     }
     checkpoint.state(spec)
+}
+
+/// Writes the states of a plan that uses a run, as [`state_of_run`] has them; what a sampler keeps for itself stays as it is.
+///
+/// # Errors
+/// The checkpoint lacks one, or has another; what the device says.
+pub fn write_states_of_run(
+    device: &mut dyn Device,
+    model: &dyn Model,
+    config: &RunConfig,
+    restored: &Restored,
+    plan: &Plan,
+) -> Result<()> {
+    for spec in plan.states.iter().filter(|spec| !spec.name.starts_with(SAMPLER_PREFIX)) {
+        let value = state_of_run(model, config, &restored.checkpoint, spec)
+            .map_err(|reason| TrainingError::Damaged { path: restored.path.clone(), reason })?;
+        device.write_state(&spec.name, &value)?;
+    }
+    Ok(())
 }
 
 /// Whether a stage that has begun after `step` steps has the state.
