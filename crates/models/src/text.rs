@@ -57,6 +57,12 @@ pub fn read(sentence: &str, length: usize) -> Read {
     Read { characters, unknown, cut }
 }
 
+/// What characters are, in letters, up to their end.
+pub fn letters(characters: &[u32]) -> String {
+    let letter = |&n: &u32| ALPHABET.as_bytes().get(n as usize).map(|&b| char::from(b));
+    characters.iter().map_while(letter).collect()
+}
+
 /// Of a character of the alphabet.
 fn number(c: char) -> Option<u32> {
     // All of it is ASCII: a place in bytes is one in characters.
@@ -66,11 +72,6 @@ fn number(c: char) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn text(read: &Read) -> String {
-        let letter = |&n: &u32| ALPHABET.as_bytes().get(n as usize).map(|&b| char::from(b));
-        read.characters.iter().map_while(letter).collect()
-    }
 
     #[test]
     fn the_alphabet_has_70_characters() {
@@ -90,11 +91,11 @@ mod tests {
             ("", ""),
         ] {
             let read = read(sentence, 40);
-            assert_eq!((text(&read).as_str(), read.unknown.len(), read.cut), (wanted, 0, false), "{sentence}");
+            assert_eq!((letters(&read.characters).as_str(), read.unknown.len(), read.cut), (wanted, 0, false), "{sentence}");
             assert_eq!(read.characters.len(), 40);
         }
         let odd = read("a\u{e001}b \u{e000}", 10);
-        assert_eq!((text(&odd).as_str(), odd.unknown.len()), ("a b", 2), "{odd:?}");
+        assert_eq!((letters(&odd.characters).as_str(), odd.unknown.len()), ("a b", 2), "{odd:?}");
     }
 
     #[test]

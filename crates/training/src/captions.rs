@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use calotype_data::{Captions, Dataset};
+use calotype_data::{Captions, Dataset, Split};
 use calotype_graph::philox::{Domain, Stream};
 use calotype_models::text;
 
@@ -22,6 +22,8 @@ const NAMED: usize = 8;
 #[derive(Clone, Debug)]
 pub struct Captioned {
     captions: Captions,
+    /// The same as they are read, by which rows say the same: captions may differ where nothing is read of them any more.
+    read: Captions,
     /// Characters that are read of each.
     length: usize,
     /// Of every text of `captions`, `length` numbers.
@@ -31,7 +33,7 @@ pub struct Captioned {
 
 impl Captioned {
     /// # Errors
-    /// Data without captions, or whose captions all say the same.
+    /// Data without captions, or whose training rows all say the same as far as it is read.
     pub fn new(dataset: &Dataset, model: &'static str, length: usize) -> Result<Self> {
         let unfit =
             |reason: &str| Err(TrainingError::Unfit { model, data: dataset.name().to_owned(), reason: reason.to_owned() });
@@ -41,14 +43,20 @@ impl Captioned {
                  each image",
             );
         };
-        let rows = || (0..captions.n_rows() as u32).filter(|&row| !captions.numbers(row).is_empty());
-        if rows().map(|row| captions.meaning(row)).collect::<BTreeSet<_>>().len() < 2 {
-            return unfit("all its captions say the same, and the model learns from those that are wrong");
+        let texts: Vec<text::Read> = captions.texts().iter().map(|text| text::read(text, length)).collect();
+        let letters =
+            |row: u32| captions.numbers(row).iter().map(|&n| text::letters(&texts[n as usize].characters)).collect::<Vec<_>>();
+        let read = Captions::new((0..captions.n_rows() as u32).map(letters));
+        let learned = dataset.rows(Split::Train)?.into_iter().filter(|&row| !captions.numbers(row).is_empty());
+        if learned.map(|row| read.meaning(row)).collect::<BTreeSet<_>>().len() < 2 {
+            return unfit(&format!(
+                "all captions of its training rows say the same in their first {length} characters, and the model learns from those that \
+                 are wrong"
+            ));
         }
-        let read: Vec<text::Read> = captions.texts().iter().map(|text| text::read(text, length)).collect();
-        let notes = notes(captions.texts(), &read, length).into_iter().chain(without(dataset, captions)).collect();
-        let characters = read.iter().flat_map(|read| read.characters.iter().map(|&n| n as u8)).collect();
-        Ok(Captioned { captions: captions.clone(), length, characters, notes })
+        let notes = notes(captions.texts(), &texts, length).into_iter().chain(without(dataset, captions)).collect();
+        let characters = texts.iter().flat_map(|read| read.characters.iter().map(|&n| n as u8)).collect();
+        Ok(Captioned { captions: captions.clone(), read, length, characters, notes })
     }
 
     /// Whether a row has a caption.
@@ -82,7 +90,7 @@ impl Captioned {
         let mut random = Stream::new(seed, Domain::Data, name, step as u32);
         let n = all.len().max(1) as u32;
         let mut other = |row: u32| {
-            let says_else = |other: &u32| self.captions.meaning(*other) != self.captions.meaning(row);
+            let says_else = |other: &u32| self.read.meaning(*other) != self.read.meaning(row);
             let drawn: Vec<u32> = (0..TRIES).filter_map(|_| all.get(random.below(n) as usize).copied()).collect();
             let after = drawn.last().map_or(0, |last| all.partition_point(|row| row < last));
             let next = || all[after..].iter().chain(&all[..after]).copied().find(says_else);
@@ -95,7 +103,7 @@ impl Captioned {
     /// What each row says: the place of the first row among these that says the same.
     pub fn meanings(&self, rows: &[u32]) -> Vec<u32> {
         let mut first = HashMap::new();
-        let number = |(at, &row): (usize, &u32)| *first.entry(self.captions.meaning(row)).or_insert(at as u32);
+        let number = |(at, &row): (usize, &u32)| *first.entry(self.read.meaning(row)).or_insert(at as u32);
         rows.iter().enumerate().map(number).collect()
     }
 
@@ -149,8 +157,7 @@ mod tests {
     use calotype_data::{Options, Split, Values, open};
 
     fn letters(characters: &[u32], length: usize) -> Vec<String> {
-        let letter = |&n: &u32| text::ALPHABET.as_bytes().get(n as usize).map(|&b| char::from(b));
-        characters.chunks(length).map(|one| one.iter().map_while(letter).collect()).collect()
+        characters.chunks(length).map(text::letters).collect()
     }
 
     fn captioned(rows: &[&[&str]], length: usize) -> Result<Captioned> {
@@ -198,6 +205,17 @@ mod tests {
         assert_eq!(of.meanings(&[3, 777, 9, 777, 3]), [0, 1, 0, 1, 0]);
     }
 
+    /// What is cut off, and what accents and capitals there were, cannot make a caption wrong.
+    #[test]
+    fn captions_that_are_read_alike_say_the_same() {
+        let long = "x".repeat(48);
+        let of = captioned(&[&[&format!("{long} one")], &[&format!("{long} two")], &["Caf\u{e9}"], &["cafe"]], 48)
+            .expect("two meanings");
+        assert_eq!(of.meanings(&[0, 1, 2, 3]), [0, 0, 2, 2]);
+        let wrong = letters(&of.wrong(&[0, 1, 2, 3], &[0, 1, 2, 3], "wrong", (1, 1)), 48);
+        assert_eq!(wrong, ["cafe", "cafe", long.as_str(), long.as_str()]);
+    }
+
     #[test]
     fn what_is_not_read_as_it_is_written_is_said_once() {
         let long = "x".repeat(60);
@@ -214,6 +232,6 @@ mod tests {
     fn captions_that_teach_nothing_are_refused() {
         let message = |rows: &[&[&str]]| captioned(rows, 48).expect_err("refused").to_string();
         assert!(message(&[&[], &[]]).contains("captions.csv (file, caption)"));
-        assert!(message(&[&["one"], &["One"], &[]]).contains("all its captions say the same"));
+        assert!(message(&[&["one"], &["One"], &[]]).contains("say the same in their first 48 characters"));
     }
 }

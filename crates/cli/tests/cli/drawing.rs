@@ -116,7 +116,7 @@ fn what_cannot_be_learned_from_is_refused() {
     let place = Place::new();
     train(&place, &["--data", "fashion-mnist"]).refused(2, &["its rows have no captions", "captions.csv (file, caption)"]);
     for (captions, code, says) in [
-        ("file,caption\n0.png,same\n1.png,Same\n", 2, "all its captions say the same"),
+        ("file,caption\n0.png,same\n1.png,Same\n", 2, "captions of its training rows say the same"),
         ("file,title\n0.png,x\n", 1, "no `caption`: file, title"),
         ("file,caption\n9.png,x\n", 1, "1 that are not there: 9.png"),
         ("file,caption\n0.png,a dog, red\n", 1, "between quotes"),
