@@ -147,16 +147,13 @@ pub trait Text: Model {
     /// Characters of a sentence that it reads.
     fn length(&self) -> usize;
 
-    /// E: numbers that it reads out of a sentence.
-    fn embedding(&self) -> usize;
-
     /// The parts of the latent vector by which it draws one of many rows that a sentence may mean.
     fn parts(&self) -> Vec<LatentPart>;
 
     /// The number of steps from which on it has learned to draw.
     fn draws_from(&self) -> u64;
 
-    /// Input `text` u32 [B, length], as [`crate::text::read`] has it; output `embedding` f32 [B, E]. Between two of them lies what is
+    /// Input `text` u32 [B, length], as [`crate::text::read`] has it; output `embedding` f32 [B, E], numbers that it reads out of a sentence. Between two of them lies what is
     /// between two sentences.
     fn reading(&self, batch: usize) -> Result<Program, GraphError>;
 

@@ -252,10 +252,6 @@ impl Text for Text2Image {
         self.networks.length
     }
 
-    fn embedding(&self) -> usize {
-        self.networks.embedding
-    }
-
     fn parts(&self) -> Vec<LatentPart> {
         vec![LatentPart { name: "z", kind: LatentKind::Normal, size: self.networks.latents }]
     }

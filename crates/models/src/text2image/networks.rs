@@ -45,12 +45,6 @@ pub struct Networks {
 }
 
 impl Networks {
-    /// T: time steps of the LSTM for sentences of `length` characters, if there are any.
-    pub fn text_steps(length: usize) -> Option<usize> {
-        let seen = |n: usize| (n + 1).checked_sub(SEEN).filter(|&n| n > 0);
-        seen(seen(seen(length)? / POOLED)? / POOLED)
-    }
-
     /// 2x stages between 4x4 and the layer nearest to the image.
     fn stages(&self) -> usize {
         (self.size / 8).ilog2() as usize

@@ -4,6 +4,8 @@ use super::Networks;
 use crate::model::DataShape;
 use crate::settings::{Preset, Setting, SettingError, Settings, Value};
 
+/// Characters of a sentence: of fewer, two convolutions and poolings leave the third convolution nothing.
+const LENGTHS: (u64, u64) = (48, 4096);
 const STEPS: (u64, u64) = (1, 1_000_000_000);
 /// Of the steps, the encoder's part where nothing else is said.
 const ENCODER_PART: u64 = 5;
@@ -25,7 +27,7 @@ pub(super) fn settings(preset: Preset) -> Vec<Setting> {
             (2, 4096),
             "units of the text encoder's LSTM; its convolutions have 1.5, 2 and 1 times as many filters",
         ),
-        Setting::integer("text_length", length, (48, 4096), "characters of a caption that are read; those behind are cut off"),
+        Setting::integer("text_length", length, LENGTHS, "characters of a caption that are read; those behind are cut off"),
         Setting::integer("embedding", embedding, (1, 65_536), "numbers of an embedding of a caption, and of an image"),
         Setting::integer("projection", projection, (1, 65_536), "numbers that generator and discriminator make of an embedding"),
         Setting::integer("batch", 64, (2, 65_536), "batch size"),
