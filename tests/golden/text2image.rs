@@ -15,7 +15,7 @@ const PART: f32 = 5e-5;
 
 const BATCH: usize = 4;
 const SEED: u64 = 7;
-const SET: [(&str, &str); 14] = [
+const SET: [(&str, &str); 17] = [
     ("size", "32"),
     ("width", "2"),
     ("width_d", "2"),
@@ -27,6 +27,9 @@ const SET: [(&str, &str); 14] = [
     ("encoder_steps", "2"),
     ("steps", "4"),
     ("encoder_lr", "0.001"),
+    ("encoder_loss", "hinge"),
+    ("noise", "0"),
+    ("text_norm", "false"),
     ("lr", "0.001"),
     ("lr_d", "0.001"),
     ("ema", "0"),

@@ -58,8 +58,9 @@ pub enum Source {
     OtherAttributes { width: usize },
     /// A caption of each, one of its own by chance: u32 [B, length], as [`text::read`] has it.
     Captions { length: usize },
-    /// A caption that says something else than each: one of another row: u32 [B, length].
-    OtherCaptions { length: usize },
+    /// A caption that says something else than each, one of another row: of so many rows, drawn at random, the one whose captions share most
+    /// words with the row's own: u32 [B, length].
+    OtherCaptions { length: usize, among: usize },
     /// What each says, as a number that it shares with the rows of the batch that say the same: u32 [B], below B.
     Meanings,
     /// What becomes of a history of so many past rows, as [`history::decisions`] says: u32 [B, 2].
@@ -135,8 +136,8 @@ impl Feed {
         Feed::of(name, Source::Captions { length })
     }
 
-    pub fn other_captions(name: &'static str, length: usize) -> Self {
-        Feed::of(name, Source::OtherCaptions { length })
+    pub fn other_captions(name: &'static str, length: usize, among: usize) -> Self {
+        Feed::of(name, Source::OtherCaptions { length, among })
     }
 
     pub fn meanings(name: &'static str) -> Self {
@@ -229,7 +230,7 @@ impl Feed {
                 let values = (0..batch).flat_map(|_| row(random.below(width.max(1) as u32)));
                 HostTensor::f32([batch, width], values.collect::<Vec<_>>())
             }
-            Source::Captions { length } | Source::OtherCaptions { length } => {
+            Source::Captions { length } | Source::OtherCaptions { length, .. } => {
                 let words = (0..batch * length).map(|_| random.below(text::END + 1));
                 HostTensor::u32([batch, length], words.collect::<Vec<_>>())
             }

@@ -28,6 +28,8 @@ pub struct Captioned {
     length: usize,
     /// Of every text of `captions`, `length` numbers.
     characters: Vec<u8>,
+    /// Of each row, the words of all its captions: numbers, in order.
+    words: Vec<Vec<u32>>,
     notes: Vec<String>,
 }
 
@@ -56,7 +58,8 @@ impl Captioned {
         }
         let notes = notes(captions.texts(), &texts, length).into_iter().chain(without(dataset, captions)).collect();
         let characters = texts.iter().flat_map(|read| read.characters.iter().map(|&n| n as u8)).collect();
-        Ok(Captioned { captions: captions.clone(), read, length, characters, notes })
+        let words = words(&read);
+        Ok(Captioned { captions: captions.clone(), read, length, characters, words, notes })
     }
 
     /// Whether a row has a caption.
@@ -85,19 +88,30 @@ impl Captioned {
         rows.iter().flat_map(|&row| self.one(row, random.word())).collect()
     }
 
-    /// A caption of another row of `all` for each row, which says something else. Where no other does, its own.
-    pub fn wrong(&self, rows: &[u32], all: &[u32], name: &str, (seed, step): (u64, u64)) -> Vec<u32> {
+    /// A caption for each row that says something else: one of another row of `all`, of `among` that are drawn the one that shares most
+    /// words with the row. Where no other row says something else, its own.
+    pub fn wrong(&self, rows: &[u32], (all, among): (&[u32], usize), name: &str, (seed, step): (u64, u64)) -> Vec<u32> {
         let mut random = Stream::new(seed, Domain::Data, name, step as u32);
         let n = all.len().max(1) as u32;
         let mut other = |row: u32| {
             let says_else = |other: &u32| self.read.meaning(*other) != self.read.meaning(row);
-            let drawn: Vec<u32> = (0..TRIES).filter_map(|_| all.get(random.below(n) as usize).copied()).collect();
+            let drawn: Vec<u32> = (0..TRIES.max(among)).filter_map(|_| all.get(random.below(n) as usize).copied()).collect();
             let after = drawn.last().map_or(0, |last| all.partition_point(|row| row < last));
             let next = || all[after..].iter().chain(&all[..after]).copied().find(says_else);
-            let chosen = drawn.iter().copied().find(says_else).or_else(next).unwrap_or(row);
+            let others: Vec<u32> = drawn.iter().copied().filter(says_else).take(among.max(1)).collect();
+            // Of those that are equally alike the first.
+            let alike = others.iter().rev().copied().max_by(|a, b| self.likeness(row, *a).total_cmp(&self.likeness(row, *b)));
+            let chosen = alike.or_else(next).unwrap_or(row);
             self.one(chosen, random.word()).collect::<Vec<_>>()
         };
         rows.iter().flat_map(|&row| other(row)).collect()
+    }
+
+    /// The words that two rows share, as a part of all that they have.
+    fn likeness(&self, a: u32, b: u32) -> f64 {
+        let (a, b) = (&self.words[a as usize], &self.words[b as usize]);
+        let shared = b.iter().filter(|word| a.binary_search(word).is_ok()).count();
+        shared as f64 / (a.len() + b.len() - shared).max(1) as f64
     }
 
     /// What each row says: the place of the first row among these that says the same.
@@ -114,6 +128,24 @@ impl Captioned {
         let characters = chosen.map_or(&[][..], |at| &self.characters[at..at + self.length]);
         characters.iter().map(|&n| n.into())
     }
+}
+
+/// The words of each row, as numbers, in order and each once.
+fn words(captions: &Captions) -> Vec<Vec<u32>> {
+    let mut known: HashMap<&str, u32> = HashMap::new();
+    let mut of_row = |row: u32| {
+        let words = captions.of(row).flat_map(|text| text.split(|c: char| !c.is_alphanumeric())).filter(|word| !word.is_empty());
+        let mut numbers: Vec<u32> = words
+            .map(|word| {
+                let next = known.len() as u32;
+                *known.entry(word).or_insert(next)
+            })
+            .collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+    };
+    (0..captions.n_rows() as u32).map(&mut of_row).collect()
 }
 
 /// Of captions that are not read as they are written.
@@ -178,9 +210,10 @@ mod tests {
         assert!(of.notes().is_empty(), "{:?}", of.notes());
         let mut phrases = [0; 5];
         for step in 0..200 {
+            let among = if step % 2 == 0 { 1 } else { 64 };
             let rows: Vec<u32> = (0..50).map(|n| all[(step as usize * 50 + n) % all.len()]).collect();
             let own = letters(&of.own(&rows, "text", (7, step)), 60);
-            let wrong = letters(&of.wrong(&rows, &all, "wrong", (7, step)), 60);
+            let wrong = letters(&of.wrong(&rows, (&all, among), "wrong", (7, step)), 60);
             assert_eq!(of.own(&rows, "text", (7, step)), of.own(&rows, "text", (7, step)), "a pure function");
             for ((row, own), wrong) in rows.iter().zip(&own).zip(&wrong) {
                 let phrase = captions.of(*row).position(|text| text == own).unwrap_or_else(|| panic!("{own} of row {row}"));
@@ -194,6 +227,22 @@ mod tests {
         assert_ne!(of.own(&all[..50], "text", (7, 0)), of.own(&all[..50], "text", (8, 0)));
     }
 
+    /// Of many drawn rows the one that differs in one word.
+    #[test]
+    fn a_wrong_caption_is_a_near_miss() {
+        let of = captioned(
+            &[&["a small red circle", "circle, red, small"], &["a large blue square"], &["a small red ring"], &["a red hat"]],
+            48,
+        )
+        .expect("four meanings");
+        let all = [0, 1, 2, 3];
+        let wrong = |among: usize, step: u64| letters(&of.wrong(&[0], (&all, among), "wrong", (1, step)), 48).remove(0);
+        assert!((0..20).all(|step| wrong(64, step) == "a small red ring"));
+        assert!((0..20).any(|step| wrong(1, step) == "a large blue square"));
+        let likeness: Vec<f64> = all.iter().map(|&row| of.likeness(0, row)).collect();
+        assert_eq!(likeness, [1.0, 1.0 / 7.0, 3.0 / 5.0, 2.0 / 5.0]);
+    }
+
     /// A caption that nearly every row has leaves few wrong ones, which are found.
     #[test]
     fn the_rare_other_caption_is_found() {
@@ -201,7 +250,7 @@ mod tests {
         rows[777] = &["another"];
         let of = captioned(&rows, 48).expect("two meanings");
         let all: Vec<u32> = (0..5000).collect();
-        assert_eq!(letters(&of.wrong(&[3, 777, 778], &all, "wrong", (1, 1)), 48), ["another", "the same", "another"]);
+        assert_eq!(letters(&of.wrong(&[3, 777, 778], (&all, 1), "wrong", (1, 1)), 48), ["another", "the same", "another"]);
         assert_eq!(of.meanings(&[3, 777, 9, 777, 3]), [0, 1, 0, 1, 0]);
     }
 
@@ -212,7 +261,7 @@ mod tests {
         let of = captioned(&[&[&format!("{long} one")], &[&format!("{long} two")], &["Caf\u{e9}"], &["cafe"]], 48)
             .expect("two meanings");
         assert_eq!(of.meanings(&[0, 1, 2, 3]), [0, 0, 2, 2]);
-        let wrong = letters(&of.wrong(&[0, 1, 2, 3], &[0, 1, 2, 3], "wrong", (1, 1)), 48);
+        let wrong = letters(&of.wrong(&[0, 1, 2, 3], (&[0, 1, 2, 3], 9), "wrong", (1, 1)), 48);
         assert_eq!(wrong, ["cafe", "cafe", long.as_str(), long.as_str()]);
     }
 

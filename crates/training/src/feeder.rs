@@ -140,8 +140,8 @@ impl Feeder {
                     let own = self.told.captions.as_ref()?.own(&indices, feed.name, (self.seed, step));
                     HostTensor::u32([stage.batch, length], own)
                 }
-                Source::OtherCaptions { length } => {
-                    let wrong = self.told.captions.as_ref()?.wrong(&indices, &self.rows, feed.name, (self.seed, step));
+                Source::OtherCaptions { length, among } => {
+                    let wrong = self.told.captions.as_ref()?.wrong(&indices, (&self.rows, among), feed.name, (self.seed, step));
                     HostTensor::u32([stage.batch, length], wrong)
                 }
                 Source::Meanings => HostTensor::u32([stage.batch], self.told.captions.as_ref()?.meanings(&indices)),

@@ -22,14 +22,46 @@ pub(super) fn differ(meanings: &Tensor) -> Tensor {
     1.0 - &same
 }
 
-/// Eqs. 3 to 5, with a margin of 1: a hinge loss over all wrong sentences of an image and all wrong images of a sentence, each the mean over
-/// such pairs.
-pub(super) fn loss(scores: &Tensor, own: &Tensor, differ: &Tensor) -> Tensor {
+/// How the encoders learn from a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// Eqs. 3 to 5, with a margin of 1: a hinge loss over all wrong sentences of an image and all wrong images of a sentence, each the mean
+    /// over such pairs.
+    Hinge,
+    /// The cross-entropy of the right one among it and all wrong ones of the batch, by a softmax over scores; of images and of sentences,
+    /// half each. Radford et al. 2021, "Learning Transferable Visual Models From Natural Language Supervision", arXiv:2103.00020, §2.3. The
+    /// mean over pairs forgets what differs in a word alone and rarely meets in a batch; here it counts for as much as it is mistaken.
+    Softmax,
+}
+
+impl Loss {
+    pub const NAMES: [&str; 2] = ["hinge", "softmax"];
+
+    pub fn named(name: &str) -> Self {
+        if name == "softmax" { Loss::Softmax } else { Loss::Hinge }
+    }
+
+    /// From [`scores`], the scores of what belongs together, `own` [B], and [`differ`]: a scalar.
+    pub fn of(self, scores: &Tensor, own: &Tensor, differ: &Tensor) -> Tensor {
+        match self {
+            Loss::Hinge => hinge(scores, own, differ),
+            Loss::Softmax => softmax(scores, own, differ),
+        }
+    }
+}
+
+fn hinge(scores: &Tensor, own: &Tensor, differ: &Tensor) -> Tensor {
     let b = own.dims()[0];
     let wrong_sentence = (scores - &own.reshape([b, 1]) + MARGIN).relu();
     let wrong_image = (scores - &own.reshape([1, b]) + MARGIN).relu();
     let pairs = differ.sum_all().max(&scores.graph().scalar(1.0));
     ((wrong_sentence + wrong_image) * differ).sum_all() / pairs
+}
+
+fn softmax(scores: &Tensor, own: &Tensor, differ: &Tensor) -> Tensor {
+    let wrong = scores * differ - (1.0 - differ) * FAR;
+    let surprise = |wrong: &Tensor| (wrong.concat(&own.reshape([own.dims()[0], 1]), 1).log_sum_exp() - own).mean_all();
+    (surprise(&wrong) + surprise(&wrong.permute(&[1, 0]))) * 0.5
 }
 
 /// The part of the sentences whose best image of the batch is one that says the same: a scalar.
@@ -55,7 +87,9 @@ mod tests {
         let [images, sentences] = ["v", "t"].map(|name| graph.input(name, Type::f32([b, e])));
         let meaning = graph.input("m", Type { shape: [b].into(), dtype: Dtype::U32 });
         let (f, differ) = (scores(&images, &sentences), differ(&meaning));
-        graph.output("loss", &loss(&f, &(&images * &sentences).sum(&[1]), &differ));
+        let own = (&images * &sentences).sum(&[1]);
+        graph.output("hinge", &Loss::Hinge.of(&f, &own, &differ));
+        graph.output("softmax", &Loss::Softmax.of(&f, &own, &differ));
         graph.output("retrieval", &retrieval(&f, &differ));
         let given = [
             ("v".to_owned(), HostTensor::f32([b, e], v.clone())),
@@ -72,7 +106,13 @@ mod tests {
         assert!((f64::from(got[0][0]) - sum / 18.0).abs() < 1e-5, "{} for {}", got[0][0], sum / 18.0);
         let best = |k: usize| (0..b).max_by(|&a, &c| f(a, k).total_cmp(&f(c, k))).expect("images");
         let right = (0..b).filter(|&k| meanings[best(k)] == meanings[k]).count();
-        assert!((got[1][0] - right as f32 / b as f32).abs() < 1e-6 && right > 0 && right < b, "{} for {right}", got[1][0]);
+        assert!((got[2][0] - right as f32 / b as f32).abs() < 1e-6 && right > 0 && right < b, "{} for {right}", got[2][0]);
+        let surprise = |own: usize, of: &dyn Fn(usize) -> f64| {
+            let among = (0..b).filter(|&k| k == own || meanings[k] != meanings[own]);
+            among.map(|k| of(k).exp()).sum::<f64>().ln() - of(own)
+        };
+        let want = (0..b).map(|n| (surprise(n, &|k| f(n, k)) + surprise(n, &|k| f(k, n))) / 2.0).sum::<f64>() / b as f64;
+        assert!((f64::from(got[1][0]) - want).abs() < 1e-5, "{} for {want}", got[1][0]);
     }
 
     /// A batch in which all say the same has no wrong pair.
@@ -82,9 +122,11 @@ mod tests {
         let v = graph.input("v", Type::f32([2, 1]));
         let meaning = graph.input("m", Type { shape: [2].into(), dtype: Dtype::U32 });
         let (f, differ) = (scores(&v, &v), differ(&meaning));
-        graph.output("loss", &loss(&f, &v.square().sum(&[1]), &differ));
+        let own = v.square().sum(&[1]);
+        graph.output("hinge", &Loss::Hinge.of(&f, &own, &differ));
+        graph.output("softmax", &Loss::Softmax.of(&f, &own, &differ));
         graph.output("retrieval", &retrieval(&f, &differ));
         let given = [("v".to_owned(), HostTensor::f32([2, 1], [1.0, 9.0])), ("m".to_owned(), HostTensor::u32([2], [3, 3]))];
-        assert_eq!(step_with(&graph.finish().expect("a sound graph"), &given), [[0.0], [1.0]]);
+        assert_eq!(step_with(&graph.finish().expect("a sound graph"), &given), [[0.0], [0.0], [1.0]]);
     }
 }

@@ -38,6 +38,8 @@ pub struct Networks {
     pub embedding: usize,
     /// Numbers of a sentence in G and in D.
     pub projection: usize,
+    /// Whether G normalises what it takes of an embedding, as D does.
+    pub text_norm: bool,
     /// Filters of the text encoder's last convolution, and units of its LSTM.
     pub text_width: usize,
     /// L: characters of a sentence.
@@ -83,7 +85,8 @@ impl Networks {
     /// G: embeddings [B, E] and z [B, latents] -> images [B, size, size, C] in [-1, 1].
     pub fn generator(&self, s: &Scope, embedding: &Tensor, z: &Tensor) -> Tensor {
         let b = z.dims()[0];
-        let text = s.linear("text", embedding, self.projection, WEIGHT).leaky_relu(LEAK);
+        let text = s.linear("text", embedding, self.projection, WEIGHT);
+        let text = if self.text_norm { s.batch_norm("text_norm", &text, SCALE) } else { text }.leaky_relu(LEAK);
         let x = z.concat(&text, 1).reshape([b, 1, 1, self.latents + self.projection]);
         let mut filters = self.f << self.stages();
         let x = biased_transpose(s, "up.0", &x, filters, WHOLE);

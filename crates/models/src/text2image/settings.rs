@@ -1,21 +1,23 @@
 //! What may be set, and what follows from it.
 
-use super::Networks;
+use super::{Networks, embedding};
 use crate::model::DataShape;
 use crate::settings::{Preset, Setting, SettingError, Settings, Value};
 
 /// Characters of a sentence: of fewer, two convolutions and poolings leave the third convolution nothing.
 const LENGTHS: (u64, u64) = (48, 4096);
 const STEPS: (u64, u64) = (1, 1_000_000_000);
-/// Of the steps, the encoder's part where nothing else is said.
-const ENCODER_PART: u64 = 5;
+const HINGE: &str = embedding::Loss::NAMES[0];
+/// Of five steps, those of the encoder where nothing else is said.
+const ENCODER_PART: u64 = 2;
 
 pub(super) fn settings(preset: Preset) -> Vec<Setting> {
     let paper = preset == Preset::PAPER;
     let (size, width, width_d, text_width, embedding, projection, length) =
         if paper { (64, 128, 64, 256, 1024, 128, 201) } else { (32, 32, 32, 64, 128, 64, 80) };
     let (encoder_steps, steps, halve_every, lr_d, ema) =
-        if paper { (20_000, 100_000, 13_800, 2e-4, 0.0) } else { (1_500, 7_500, 0, 5e-5, 0.995) };
+        if paper { (20_000, 100_000, 13_800, 2e-4, 0.0) } else { (4_000, 10_000, 0, 1e-4, 0.995) };
+    let (encoder_lr, encoder_loss, near_misses, noise) = if paper { (1e-3, HINGE, 1, 0.0) } else { (3e-3, "softmax", 64, 0.1) };
     vec![
         Setting::integer("size", size, (32, 128), "height and width of the images: 32, 64 or 128"),
         Setting::integer("width", width, (1, 512), "f: filters of the generator's layer next to the image"),
@@ -30,12 +32,18 @@ pub(super) fn settings(preset: Preset) -> Vec<Setting> {
         Setting::integer("text_length", length, LENGTHS, "characters of a caption that are read; those behind are cut off"),
         Setting::integer("embedding", embedding, (1, 65_536), "numbers of an embedding of a caption, and of an image"),
         Setting::integer("projection", projection, (1, 65_536), "numbers that generator and discriminator make of an embedding"),
+        Setting::flag(
+            "text_norm",
+            !paper,
+            "batch norm of what the generator takes of an embedding, which is small beside its latents at first; not in the paper",
+        )
+        .before(Value::Flag(false)),
         Setting::integer("batch", 64, (2, 65_536), "batch size"),
         Setting::integer(
             "encoder_steps",
             encoder_steps,
             (0, STEPS.1),
-            "first steps, which train the text encoder; if not given: a fifth of steps",
+            "first steps, which train the text encoder; if not given: two fifths of steps",
         ),
         Setting::integer(
             "steps",
@@ -43,7 +51,15 @@ pub(super) fn settings(preset: Preset) -> Vec<Setting> {
             STEPS,
             "number of steps, those of the text encoder included; the others update generator and discriminator",
         ),
-        Setting::number("encoder_lr", 1e-3, (0.0, 1.0), "learning rate of Adam for the text encoder"),
+        Setting::number("encoder_lr", encoder_lr, (0.0, 1.0), "learning rate of Adam for the text encoder"),
+        Setting::word(
+            "encoder_loss",
+            encoder_loss,
+            &embedding::Loss::NAMES,
+            "loss of the text encoder: hinge, the mean over all wrong pairs of a batch, as the paper; softmax, the cross-entropy of the right \
+             one of a batch, which also learns what few captions differ in",
+        )
+        .before(Value::Word(HINGE.into())),
         Setting::number("lr", 2e-4, (0.0, 1.0), "learning rate of Adam, for the generator"),
         Setting::number("lr_d", lr_d, (0.0, 1.0), "learning rate of Adam, for the discriminator"),
         Setting::integer(
@@ -55,6 +71,20 @@ pub(super) fn settings(preset: Preset) -> Vec<Setting> {
         Setting::number("beta1", 0.5, (0.0, 0.999_999), "β1 of Adam"),
         Setting::number("beta2", 0.999, (0.0, 0.999_999_9), "β2 of Adam"),
         Setting::flag("cls", true, "GAN-CLS: the discriminator also learns that real images with wrong captions are not right"),
+        Setting::integer(
+            "near_misses",
+            near_misses,
+            (1, 65_536),
+            "wrong captions: of so many rows, drawn at random, the one whose captions share most words with the right ones; 1: any row",
+        )
+        .before(Value::Integer(1)),
+        Setting::number(
+            "noise",
+            noise,
+            (0.0, 1.0),
+            "standard deviation of normal noise on all images that the discriminator sees, whose values are from -1 to 1; 0: none",
+        )
+        .before(Value::Number(0.0)),
         Setting::flag("int", true, "GAN-INT: the generator also learns from captions half-way between two"),
         Setting::number(
             "ema",
@@ -77,7 +107,7 @@ pub(super) fn settings(preset: Preset) -> Vec<Setting> {
 pub(super) fn resolved(settings: Settings) -> Result<Settings, SettingError> {
     let steps = settings.integer("steps");
     let settings = match settings.is_given("steps") && !settings.is_given("encoder_steps") {
-        true => settings.with("encoder_steps", Value::Integer(steps / ENCODER_PART)),
+        true => settings.with("encoder_steps", Value::Integer(steps * ENCODER_PART / 5)),
         false => settings,
     };
     let encoder = settings.integer("encoder_steps");
@@ -112,6 +142,7 @@ pub(super) fn networks(settings: &Settings, data: &DataShape) -> Result<Networks
         latents: of("latents"),
         embedding: of("embedding"),
         projection: of("projection"),
+        text_norm: settings.flag("text_norm"),
         text_width: of("text_width"),
         length: of("text_length"),
     })

@@ -5,6 +5,7 @@ use calotype_graph::{HostTensor, StateSpec};
 use super::*;
 use crate::feeds::Named;
 use crate::init;
+use crate::settings::Value;
 use crate::stages::Stages;
 use crate::testing::{self, NamedFloats};
 use crate::text;
@@ -76,11 +77,11 @@ fn every_size_and_option_builds() {
 }
 
 #[test]
-fn the_encoder_has_a_fifth_of_steps_that_are_given_alone() {
+fn the_encoder_has_two_fifths_of_steps_that_are_given_alone() {
     let steps = |given: &[(&str, &str)]| {
         build(Preset::SMALL, given).map(|m| ["encoder_steps", "steps"].map(|key| m.settings.integer(key)))
     };
-    assert_eq!(steps(&[("steps", "100")]), Ok([20, 100]));
+    assert_eq!(steps(&[("steps", "100")]), Ok([40, 100]));
     assert_eq!(steps(&[("steps", "1")]), Ok([0, 1]));
     assert_eq!(steps(&[("steps", "100"), ("encoder_steps", "99")]), Ok([99, 100]));
     for given in [&[("steps", "100"), ("encoder_steps", "100")][..], &[("encoder_steps", "100000")]] {
@@ -173,6 +174,25 @@ fn wrong_captions_reach_what_they_are_for() {
     }
     let plain = tiny(&[("cls", "false"), ("int", "false")]);
     assert_eq!(after(&plain, &one), after(&plain, &other), "they are not fed");
+}
+
+/// Noise is on the images that D sees, real and made; what runs from before it began with is the paper's way.
+#[test]
+fn noise_is_shown_to_the_discriminator() {
+    let wrong = sentences(&["a", "b", "c", "d"]);
+    let [none, some] = ["0", "0.1"].map(|noise| after(&tiny(&[("noise", noise)]), &wrong));
+    for prefix in ["optimizer.discriminator.conv.0.", "optimizer.generator.up.0."] {
+        assert!(differing(&none, &some, prefix) > 0, "{prefix}");
+    }
+    assert_eq!(differing(&none, &some, "text_encoder."), 0);
+    let before = |key: &str| {
+        let all = settings::settings(Preset::SMALL);
+        all.into_iter().find(|s| s.key == key).expect("a setting").before
+    };
+    assert_eq!(before("noise"), Some(Value::Number(0.0)));
+    assert_eq!(before("near_misses"), Some(Value::Integer(1)));
+    assert_eq!(before("text_norm"), Some(Value::Flag(false)));
+    assert_eq!(before("encoder_loss"), Some(Value::Word("hinge".into())));
 }
 
 #[test]
