@@ -11,11 +11,12 @@ use std::sync::Arc;
 
 use calotype_cpu_reference::Cpu;
 use calotype_data::{Batches, Captions, Dataset, Encoding, Evaluation, Factor, Preparation, Prepared, Split};
+use calotype_graph::philox::{Domain, Stream};
 use calotype_graph::{Device, PlanOptions, Program, plan};
-use calotype_models::latent;
+use calotype_models::{Values, latent};
 use calotype_training::{
-    Choice, Classifier, DrawingPlans, Drawings, Examined, Loader, Result, RowProgram, RunFolder, TrainingError, Which, choose,
-    default_threads, planning_profile, write_states_of_run,
+    Choice, Classifier, DrawingPlans, Drawings, Examined, Lessons, Loader, Result, RowProgram, RunFolder, TrainingError, Which,
+    choose, default_threads, planning_profile, write_states_of_run,
 };
 
 const BATCH: usize = 64;
@@ -126,10 +127,10 @@ fn retrieval(
     rows: &[u32],
 ) -> Result<String> {
     let (mut right, mut n) = (0, 0);
-    // Rows are in the order of their combinations: those of a group lie far apart.
-    let groups = rows.len() / AMONG;
-    for group in 0..groups {
-        let of: Vec<u32> = (0..AMONG).map(|i| rows[i * groups + group]).collect();
+    let mut rows = rows.to_vec();
+    let mut random = Stream::new(0, Domain::Test, "groups", 0);
+    (1..rows.len()).rev().for_each(|last| rows.swap(last, random.below(last as u32 + 1) as usize));
+    for of in rows.chunks_exact(AMONG) {
         let images: Vec<f32> = of.iter().flat_map(|&row| all.row(row)).collect();
         let sentences: Vec<&str> = of.iter().enumerate().map(|(n, &row)| phrase(captions, row, n)).collect();
         let (v, t) = (seen.all(device, &images)?, programs.read(device, &sentences)?);
@@ -160,5 +161,7 @@ fn classifier(
     let prepared =
         Arc::new(Prepared::new(&labelled, &Preparation { encoding: Encoding::Signed, flips: false, ..preparation.clone() })?);
     let batches = Batches::new(prepared, dataset.rows(Split::Train)?, BATCH, 0)?;
-    Classifier::train(device, loader, &factor.name, &batches, factor.values.len(), STEPS)
+    let n_classes = factor.values.len();
+    let lessons = Lessons { name: &factor.name, batches: &batches, values: Values::Signed, n_classes, steps: STEPS };
+    Classifier::train(device, loader, &lessons)
 }

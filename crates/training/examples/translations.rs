@@ -12,10 +12,10 @@ use std::sync::Arc;
 use calotype_cpu_reference::Cpu;
 use calotype_data::{Batches, Dataset, DatasetSpec, Encoding, Evaluation, Preparation, Prepared, Split};
 use calotype_graph::Device;
-use calotype_models::{Domains, Model, Role, Way};
+use calotype_models::{Domains, Model, Role, Values, Way};
 use calotype_training::{
-    Attributed, Choice, Classifier, Examined, Loader, Reference, Result, RunConfig, RunFolder, TrainingError, TranslationPlans,
-    Translations, Which, choose, default_threads, planning_profile, signed, write_states_of_run,
+    Attributed, Choice, Classifier, Examined, Lessons, Loader, Reference, Result, RunConfig, RunFolder, TrainingError,
+    TranslationPlans, Translations, Which, choose, default_threads, planning_profile, signed, write_states_of_run,
 };
 
 const BATCH: usize = 16;
@@ -105,7 +105,9 @@ fn attributes(
         let mut learned = dataset.rows(Split::Train)?;
         learned.retain(|&row| told.of_row(row).is_some());
         let batches = Batches::new(prepared, learned, CLASSIFIED, 0)?;
-        let classifier = Classifier::train(device, loader, &attribute.name, &batches, k as usize, STEPS)?;
+        let lessons =
+            Lessons { name: &attribute.name, batches: &batches, values: Values::Signed, n_classes: k as usize, steps: STEPS };
+        let classifier = Classifier::train(device, loader, &lessons)?;
         let right = |found: &[u32], wanted: &dyn Fn(usize) -> u32| {
             found.iter().enumerate().filter(|(n, v)| **v == wanted(*n)).count() as f64 / found.len().max(1) as f64
         };

@@ -67,7 +67,7 @@ pub use attributes::Attributed;
 pub use captions::Captioned;
 pub use categories::{error_rate, matched_accuracy, matched_classes, most_probable, named_clusters};
 pub use checkpoint::{Checkpoint, Identity};
-pub use classifier::Classifier;
+pub use classifier::{Classified, Classifier, Lessons};
 pub use compose::{Composition, Compositions, composition_plan};
 pub use config::{DataConfig, DeviceConfig, Period, RunConfig, Scalar, Wanted, all_settings, common_settings};
 pub use data_settings::{data_settings, options_of};
