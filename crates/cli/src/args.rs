@@ -2,6 +2,7 @@
 
 mod compose;
 mod draw;
+mod evaluate;
 mod measuring;
 mod tables;
 mod training;
@@ -16,6 +17,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use compose::ComposeArgs;
 pub use draw::DrawArgs;
+pub use evaluate::EvaluateArgs;
 use measuring::{BENCH_EXAMPLES, SELFTEST_EXAMPLES};
 pub use measuring::{BenchArgs, BenchCommand, BenchTrainArgs, SelftestArgs, TuneArgs};
 use tables::{COUNT_EXAMPLES, TABLE_EXAMPLES};
@@ -70,6 +72,9 @@ pub enum Command {
     /// Compute log-likelihoods of rows, the factors of the chain rule, and anomalies
     #[command(after_help = SCORE_EXAMPLES)]
     Score(ScoreArgs),
+    /// Measure samples: how far from the data, how real, how various, and whether learned by heart
+    #[command(after_help = evaluate::EXAMPLES)]
+    Evaluate(EvaluateArgs),
     /// Check a trained density: it sums to one, no conditional looks ahead, and samples follow the scores
     #[command(after_help = verify::EXAMPLES)]
     Verify(VerifyArgs),

@@ -230,12 +230,12 @@ impl Ability {
     /// The commands that use it.
     pub fn commands(self) -> &'static [&'static str] {
         match self {
-            Ability::Generation => &["sample"],
+            Ability::Generation => &["sample", "evaluate"],
             Ability::Density => &["score", "verify"],
             Ability::Bound => &["score"],
             Ability::Representation => &["encode"],
             Ability::Translation => &["translate"],
-            Ability::Drawing => &["draw"],
+            Ability::Drawing => &["draw", "evaluate"],
             Ability::Composition => &["compose"],
         }
     }

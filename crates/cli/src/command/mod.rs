@@ -7,6 +7,7 @@ pub mod data;
 pub mod devices;
 pub mod draw;
 pub mod encode;
+pub mod evaluate;
 pub mod ladder;
 pub mod models;
 pub mod plan;

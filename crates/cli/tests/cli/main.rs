@@ -9,6 +9,7 @@ mod composing;
 mod data;
 mod densities;
 mod drawing;
+mod evaluating;
 #[cfg(unix)]
 mod interruptions;
 mod measuring;
