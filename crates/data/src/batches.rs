@@ -62,6 +62,11 @@ impl Batches {
         self.batch
     }
 
+    /// The rows that they are of, by their numbers in the data.
+    pub fn rows(&self) -> &[u32] {
+        &self.rows
+    }
+
     /// The data that the batches are of.
     pub fn prepared(&self) -> &Arc<Prepared> {
         &self.prepared

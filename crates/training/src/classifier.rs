@@ -19,6 +19,7 @@ use crate::load::Loader;
 use crate::replace::write_atomically;
 use crate::rows::RowProgram;
 use crate::sampler::{SAMPLE_BATCH, brightness};
+use crate::translate::signed;
 use crate::wait;
 
 const ADAM: Rule = Rule::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 };
@@ -80,7 +81,7 @@ impl Classifier {
         Classifier::from_states(device, loader, lessons, &states)
     }
 
-    /// The same, from a file of the folder where one lies there that has learned just this: `data` is the hash of the rows. Else it learns,
+    /// The same, from a file of the folder where one lies there that has learned just this: `data` is the hash of the data set. Else it learns,
     /// and is kept there if it can be written.
     ///
     /// # Errors
@@ -160,15 +161,18 @@ impl Lessons<'_> {
             ("batch", self.batches.batch_size() as u64),
         ];
         let numbers = numbers.into_iter().map(|(key, n)| (key.to_owned(), Scalar::Integer(n)));
-        let shape = prepared.shape().iter().enumerate().map(|(axis, &n)| (format!("shape.{axis}"), Scalar::Integer(n as u64)));
-        let words = [("name", self.name.to_owned()), ("encoding", prepared.preparation().encoding.to_string())];
-        let words = words.into_iter().map(|(key, word)| (key.to_owned(), Scalar::Word(word)));
-        Identity {
-            data: data.to_owned(),
-            model: "classifier".into(),
-            seed: 0,
-            settings: numbers.chain(shape).chain(words).collect(),
+        let mut rows = Sha256::new();
+        for &row in self.batches.rows() {
+            rows.update(row.to_le_bytes());
+            rows.update(prepared.labels().map_or(0, |labels| labels[row as usize]).to_le_bytes());
         }
+        let words = [
+            ("name", self.name.to_owned()),
+            ("preparation", format!("{:?}", prepared.preparation())),
+            ("rows", hex(&rows.finalize())),
+        ];
+        let words = words.into_iter().map(|(key, word)| (key.to_owned(), Scalar::Word(word)));
+        Identity { data: data.to_owned(), model: "classifier".into(), seed: 0, settings: numbers.chain(words).collect() }
     }
 
     fn file_name(&self, data: &str) -> String {
@@ -176,11 +180,6 @@ impl Lessons<'_> {
         sha.update(format!("{:?}", self.identity(data)));
         format!("classifier-{}.safetensors", &hex(&sha.finalize())[..16])
     }
-}
-
-/// Values of a model as numbers from -1 to 1.
-pub(crate) fn signed(values: Values, x: &[f32]) -> Vec<f32> {
-    brightness(values, x).iter().map(|v| 2.0 * v - 1.0).collect()
 }
 
 /// The states of one that has learned.
@@ -207,7 +206,7 @@ fn trained(device: &mut dyn Device, loader: Loader, lessons: &Lessons, identity:
     for step in 0..steps {
         let fed = batches.batch(step);
         let mut inputs = vec![
-            ("x".to_owned(), HostTensor::f32([&[batch], shape.as_slice()].concat(), signed(values, &fed.images))),
+            ("x".to_owned(), HostTensor::f32([&[batch], shape.as_slice()].concat(), signed(&brightness(values, &fed.images)))),
             ("labels".to_owned(), HostTensor::u32([batch], fed.labels)),
         ];
         inputs.extend(adam.scalars(step, 1.0).into_iter().map(|(name, value)| (name, HostTensor::scalar(value))));
@@ -272,7 +271,10 @@ mod tests {
         let other = kept(&Lessons { steps: 30, ..lessons }, "data");
         assert_eq!(again.sha256(), classifier.sha256());
         assert_ne!(other.sha256(), classifier.sha256());
-        assert_eq!(fs::read_dir(folder.path()).expect("files").count(), 2, "one for each that has learned");
+        let others = Batches::new(Arc::clone(&prepared), (1..61).collect(), 20, 0).expect("enough rows");
+        let of_others = kept(&Lessons { batches: &others, ..lessons }, "data");
+        assert_ne!(of_others.sha256(), classifier.sha256());
+        assert_eq!(fs::read_dir(folder.path()).expect("files").count(), 3, "one for each that has learned");
         for file in fs::read_dir(folder.path()).expect("files") {
             fs::write(file.expect("a file").path(), b"damaged").expect("it is written");
         }

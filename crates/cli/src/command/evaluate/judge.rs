@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use calotype_cpu_reference::Cpu;
 use calotype_data::{Batches, Options, Preparation, cache_folder};
-use calotype_training::{Against, Classified, Classifier, Lessons, Loader, Material, prepare};
+use calotype_training::{Against, Classified, Classifier, DataConfig, Lessons, Loader, Material, brightness, prepare, signed};
 
 use super::table::FeaturesOf;
 use crate::output::note;
@@ -38,7 +38,7 @@ impl Judge {
         if n_classes < 2 || rows.len() < BATCH {
             return Ok(None);
         }
-        let data = calotype_training::DataConfig {
+        let data = DataConfig {
             preparation: Preparation { flips: false, crop: None, ..used.config.data.preparation.clone() },
             ..used.config.data.clone()
         };
@@ -46,16 +46,16 @@ impl Judge {
         let name = dataset.name().to_owned();
         let lessons = Lessons { name: &name, batches: &batches, values: used.model.values(), n_classes, steps: STEPS };
         let mut device = Cpu::<f32>::fast(threads)?;
-        let (loader, of) = (Loader { threads }, format!("{} {}", used.config.data.sha256, against.learned.rows().len()));
+        let loader = Loader { threads };
         note(&format!("features: a classifier of {name}, {STEPS} steps unless it was kept"));
         let classifier = match cache_folder(&Options::default()) {
-            Ok(folder) => Classifier::kept(&mut device, loader, &lessons, (&folder.join("classifiers"), &of))?,
+            Ok(folder) => Classifier::kept(&mut device, loader, &lessons, (&folder.join("classifiers"), &data.sha256))?,
             Err(_) => Classifier::train(&mut device, loader, &lessons)?,
         };
         let mut judge = Judge { device, classifier, name, n_classes, accuracy: 0.0 };
         let held_out = against.held_out.spaced(10_000);
         let values: Vec<f32> = held_out.iter().flat_map(|&row| against.held_out.row(row)).collect();
-        let said = judge.says(&calotype_training::brightness(used.model.values(), &values))?;
+        let said = judge.says(&brightness(used.model.values(), &values))?;
         let right = held_out.iter().zip(&said.classes).filter(|(row, class)| labels[**row as usize] == **class).count();
         judge.accuracy = right as f64 / held_out.len().max(1) as f64;
         Ok(Some(judge))
@@ -66,8 +66,7 @@ impl Judge {
     /// # Errors
     /// What the device says.
     pub fn says(&mut self, images: &[f32]) -> Result<Classified> {
-        let signed: Vec<f32> = images.iter().map(|v| 2.0 * v - 1.0).collect();
-        Ok(self.classifier.classified(&mut self.device, &signed)?)
+        Ok(self.classifier.classified(&mut self.device, &signed(images))?)
     }
 
     pub fn described(&self) -> FeaturesOf {
