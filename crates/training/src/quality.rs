@@ -41,6 +41,23 @@ pub struct Reference {
     spread: f64,
 }
 
+/// The patches of some rows, cut once: parts of the rows can be compared, each row by its own patches always.
+pub(crate) struct Patches(Gathered);
+
+impl Patches {
+    /// Of rows as of [`Reference::new`].
+    pub fn of(rows: &[f32], shape: &[usize], seed: u64) -> Self {
+        let mut gathered = Gathered::new(shape, seed);
+        gathered.push(rows);
+        Patches(gathered)
+    }
+
+    /// How far the rows with these numbers are from those of `reference` with the same numbers: [`Distances::mean`].
+    pub fn distance(&self, reference: &Patches, rows: &[usize]) -> f64 {
+        Reference::of(&reference.0.part(rows)).against(&self.0.part(rows)).mean()
+    }
+}
+
 /// A level's patches, brought to mean 0 and deviation 1 of every channel.
 #[derive(Clone, Debug)]
 struct Normal {
@@ -161,6 +178,17 @@ impl Gathered {
         }
     }
 
+    /// Some of the rows, without how far they are apart.
+    fn part(&self, rows: &[usize]) -> Gathered {
+        let part = |level: &Level| {
+            let of_row = level.patches.len() / self.n.max(1);
+            let patches = rows.iter().flat_map(|&row| &level.patches[row * of_row..][..of_row]).copied().collect();
+            Level { patches, ..*level }
+        };
+        let levels = self.levels.iter().map(part).collect();
+        Gathered { n: rows.len(), levels, ..Gathered::new(&self.shape, self.seed) }
+    }
+
     /// Mean Euclidean distance of two rows that follow each other.
     fn spread(&self) -> f64 {
         self.apart / self.n.saturating_sub(1).max(1) as f64
@@ -270,6 +298,20 @@ mod tests {
         rows.chunks(1024).for_each(|row| one_by_one.push(row));
         assert!((one_by_one.spread() - gathered.spread()).abs() < 1e-9 && gathered.spread() > 1.0);
         assert!([(5, 8), (1, 1), (9, 14)].iter().all(|&(a, b)| coprime(a, b)) && !coprime(6, 8));
+    }
+
+    /// All rows are as by a reference; a row has the same patches whichever others are there.
+    #[test]
+    fn parts_of_rows_keep_their_patches() {
+        let (a, b) = (images(60, 1, |_, v| v), images(60, 2, |_, v| v));
+        let [cut_a, cut_b] = [&a, &b].map(|rows| Patches::of(rows, &[32, 32, 1], 5));
+        let all: Vec<usize> = (0..60).collect();
+        let whole = cut_b.distance(&cut_a, &all);
+        assert_eq!(whole, Reference::new(&a, &[32, 32, 1], 5).distances(&b).mean());
+        assert_eq!(cut_a.distance(&cut_a, &[3, 9, 50]), 0.0);
+        let most: Vec<usize> = (0..60).filter(|i| i % 20 != 7).collect();
+        let part = cut_b.distance(&cut_a, &most);
+        assert!(part != whole && (part / whole - 1.0).abs() < 0.1, "{part} and {whole}");
     }
 
     /// A channel that is everywhere the same has a Laplacian of rounding errors, which are no contrast.

@@ -14,7 +14,7 @@ mod verdict;
 use calotype_graph::philox::{Domain, Stream};
 use serde::{Deserialize, Serialize};
 
-use crate::quality::Reference;
+use crate::quality::Patches;
 pub use by_heart::reduced;
 pub use estimate::Estimate;
 use neighbours::Among;
@@ -126,19 +126,14 @@ const COVERAGE: &str = "coverage";
 const PRECISION: &str = "precision";
 
 fn distance(sets: &Sets) -> Figure {
-    let d = sets.shape.iter().product::<usize>();
-    let chosen = |rows: &[f32], kept: &[usize]| kept.iter().flat_map(|&i| &rows[i * d..][..d]).copied().collect::<Vec<f32>>();
-    let n = sets.held_out.len() / d.max(1);
-    let from = |rows: &[f32]| {
-        Estimate::jackknife(n, |kept| {
-            let reference = Reference::new(&chosen(sets.held_out, kept), sets.shape, sets.seed);
-            reference.distances(&chosen(rows, kept)).mean()
-        })
-    };
+    let n = sets.held_out.len() / sets.shape.iter().product::<usize>().max(1);
+    let [samples, learned, held_out] =
+        [sets.samples, sets.learned, sets.held_out].map(|rows| Patches::of(rows, sets.shape, sets.seed));
+    let from = |rows: &Patches| Estimate::by_groups(n, |kept| rows.distance(&held_out, kept));
     Figure {
         name: DISTANCE.into(),
-        samples: from(sets.samples),
-        floor: Some(from(sets.learned)),
+        samples: from(&samples),
+        floor: Some(from(&learned)),
         better: Better::Lower,
         what: "distance of the samples' patches from those of held-out rows, over the levels of a Laplacian pyramid".into(),
     }
@@ -208,7 +203,7 @@ fn of_classes(of: &Classes) -> Vec<Figure> {
         Estimate { value: n as f64, error: f64::NAN }
     };
     let apart = |rows: &[u32]| {
-        Estimate::jackknife(rows.len(), |kept| {
+        Estimate::by_groups(rows.len(), |kept| {
             let (a, b) = (shares(rows, kept), shares(of.held_out, kept));
             a.iter().zip(&b).map(|(a, b)| (a - b).abs()).sum::<f64>() / 2.0
         })
