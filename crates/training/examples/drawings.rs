@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use calotype_cpu_reference::Cpu;
 use calotype_data::{Batches, Captions, Dataset, Encoding, Evaluation, Factor, Preparation, Prepared, Split};
-use calotype_graph::philox::{Domain, Stream};
 use calotype_graph::{Device, PlanOptions, Program, plan};
 use calotype_models::{Values, latent};
+use calotype_training::evaluate::mixed;
 use calotype_training::{
     Choice, Classifier, DrawingPlans, Drawings, Examined, Lessons, Loader, Result, RowProgram, RunFolder, TrainingError, Which,
     choose, default_threads, planning_profile, write_states_of_run,
@@ -127,10 +127,7 @@ fn retrieval(
     rows: &[u32],
 ) -> Result<String> {
     let (mut right, mut n) = (0, 0);
-    let mut rows = rows.to_vec();
-    let mut random = Stream::new(0, Domain::Test, "groups", 0);
-    (1..rows.len()).rev().for_each(|last| rows.swap(last, random.below(last as u32 + 1) as usize));
-    for of in rows.chunks_exact(AMONG) {
+    for of in mixed(rows.to_vec(), 0).chunks_exact(AMONG) {
         let images: Vec<f32> = of.iter().flat_map(|&row| all.row(row)).collect();
         let sentences: Vec<&str> = of.iter().enumerate().map(|(n, &row)| phrase(captions, row, n)).collect();
         let (v, t) = (seen.all(device, &images)?, programs.read(device, &sentences)?);

@@ -122,7 +122,7 @@ fn sentences(args: &DrawArgs, length: usize) -> Result<Vec<&str>> {
 
 /// # Errors
 /// A checkpoint from before the generator began to learn.
-fn has_learned(used: &Used, model: &dyn Text) -> Result<()> {
+pub(super) fn has_learned(used: &Used, model: &dyn Text) -> Result<()> {
     let (step, from) = (used.restored.checkpoint.step, model.draws_from());
     if from == 0 || step > from {
         return Ok(());

@@ -1,5 +1,6 @@
 //! The model and the data of a run, opened and checked against each other before any work.
 
+mod against;
 mod opened;
 mod shown;
 mod told;
@@ -25,6 +26,7 @@ use crate::quality::LEAST_ROWS;
 use crate::score::SCORE_BATCH;
 use crate::troubles::troubles;
 
+pub use against::{Against, HeldBack};
 use opened::{Opened, heeded_by_one, n_classes, same_channels, specs};
 pub use shown::ShownRows;
 pub use told::Told;
@@ -47,25 +49,6 @@ pub struct Material {
     told: Told,
     /// Of the files that settings name.
     tables: Tables,
-}
-
-/// Rows that samples of a run are held against.
-#[derive(Debug)]
-pub struct Against {
-    /// Those that the run learned from, or half of them.
-    pub learned: Evaluation,
-    pub held_out: Evaluation,
-    /// What these are.
-    pub which: HeldBack,
-}
-
-/// Rows that a run did not learn from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HeldBack {
-    Test,
-    Validation,
-    /// There are none: every other training row stands in for them.
-    Nothing,
 }
 
 /// The second data set.
@@ -275,27 +258,6 @@ impl Material {
         }
     }
 
-    /// Rows that samples of a run are held against: of the test split, else those that the run held out, else every other training row.
-    ///
-    /// # Errors
-    /// Data that cannot be prepared.
-    pub fn against(&self) -> Result<Against> {
-        let (learned, validation) = self.rows()?;
-        let every_other = |from: usize| learned.iter().copied().skip(from).step_by(2).collect::<Vec<u32>>();
-        let (learned, held_out, which) = match self.dataset.has_splits() {
-            true => {
-                let mut test = self.dataset.rows(Split::Test)?;
-                test.retain(|&row| self.told.has(row));
-                (learned, test, HeldBack::Test)
-            }
-            false if !validation.is_empty() => (learned, validation, HeldBack::Validation),
-            false => (every_other(0), every_other(1), HeldBack::Nothing),
-        };
-        let prepared = Arc::new(prepare(&self.dataset, &self.data)?);
-        let of = |rows: Vec<u32>| Evaluation::new(Arc::clone(&prepared), rows, SCORE_BATCH, self.wanted.seed);
-        Ok(Against { learned: of(learned)?, held_out: of(held_out)?, which })
-    }
-
     /// The data set.
     pub fn dataset(&self) -> &Dataset {
         &self.dataset
@@ -492,11 +454,7 @@ fn excluded(dataset: &Dataset, text: &str) -> Result<Option<u32>> {
 /// # Errors
 /// Nothing is left.
 fn training_rows(dataset: &Dataset, exclude: Option<u32>, told: &Told) -> Result<Vec<u32>> {
-    let mut rows = dataset.rows(Split::Train)?;
-    if let (Some(class), Some(labels)) = (exclude, dataset.labels()) {
-        rows.retain(|&row| labels[row as usize] != class);
-    }
-    rows.retain(|&row| told.has(row));
+    let rows = usable(dataset, dataset.rows(Split::Train)?, exclude, told);
     match rows.is_empty() {
         true => Err(TrainingError::Contradiction(format!(
             "exclude={} leaves no training rows of {}; exclude another class",
@@ -505,6 +463,15 @@ fn training_rows(dataset: &Dataset, exclude: Option<u32>, told: &Told) -> Result
         ))),
         false => Ok(rows),
     }
+}
+
+/// The rows that are of no excluded class, and of which the model is told what it needs.
+fn usable(dataset: &Dataset, mut rows: Vec<u32>, exclude: Option<u32>, told: &Told) -> Vec<u32> {
+    if let (Some(class), Some(labels)) = (exclude, dataset.labels()) {
+        rows.retain(|&row| labels[row as usize] != class);
+    }
+    rows.retain(|&row| told.has(row));
+    rows
 }
 
 /// A data set, prepared as the model of a run takes it.

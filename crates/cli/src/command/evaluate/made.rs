@@ -1,11 +1,14 @@
 //! The rows that are evaluated: the model's samples, or others.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use calotype_data::{Dataset, Split};
 use calotype_models::{init, latent};
 use calotype_training::evaluate::mixed;
 use calotype_training::{Examined, SAMPLE_BATCH, Which, brightness, sample_batch};
 
+use crate::command::draw::has_learned;
 use crate::fault::WrongUse;
 use crate::session::Session;
 use crate::used::Used;
@@ -13,9 +16,12 @@ use crate::used::Used;
 /// That there will be samples.
 ///
 /// # Errors
-/// A model that makes no rows by itself.
+/// A model that makes no rows by itself, or not yet.
 pub fn check(used: &Used, given: bool) -> Result<()> {
     let model = used.model.as_ref();
+    if let Some(text) = model.text().filter(|_| !given) {
+        has_learned(used, text)?;
+    }
     match given || model.latent().is_some() || model.density().is_some() || model.text().is_some() {
         true => Ok(()),
         false => {
@@ -24,13 +30,13 @@ pub fn check(used: &Used, given: bool) -> Result<()> {
     }
 }
 
-/// As many samples as `shown` has rows, [n, ..shape]: images from 0 to 1, or vectors. A model that draws from text is given the first caption of each of
-/// these rows.
+/// As many samples as `shown` has rows, [n, ..shape]: images from 0 to 1, or vectors. A model that draws from text is given the first
+/// caption of each of these rows.
 ///
 /// # Errors
 /// What the device says.
 pub fn by_the_model(session: &mut Session, dataset: &Dataset, shown: &[u32], seed: u64) -> Result<Vec<f32>> {
-    let model = std::sync::Arc::clone(&session.used.model);
+    let model = Arc::clone(&session.used.model);
     let (n, shape) = (shown.len(), model.shape());
     let latents = |parts: &[_]| latent::latents(parts, n, seed).as_f32().unwrap_or_default().to_vec();
     if let Some(latent) = model.latent() {

@@ -47,6 +47,7 @@ pub fn run(args: &EvaluateArgs, threads: usize) -> Result<Ending> {
         return Err(WrongUse(format!("{}: {reason}", used.config.data.name)).into());
     }
     writable(&out)?;
+    writable(&nearest)?;
     let given = args.samples.as_ref().map(|from| made::given(&used, from, n, args.seed)).transpose()?;
     let shape = used.model.shape().to_vec();
     let rows = Rows::of(&against, used.model.values(), &shape, n, args.seed);
