@@ -4,6 +4,7 @@ mod compose;
 mod draw;
 mod evaluate;
 mod measuring;
+mod report;
 mod tables;
 mod training;
 mod translate;
@@ -20,6 +21,7 @@ pub use draw::DrawArgs;
 pub use evaluate::EvaluateArgs;
 use measuring::{BENCH_EXAMPLES, SELFTEST_EXAMPLES};
 pub use measuring::{BenchArgs, BenchCommand, BenchTrainArgs, SelftestArgs, TuneArgs};
+pub use report::ReportArgs;
 use tables::{COUNT_EXAMPLES, TABLE_EXAMPLES};
 pub use tables::{CountArgs, TableArgs};
 use training::TRAIN_EXAMPLES;
@@ -75,6 +77,9 @@ pub enum Command {
     /// Measure samples: how far from the data, how real, how various, and whether learned by heart
     #[command(after_help = evaluate::EXAMPLES)]
     Evaluate(EvaluateArgs),
+    /// Write the report of a run anew, or one page of several runs beside each other
+    #[command(after_help = report::EXAMPLES)]
+    Report(ReportArgs),
     /// Check a trained density: it sums to one, no conditional looks ahead, and samples follow the scores
     #[command(after_help = verify::EXAMPLES)]
     Verify(VerifyArgs),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+pub use calotype_training::typed;
 use calotype_training::{grouped, temporary_of};
 
 use crate::fault::WrongUse;
@@ -107,17 +108,6 @@ pub fn note(text: &str) {
     let _ = writeln!(stderr(), "{text}");
 }
 
-/// A path as it is typed in a shell: quoted where it must be.
-pub fn typed(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+:,@%=".contains(c) || (cfg!(windows) && c == '\\');
-    match !text.is_empty() && text.chars().all(plain) {
-        true => text,
-        false if cfg!(windows) => format!("\"{text}\""),
-        false => format!("'{}'", text.replace('\'', "'\\''")),
-    }
-}
-
 /// `1 row`, `12,345 rows`.
 pub fn counted(n: u64, what: &str) -> String {
     let plural = if n == 1 { "" } else { "s" };
@@ -160,11 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_quoted_where_they_must_be() {
-        assert_eq!(typed(Path::new("runs/rün-001")), "runs/rün-001");
-        if cfg!(unix) {
-            assert_eq!(typed(Path::new("a b/it's")), r"'a b/it'\''s'");
-        }
+    fn amounts_have_their_plural() {
         assert_eq!([counted(1, "row"), counted(1_200, "row")], ["1 row", "1,200 rows"]);
     }
 

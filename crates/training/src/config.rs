@@ -119,7 +119,7 @@ impl Period {
     }
 
     /// By key, for comparison with `--set`.
-    fn get(&self, key: &str) -> Option<u64> {
+    pub(crate) fn get(&self, key: &str) -> Option<u64> {
         match key {
             "checkpoint_every" => Some(self.checkpoint_every),
             "sample_every" => Some(self.sample_every),

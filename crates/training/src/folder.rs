@@ -24,9 +24,8 @@ pub struct Lock {
     _file: File,
 }
 
-#[cfg(test)]
 impl RunFolder {
-    /// For tests of what only needs the paths in it.
+    /// For what only needs the paths in it.
     pub(crate) fn at(path: &Path) -> Self {
         RunFolder { path: path.to_owned() }
     }
@@ -118,6 +117,16 @@ impl RunFolder {
 
     pub fn report(&self) -> PathBuf {
         self.path.join("report.html")
+    }
+
+    /// What `calotype evaluate` found.
+    pub fn evaluation(&self) -> PathBuf {
+        self.path.join("evaluation.json")
+    }
+
+    /// The samples that it found nearest to training rows.
+    pub fn nearest(&self) -> PathBuf {
+        self.path.join("nearest.png")
     }
 
     pub fn samples(&self) -> PathBuf {

@@ -59,6 +59,9 @@ pub const LR_SCALE: &str = "lr_scale";
 /// Key of what goes wrong.
 const WARNING: &str = "warning";
 
+/// How the warning begins that ends a run, as [`TrainingError::NonFinite`] is shown.
+const STOPPED: &str = "training stopped at step";
+
 /// A line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
@@ -77,7 +80,12 @@ impl Line {
         Line { step, wall_s, losses, warning: None }
     }
 
-    fn to_json(&self) -> String {
+    /// Whether it says that training ended because something was not finite.
+    pub(crate) fn is_end(&self) -> bool {
+        self.warning.as_deref().is_some_and(|warning| warning.starts_with(STOPPED))
+    }
+
+    pub(crate) fn to_json(&self) -> String {
         let mut text = format!("{{\"step\":{},\"wall_s\":{:.3}", self.step, self.wall_s);
         for (name, loss) in &self.losses {
             let value = loss.filter(|v| v.is_finite()).map_or_else(|| "null".to_owned(), |v| format!("{v:?}"));
@@ -104,11 +112,24 @@ impl Line {
 /// # Errors
 /// The file cannot be read.
 pub fn read(path: &Path) -> Result<Vec<Line>> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).lines().filter_map(Line::parse).collect()),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(vec![]),
-        Err(e) => Err(TrainingError::Io { path: path.to_owned(), source: e }),
-    }
+    Ok(read_counting(path)?.0)
+}
+
+/// As [`read`], with the number of lines that are no JSON of this kind; half a line at the end is not counted, a process may be writing it.
+///
+/// # Errors
+/// As of [`read`].
+pub(crate) fn read_counting(path: &Path) -> Result<(Vec<Line>, usize)> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok((vec![], 0)),
+        Err(e) => return Err(TrainingError::Io { path: path.to_owned(), source: e }),
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    let parsed: Vec<Option<Line>> = text.split_inclusive('\n').filter(|l| !l.trim().is_empty()).map(Line::parse).collect();
+    let half = usize::from(!text.ends_with('\n') && parsed.last().is_some_and(Option::is_none));
+    let bad = parsed.iter().filter(|line| line.is_none()).count() - half;
+    Ok((parsed.into_iter().flatten().collect(), bad))
 }
 
 /// The latest loss of each name, in the order in which they came first.

@@ -211,7 +211,14 @@ impl<'a> Trainer<'a> {
             Err(Stop::Error(e)) => Err(e),
             Err(Stop::NonFinite { step, what, value, at_step }) => {
                 self.in_flight.drain(..).for_each(|(_, _, ticket)| self.device.forget(ticket));
-                Err(self.diagnose(step, what, value, at_step))
+                let wall_s = self.wall_s();
+                let error = self.diagnose(step, what, value, at_step);
+                // The report says why there is no more; what stopped the run counts more than that it could not be written there.
+                let line = Line { warning: Some(error.to_string()), ..Line::of(step, wall_s, vec![]) };
+                if let Err(e) = self.log.write(line).and_then(|()| report::write(self.folder, self.config)) {
+                    self.progress.say(&format!("warning: the report does not say so: {e}"));
+                }
+                Err(error)
             }
         }
     }

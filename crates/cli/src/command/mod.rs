@@ -11,6 +11,7 @@ pub mod evaluate;
 pub mod ladder;
 pub mod models;
 pub mod plan;
+pub mod report;
 pub mod sample;
 pub mod score;
 pub mod selftest;

@@ -16,6 +16,7 @@ mod measuring;
 mod precision;
 mod progan;
 mod refusals;
+mod reporting;
 mod support;
 mod tables;
 mod tiles;

@@ -4,6 +4,7 @@
 
 mod by_heart;
 mod estimate;
+mod findings;
 mod frechet;
 mod kernel;
 mod linear;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::quality::Patches;
 pub use by_heart::reduced;
 pub use estimate::Estimate;
+pub use findings::{FeaturesOf, Findings, Likelihood};
 use neighbours::Among;
 
 /// Pairs of images that are compared with each other.

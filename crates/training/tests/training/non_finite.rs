@@ -145,8 +145,14 @@ fn the_tensor_is_named_and_the_last_good_checkpoint_stays() {
     assert!(!path.join("checkpoints/step-0000008.safetensors").exists());
     let lines = losses(&path);
     assert_eq!(lines.len(), 7);
+    let all = metrics::read(&path.join("metrics.jsonl")).expect("strict JSON");
+    let warning = all.last().and_then(|line| line.warning.as_deref()).expect("the reason");
+    assert!(warning.starts_with("training stopped at step 7"), "{warning}");
     assert!(lines[6].losses.iter().any(|(_, v)| v.is_none()), "a loss that is not finite is null");
-    assert!(!std::fs::read_to_string(path.join("metrics.jsonl")).expect("text").contains("NaN"));
+    let report = std::fs::read_to_string(path.join("report.html")).expect("a report");
+    assert!(report.contains("What went wrong") && report.contains("stopped at step 7: not finite"), "{report}");
+    let text = std::fs::read_to_string(path.join("metrics.jsonl")).expect("text");
+    assert!(text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{text}");
 }
 
 /// A checkpoint whose weights overflow in the next step: found by the loop, and again by the replay.

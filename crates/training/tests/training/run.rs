@@ -48,7 +48,7 @@ fn the_folder_holds_what_it_should() {
     assert!(lines.iter().all(|l| l.losses.iter().all(|(_, v)| v.is_some_and(f32::is_finite)) && l.losses.len() == 2));
     assert!(lines.is_sorted_by(|a, b| a.wall_s <= b.wall_s));
     let report = fs::read_to_string(run.join("report.html")).expect("a report");
-    assert!(report.contains("<svg") && report.matches("data:image/png;base64,").count() == 2);
+    assert!(report.contains("loss_d") && report.matches("data:image").count() == 3, "two grids and a film");
     assert!(!report.contains("http-equiv") && !report.contains("src=\"http"), "the page is self-contained");
 }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use anyhow::Result;
 use calotype_cpu_reference::Cpu;
 use calotype_data::{Batches, Options, Preparation, cache_folder};
+use calotype_training::evaluate::FeaturesOf;
 use calotype_training::{Against, Classified, Classifier, DataConfig, Lessons, Loader, Material, brightness, prepare, signed};
 
-use super::table::FeaturesOf;
 use crate::output::note;
 use crate::used::Used;
 

@@ -8,8 +8,8 @@ mod table;
 use anyhow::Result;
 use calotype_data::{Evaluation, picture};
 use calotype_models::Values;
-use calotype_training::evaluate::{Classes, Estimate, Evaluated, Features, Sets, evaluate};
-use calotype_training::{Against, Classified, HeldBack, Material};
+use calotype_training::evaluate::{Classes, Estimate, Evaluated, Features, Likelihood, Sets, evaluate};
+use calotype_training::{Against, Classified, HeldBack, Material, write_report};
 
 use super::Ending;
 use crate::args::EvaluateArgs;
@@ -20,7 +20,7 @@ use crate::used::Used;
 
 use judge::Judge;
 use rows::Rows;
-use table::{Likelihood, Report};
+use table::Table;
 
 /// Fewer rows than this are not compared.
 const LEAST_ROWS: usize = 16;
@@ -32,8 +32,8 @@ const ABOUT_PIXELS: usize = 640;
 
 pub fn run(args: &EvaluateArgs, threads: usize) -> Result<Ending> {
     let used = Used::open(&args.run, args.checkpoint.unwrap_or_default())?;
-    let out = args.out.clone().unwrap_or_else(|| used.folder.path().join("evaluation.json"));
-    let nearest = args.nearest.clone().unwrap_or_else(|| used.folder.path().join("nearest.png"));
+    let out = args.out.clone().unwrap_or_else(|| used.folder.evaluation());
+    let nearest = args.nearest.clone().unwrap_or_else(|| used.folder.nearest());
     for (flag, path, wanted) in [("--out", &out, "json"), ("--nearest", &nearest, "png")] {
         has_folder(flag, Some(path))?;
         ending(flag, path, wanted)?;
@@ -66,7 +66,7 @@ pub fn run(args: &EvaluateArgs, threads: usize) -> Result<Ending> {
         all_learned: against.which == HeldBack::Nothing,
         seed: args.seed,
     };
-    let mut report = Report::new(&session.used, &against, n, args);
+    let mut findings = table::begun(&session.used, &against, n, args);
     let evaluated = match judge {
         Some(mut judge) => {
             let [of_samples, of_learned, of_held_out] =
@@ -84,7 +84,7 @@ pub fn run(args: &EvaluateArgs, threads: usize) -> Result<Ending> {
                 learned: &of_learned.classes,
                 held_out: &of_held_out.classes,
             };
-            report.features = Some(judge.described());
+            findings.features = Some(judge.described());
             evaluate(&sets, Some(&features), Some(&classes))
         }
         // Vectors are their own features.
@@ -96,7 +96,7 @@ pub fn run(args: &EvaluateArgs, threads: usize) -> Result<Ending> {
         None => evaluate(&sets, None, None),
     };
     if args.samples.is_none() {
-        report.likelihood = likelihood(&mut session, &against, n)?;
+        findings.likelihood = likelihood(&mut session, &against, n)?;
     }
     session.opened.keep_pipelines();
     if let &[h, w, c] = shape.as_slice()
@@ -107,10 +107,13 @@ pub fn run(args: &EvaluateArgs, threads: usize) -> Result<Ending> {
         replace(&nearest, |file| picture::write_png(file, &picture))?;
         note(&format!("{}: the samples that are nearest to a training row, each above it", nearest.display()));
     }
-    report.figures = evaluated.figures;
-    report.verdicts = evaluated.verdicts;
-    replace_text(&out, &format!("{}\n", serde_json::to_string_pretty(&report)?))?;
-    print(&format!("{report}{}", out.display()))?;
+    findings.figures = evaluated.figures;
+    findings.verdicts = evaluated.verdicts;
+    replace_text(&out, &format!("{}\n", serde_json::to_string_pretty(&findings)?))?;
+    if out == session.used.folder.evaluation() {
+        write_report(session.used.folder.path())?;
+    }
+    print(&format!("{}{}", Table(&findings), out.display()))?;
     Ok(Ending::Done)
 }
 
