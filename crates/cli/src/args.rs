@@ -5,6 +5,7 @@ mod draw;
 mod evaluate;
 mod measuring;
 mod report;
+mod shell;
 mod tables;
 mod training;
 mod translate;
@@ -22,6 +23,7 @@ pub use evaluate::EvaluateArgs;
 use measuring::{BENCH_EXAMPLES, SELFTEST_EXAMPLES};
 pub use measuring::{BenchArgs, BenchCommand, BenchTrainArgs, SelftestArgs, TuneArgs};
 pub use report::ReportArgs;
+pub use shell::{CompletionsArgs, ManArgs};
 use tables::{COUNT_EXAMPLES, TABLE_EXAMPLES};
 pub use tables::{CountArgs, TableArgs};
 use training::TRAIN_EXAMPLES;
@@ -129,6 +131,12 @@ pub enum Command {
     /// Query a table of observations: marginals, Bayes' rule, independence, the chain rule
     #[command(after_help = TABLE_EXAMPLES)]
     Table(TableArgs),
+    /// Print a script that completes commands and options in a shell
+    #[command(after_help = shell::COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArgs),
+    /// Write manual pages
+    #[command(after_help = shell::MAN_EXAMPLES)]
+    Man(ManArgs),
 }
 
 #[derive(Debug, Args)]

@@ -51,6 +51,8 @@ pub fn main() -> ExitCode {
         Command::Data(args) => command::data::run(args),
         Command::Count(args) => command::count::run(args),
         Command::Table(args) => command::table::run(args),
+        Command::Completions(args) => command::shell::completions(args),
+        Command::Man(args) => command::shell::man(args),
     };
     match ended {
         Ok(Ending::Done) => ExitCode::SUCCESS,

@@ -15,6 +15,7 @@ pub mod report;
 pub mod sample;
 pub mod score;
 pub mod selftest;
+pub mod shell;
 pub mod table;
 pub mod train;
 pub mod translate;

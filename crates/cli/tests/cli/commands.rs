@@ -24,6 +24,28 @@ fn lists_and_help_are_there() {
     }
 }
 
+/// bash takes the script and completes a command with it; man pages name the options.
+#[cfg(unix)]
+#[test]
+fn shells_and_man_know_the_commands() {
+    let place = Place::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = place.run(&["completions", shell]).ok().stdout;
+        assert!(script.contains("translate") && script.contains("checkpoint"), "{shell}: {script}");
+        fs::write(place.path(shell), script).expect("it is written");
+    }
+    let line =
+        "source ./bash; COMP_WORDS=(calotype trans); COMP_CWORD=1; _calotype calotype trans calotype; echo \"${COMPREPLY[*]}\"";
+    let bash = std::process::Command::new("bash").args(["-c", line]).current_dir(place.path("")).output().expect("bash");
+    assert_eq!(String::from_utf8_lossy(&bash.stdout).trim(), "translate", "{}", String::from_utf8_lossy(&bash.stderr));
+    place.run(&["completions", "tcsh"]).refused(2, &["bash", "fish"]);
+    place.run(&["man", "--out", "man/man1"]).ok();
+    let page = fs::read_to_string(place.path("man/man1/calotype-train.1")).expect("a page");
+    assert!(page.contains(".TH") && page.contains("resume"), "{page}");
+    fs::write(place.path("file"), "").expect("it is written");
+    place.run(&["man", "--out", "file/man1"]).refused(1, &["file/man1"]);
+}
+
 #[test]
 fn the_plan_is_told_without_training() {
     let place = Place::new();
