@@ -44,7 +44,7 @@ fn every_model_scores_draws_and_completes() {
         let run = train(&place, model, small);
         let report = fs::read_to_string(run.join("report.html")).expect("a report");
         let counted = ["independent", "markov", "context"].contains(&model);
-        assert_eq!(report.contains("Losses"), !counted, "{model}: what counts has no curve");
+        assert_eq!(report.contains("<h2>Curves</h2>"), !counted, "{model}: what counts has no curve");
         let run = text(&run);
         let (csv, npy) = (place.path("scores.csv"), place.path("pixels.npy"));
         let args = [&["score", run, "--count", "5", "--out", text(&csv), "--pixels", text(&npy)][..], &CPU].concat();
@@ -246,7 +246,7 @@ fn wrong_use_is_refused_with_what_would_be_right() {
         (&["sample", run, "--complete", "test:x"], &["test:12"]),
         (&["sample", run, "--complete", "test:9999"], &["no row 9999"]),
         (&["sample", gan, "--complete", "test:1"], &["cannot complete", "pixelcnn"]),
-        (&["sample", run, "--out", "x.jpg"], &[".png, .npy or .gif"]),
+        (&["sample", run, "--out", "x.jpg"], &[".png, .npy, .npz or .gif"]),
         (&["ladder", run, other], &["cannot be compared", "levels:17"]),
         (&["encode", run], &["no features"]),
         (&["train", "independent", "--data", "digits", "--set", "test_every=5"], &["`test_every`", "no effect on digits"]),

@@ -65,7 +65,7 @@ fn a_run_shows_how_it_grew() {
     assert_eq!(growth.width(), 3 * (levels[0][0].width() + 1) + 1);
     assert!(fs::read(place.path("run/samples/latent.gif")).expect("a film").starts_with(b"GIF89a"));
     let report = fs::read_to_string(place.path("run/report.html")).expect("a report");
-    for part in ["<h2>Growth</h2>", "<h2>One latent</h2>", "data:image/gif;base64,", "fade_images=24"] {
+    for part in ["<h2>Growth</h2>", "<h2>One latent</h2>", "data:image&#x2f;gif;base64,", "fade_images=24"] {
         assert!(report.contains(part), "no {part} in the report");
     }
     // Stopped in the middle of a level and resumed, it is the same picture.

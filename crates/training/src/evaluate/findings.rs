@@ -1,5 +1,7 @@
 //! `evaluation.json`: what was found of a run's samples, as it is written and read again.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Estimate, Figure};
@@ -46,4 +48,12 @@ pub struct Likelihood {
     pub training: Estimate,
     /// Of held-out rows whose values are levels.
     pub bits_per_dim: Option<f64>,
+}
+
+impl fmt::Display for Likelihood {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bits = self.bits_per_dim.map_or(String::new(), |bits| format!(", {bits:.4} bits/dim"));
+        let what = if self.bound == "exact" { String::new() } else { format!(", an upper bound ({})", self.bound) };
+        write!(f, "-log p(x), nats{what}: held-out rows {}{bits}; training rows {}", self.held_out, self.training)
+    }
 }

@@ -38,6 +38,16 @@ pub enum Better {
     Near,
 }
 
+impl Better {
+    pub fn word(self) -> &'static str {
+        match self {
+            Better::Lower => "lower",
+            Better::Higher => "higher",
+            Better::Near => "near the floor",
+        }
+    }
+}
+
 /// A figure of samples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Figure {

@@ -12,7 +12,7 @@ use crate::command::typed;
 use crate::config::{DataConfig, RunConfig};
 use crate::data_settings::{data_settings, value_in};
 use crate::error::{Result, TrainingError};
-use crate::evaluate::{Better, Estimate, Findings};
+use crate::evaluate::{Figure, Findings};
 use crate::folder::RunFolder;
 use crate::metrics::{self, HeldOut, Line};
 use crate::progress::{duration, grouped};
@@ -291,26 +291,17 @@ fn evaluation(folder: &RunFolder, troubles: &mut Vec<String>) -> Option<Evaluati
         let sha = f.sha256.get(..8).unwrap_or_default();
         format!(" Features of {} ({sha}), which names the class of {:.1} % of the held-out rows.", f.network, 100.0 * f.accuracy)
     });
-    let row = |figure: &crate::evaluate::Figure| FigureRow {
+    let row = |figure: &Figure| FigureRow {
         name: figure.name.clone(),
         samples: figure.samples.to_string(),
         floor: figure.floor.map_or_else(|| "-".to_owned(), |floor| floor.to_string()),
-        better: match figure.better {
-            Better::Lower => "lower",
-            Better::Higher => "higher",
-            Better::Near => "near the floor",
-        },
+        better: figure.better.word(),
         what: figure.what.clone(),
     };
     Some(Evaluation {
         held: format!("{of}, held against {n} {}. Floor: {n} training rows in the samples' place.{features}", found.held_out),
         figures: found.figures.iter().map(row).collect(),
-        likelihood: found.likelihood.as_ref().map(|of| {
-            let bits = of.bits_per_dim.map_or(String::new(), |bits| format!(", {bits:.4} bits/dim"));
-            let what = if of.bound == "exact" { String::new() } else { format!(", an upper bound ({})", of.bound) };
-            let show = |e: Estimate| e.to_string();
-            format!("-log p(x), nats{what}: held-out rows {}{bits}; training rows {}", show(of.held_out), show(of.training))
-        }),
+        likelihood: found.likelihood.as_ref().map(ToString::to_string),
         verdicts: found.verdicts,
         nearest: folder
             .nearest()

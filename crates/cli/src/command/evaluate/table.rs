@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use calotype_training::evaluate::{Better, Findings};
+use calotype_training::evaluate::Findings;
 use calotype_training::{Against, HeldBack, grouped};
 
 use crate::args::EvaluateArgs;
@@ -51,17 +51,11 @@ impl fmt::Display for Table<'_> {
         writeln!(f, "\n{:<wide$}  {:>17}  {:>17}  better", "figure", "samples", "floor")?;
         for figure in &found.figures {
             let floor = figure.floor.map_or_else(|| "-".to_owned(), |floor| floor.to_string());
-            let better = match figure.better {
-                Better::Lower => "lower",
-                Better::Higher => "higher",
-                Better::Near => "near the floor",
-            };
+            let better = figure.better.word();
             writeln!(f, "{:<wide$}  {:>17}  {floor:>17}  {better}", figure.name, figure.samples.to_string())?;
         }
         if let Some(of) = &found.likelihood {
-            let bits = of.bits_per_dim.map_or(String::new(), |bits| format!(", {bits:.4} bits/dim"));
-            let what = if of.bound == "exact" { String::new() } else { format!(", an upper bound ({})", of.bound) };
-            writeln!(f, "\n-log p(x), nats{what}: held-out rows {}{bits}; training rows {}", of.held_out, of.training)?;
+            writeln!(f, "\n{of}")?;
         }
         writeln!(f)?;
         found.verdicts.iter().try_for_each(|verdict| writeln!(f, "{verdict}"))
