@@ -57,6 +57,7 @@ pub use captions::Captions;
 pub use dataset::Dataset;
 pub use error::{DataError, Result};
 pub use format::npy::{Npy, NpyElement, NpyWriter, read_npy, write_npy, write_npy_f64};
+pub use format::npz::write_npz;
 pub use format::{KINDS, Kind, Records, Refused, is_picture, read_records, without_cache};
 pub use hex::hex;
 pub use options::{Broken, Layout, Missing, Options, Range};

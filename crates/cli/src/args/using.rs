@@ -113,10 +113,10 @@ pub struct SampleArgs {
     #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub batch: u32,
 
-    /// Output file [default: a .png in the run folder]. By its ending: an image grid (.png), an array (.npy, f32 [N, H, W, C],
-    /// images in 0..1, levels unscaled; tables [N, D] in their own units, f64 where f32 would lose digits), or an animation (.gif) of
-    /// --interpolate, of a range of --condition or of images developing pixel by pixel
-    #[arg(long, value_name = "FILE")]
+    /// Output file [default: a .png in the run folder]. By its ending: an image grid (.png), an array (.npy or .npz, f32 [N, H, W, C],
+    /// images in 0..1, levels unscaled; tables [N, D] in their own units, f64 where f32 would lose digits), an animation (.gif) of
+    /// --interpolate, of a range of --condition or of images developing pixel by pixel; or a new folder (DIR/) of one .png an image
+    #[arg(long, value_name = "FILE|DIR/")]
     pub out: Option<PathBuf>,
 
     /// Checkpoint: `last`, `best` (on the held-out set) or a step [default: best if the run has a held-out set, else last]

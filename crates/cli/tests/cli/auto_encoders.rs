@@ -92,7 +92,7 @@ fn what_a_run_lacks_is_refused_before_any_work() {
         (&["sample", "vae", "--manifold"], &["two latents", "has 3", "latents=2"]),
         (&["sample", "vae", "--traverse=3"], &["--traverse 3", "test:12"]),
         (&["sample", "vae", "--traverse=test:99999"], &["no row 99999"]),
-        (&["sample", "vae", "--reconstruct", "--out", "a.gif"], &["--reconstruct needs .png or .npy"]),
+        (&["sample", "vae", "--reconstruct", "--out", "a.gif"], &["--reconstruct needs .png, .npy or .npz"]),
         (&["sample", "vae", "--reconstruct", "--manifold"], &["--reconstruct", "--manifold"]),
         (&["sample", "dcgan", "--reconstruct"], &["dcgan has no encoder"]),
         (&["sample", "dcgan", "--traverse=test:1"], &["dcgan has no encoder", "middle"]),

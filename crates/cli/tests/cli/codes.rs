@@ -196,7 +196,7 @@ fn what_cannot_be_set_is_refused_with_what_can() {
         ("run", &["--images", "3", "--interpolate"], &["at least two"]),
         ("run", &["--scale", "2", "--out", "a.npy"], &["--scale is for pictures"]),
         ("run", &["--scale", "0"], &["--scale"]),
-        ("run", &["--traverse", "--out", "a.gif"], &["need .png or .npy"]),
+        ("run", &["--traverse", "--out", "a.gif"], &["need .png, .npy or .npz"]),
         ("dcgan", &["--truncation", "0"], &["from 0.001"]),
         ("run", &["--traverse", "--images", "3"], &["--images"]),
         ("dcgan", &["--condition", "z.0=-2..2", "--scale", "64", "--out", "a.gif"], &["smaller --scale"]),

@@ -166,3 +166,35 @@ fn latents_and_interpolations_come_in_every_form() {
     assert_eq!(run(&["--interpolate"]).stdout, "run/interpolation-seed-0.png\n");
     assert_eq!(run(&["--seed", "3", "--checkpoint", "40"]).stdout, "run/sample-step-0000040-seed-3.png\n");
 }
+
+/// The same images as a grid, an array, a zipped array and a folder of files, of a model with latents and of one with a density.
+#[test]
+fn samples_are_written_in_every_form() {
+    let place = Place::new();
+    place.train("gan", LIVELY);
+    place.run(&[&["train", "independent", "--data", "digits", "--out", "counts"], &["--device", "cpu"][..]].concat()).ok();
+    for run in ["gan", "counts"] {
+        let sample = |out: &str, more: &[&str]| {
+            place.run(&[&["sample", run, "--count", "11", "--device", "cpu", "--out", out], more].concat())
+        };
+        let (npy, npz, folder) = (format!("{run}.npy"), format!("{run}.npz"), format!("{run}-images/"));
+        sample(&npy, &[]).ok();
+        sample(&npz, &[]).ok();
+        let open = |file: &str| calotype_data::open(text(&place.path(file)), &calotype_data::Options::default()).expect("rows");
+        let (array, zipped) = (open(&npy), open(&npz));
+        assert_eq!((array.n_rows(), array.shape()), (11, zipped.shape()));
+        let n: usize = array.shape().iter().product::<usize>() * 11;
+        assert!((0..n).all(|i| array.values().get(i) == zipped.values().get(i)), "{run}: zipped, they are the same");
+        assert_eq!(sample(&folder, &[]).ok().stdout.trim(), folder);
+        let images = open(&format!("{run}-images"));
+        let mut names: Vec<_> =
+            fs::read_dir(place.path(&folder)).expect("a folder").map(|e| e.expect("it").file_name()).collect();
+        names.sort();
+        assert_eq!((names.len(), names[0].to_str(), names[10].to_str()), (11, Some("0000.png"), Some("0010.png")));
+        assert_eq!(images.shape()[..2], array.shape()[..2], "as large as they are");
+        sample(&folder, &[]).refused(2, &["not empty", "name one"]);
+        sample(&format!("{run}-large"), &[]).refused(2, &[".npz", "a folder's that ends in /"]);
+        sample(&format!("{run}-large/"), &["--scale", "3"]).ok();
+        assert_eq!(open(&format!("{run}-large")).shape()[0], 3 * array.shape()[0]);
+    }
+}

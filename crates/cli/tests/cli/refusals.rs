@@ -98,7 +98,7 @@ fn folders_that_cannot_be_written_are_named() {
     place.train("run", &["--steps", "1"]);
     train("run").refused(2, &["run holds a run already", "--resume"]);
     place.run(&["sample", "run", "--device", "cpu", "--out", "file/a.png"]).refused(1, &["file/a.png", "cannot be written"]);
-    place.run(&["sample", "run", "--device", "cpu", "--out", "a.jpeg"]).refused(2, &[".png, .npy or .gif"]);
+    place.run(&["sample", "run", "--device", "cpu", "--out", "a.jpeg"]).refused(2, &[".png, .npy, .npz or .gif"]);
     place.run(&["sample", "run", "--device", "cpu", "--out", "a.gif"]).refused(2, &["--interpolate"]);
 }
 

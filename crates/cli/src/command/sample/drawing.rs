@@ -7,11 +7,10 @@ use calotype_data::{is_picture, picture};
 use calotype_models::init;
 use calotype_training::{Examined, Known, TrainingError, Which, brightness};
 
-use super::{ABOUT_PIXELS, COUNT, Form, Size, done, save_gif, save_npy, save_png, target, test_row};
+use super::{ABOUT_PIXELS, COUNT, Form, Size, can_write, done, save_array, save_folder, save_gif, save_png, target, test_row};
 use crate::args::{Half, SampleArgs};
 use crate::command::Ending;
 use crate::fault::WrongUse;
-use crate::output::writable;
 use crate::used::Used;
 
 /// Frames of a film, about, and how long each is seen; the last one stays longer.
@@ -39,14 +38,14 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
     let kind = if args.complete.is_some() { "completion" } else { "sample" };
     let out = target(args, &used, kind, &args.of_seed(), if picture { "png" } else { "npy" });
     let form = Form::of(&out)?;
-    if !picture && form != Form::Npy {
+    if !picture && !form.is_array() {
         return Err(WrongUse(format!(
-            "--out {}: {name} generates vectors {shape:?}; use a file name that ends in .npy",
+            "--out {}: {name} generates vectors {shape:?}; use a file name that ends in .npy or .npz",
             out.display()
         ))
         .into());
     }
-    writable(&out)?;
+    can_write(form, &out)?;
     let chosen = args.chosen(COUNT);
     let count = chosen.len();
     let known = args.complete.as_deref().map(|from| known(from, args.keep, &used)).transpose()?;
@@ -63,7 +62,7 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
     let values = session.used.model.values();
     let size = Size::of(args, ABOUT_PIXELS);
     match (form, &*shape) {
-        (Form::Npy, _) => save_npy(&out, &[&[count], &*shape].concat(), &session.used, &rows)?,
+        (Form::Npy | Form::Npz, _) => save_array(&out, &[&[count], &*shape].concat(), &session.used, &rows)?,
         (Form::Png, &[h, w, c]) => {
             let mut images = brightness(values, &rows);
             let mut n = count;
@@ -75,6 +74,7 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
             }
             save_png(&out, &images, [n, h, w, c], None, size)?;
         }
+        (Form::Folder, &[h, w, c]) => save_folder(&out, &brightness(values, &rows), [count, h, w, c], args.scale)?,
         (Form::Gif, &[h, w, c]) => {
             let images = brightness(values, &rows);
             let order = session.used.density()?.order();
@@ -85,7 +85,7 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
         }
         _ => {
             return Err(WrongUse(format!(
-                "--out {}: {name} generates vectors; use a file name that ends in .npy",
+                "--out {}: {name} generates vectors; use a file name that ends in .npy or .npz",
                 out.display()
             ))
             .into());

@@ -10,11 +10,10 @@ use calotype_training::sample_batch;
 
 use super::arrange::{Arranged, arranged};
 use super::lattice::{SIDE, manifold};
-use super::{ABOUT_PIXELS, Form, Size, done, save_gif, save_npy, save_png, target, test_row};
+use super::{ABOUT_PIXELS, Form, Size, can_write, done, save_array, save_folder, save_gif, save_png, target, test_row};
 use crate::args::SampleArgs;
 use crate::command::Ending;
 use crate::fault::WrongUse;
-use crate::output::writable;
 use crate::used::Used;
 
 /// A manifold has many images a side.
@@ -43,15 +42,15 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
     };
     let out = target(args, &used, kind, &from(args, latent), if picture { "png" } else { "npy" });
     let form = Form::of(&out)?;
-    if !picture && form != Form::Npy {
+    if !picture && !form.is_array() {
         return Err(WrongUse(format!(
-            "--out {}: {name} generates vectors {shape:?}; use a file name that ends in .npy",
+            "--out {}: {name} generates vectors {shape:?}; use a file name that ends in .npy or .npz",
             out.display()
         ))
         .into());
     }
     if form == Form::Gif && (args.traverse.is_some() || args.manifold) {
-        return Err(WrongUse(format!("--out {}: --traverse and --manifold need .png or .npy", out.display())).into());
+        return Err(WrongUse(format!("--out {}: --traverse and --manifold need .png, .npy or .npz", out.display())).into());
     }
     let encoded =
         args.traverse.as_deref().filter(|around| *around != MIDDLE).map(|around| to_encode(around, &used)).transpose()?;
@@ -60,7 +59,7 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
         None if args.manifold => Arranged::grid(manifold(&latent.parts(), name)?, Some(SIDE)),
         None => arranged(args, form, latent, &conditions)?,
     };
-    writable(&out)?;
+    can_write(form, &out)?;
     let (program, parts) = (latent.sampling(sample_batch(&shape))?, latent.parts());
     let mut session = used.on(args.device.as_deref(), threads)?;
     if let Some((program, row)) = encoded {
@@ -77,11 +76,12 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
             let size = Size::of(args, if args.manifold { ABOUT_MANIFOLD_PIXELS } else { ABOUT_PIXELS });
             save_png(&out, &rows, [n, h, w, c], shown.columns, size)?;
         }
+        (Form::Folder, &[h, w, c]) => save_folder(&out, &rows, [n, h, w, c], args.scale)?,
         (Form::Gif, &[h, w, c]) => {
             fits_in_memory(args, n * h * w)?;
             save_gif(&out, film(args, &rows, [h, w, c], &shown), shown.frame_ms)?;
         }
-        _ => save_npy(&out, &[&[n], &*shape].concat(), &session.used, &rows)?,
+        _ => save_array(&out, &[&[n], &*shape].concat(), &session.used, &rows)?,
     }
     done(n, if picture { "images" } else { "rows" }, &session.used.restored, &out)
 }

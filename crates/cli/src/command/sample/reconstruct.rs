@@ -4,7 +4,7 @@ use anyhow::Result;
 use calotype_data::picture;
 use calotype_training::{Examined, SAMPLE_BATCH, Which, brightness};
 
-use super::{ABOUT_PIXELS, Form, Size, done, save_npy, save_png, target};
+use super::{ABOUT_PIXELS, Form, Size, done, save_array, save_png, target};
 use crate::args::SampleArgs;
 use crate::command::Ending;
 use crate::fault::WrongUse;
@@ -26,13 +26,14 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
     let is_picture = matches!(*shape, [_, _, 1 | 3]);
     let out = target(args, &used, "reconstructions", "test", if is_picture { "png" } else { "npy" });
     match (Form::of(&out)?, is_picture) {
-        (Form::Npy, _) | (Form::Png, true) => {}
+        (Form::Npy | Form::Npz, _) | (Form::Png, true) => {}
         (_, false) => {
-            let message = format!("--out {}: {name} makes vectors {shape:?}; use a file name that ends in .npy", out.display());
+            let message =
+                format!("--out {}: {name} makes vectors {shape:?}; use a file name that ends in .npy or .npz", out.display());
             return Err(WrongUse(message).into());
         }
-        (Form::Gif, true) => {
-            return Err(WrongUse(format!("--out {}: --reconstruct needs .png or .npy", out.display())).into());
+        (Form::Gif | Form::Folder, true) => {
+            return Err(WrongUse(format!("--out {}: --reconstruct needs .png, .npy or .npz", out.display())).into());
         }
     }
     writable(&out)?;
@@ -56,7 +57,7 @@ pub fn run(args: &SampleArgs, used: Used, threads: usize) -> Result<Ending> {
         _ => {
             let images = is_picture.then(|| brightness(session.used.model.values(), &rows));
             let pairs = picture::pairs(&images.unwrap_or(rows), &made, n_values);
-            save_npy(&out, &[&[n, 2], &*shape].concat(), &session.used, &pairs)?;
+            save_array(&out, &[&[n, 2], &*shape].concat(), &session.used, &pairs)?;
         }
     }
     done(n, "reconstructions", &session.used.restored, &out)

@@ -17,6 +17,7 @@ use crate::error::Result;
 
 pub(super) use header::read_claim;
 pub(super) use open::{is_npy, labels_at, open};
+pub(crate) use write::npy_header;
 pub use write::{NpyElement, NpyWriter, write_npy, write_npy_f64};
 
 /// An array of f32, row-major.

@@ -40,6 +40,17 @@ pub fn write_npy_f64(path: &Path, shape: &[usize], data: &[f64]) -> Result<()> {
     written(path, shape, data)
 }
 
+/// What stands before the numbers.
+pub(crate) fn npy_header<T: NpyElement>(shape: &[usize]) -> Vec<u8> {
+    let sizes: String = shape.iter().map(|d| format!("{d}, ")).collect();
+    let sizes = if shape.len() == 1 { sizes.trim_end() } else { sizes.trim_end_matches(", ") };
+    let mut header = format!("{{'descr': '{}', 'fortran_order': False, 'shape': ({sizes}), }}", T::DESCR);
+    let padding = 64 - (MAGIC.len() + 4 + header.len() + 1) % 64;
+    header.extend(std::iter::repeat_n(' ', padding % 64));
+    header.push('\n');
+    [&MAGIC[..], &[1, 0], &(header.len() as u16).to_le_bytes(), header.as_bytes()].concat()
+}
+
 fn written<T: NpyElement>(path: &Path, shape: &[usize], data: &[T]) -> Result<()> {
     let mut file = NpyWriter::create(path, shape)?;
     file.write(data)?;
@@ -59,18 +70,9 @@ pub struct NpyWriter<T = f32> {
 impl<T: NpyElement> NpyWriter<T> {
     /// Begins a file, over one that is there. Errors: what the system says.
     pub fn create(path: &Path, shape: &[usize]) -> Result<Self> {
-        let sizes: String = shape.iter().map(|d| format!("{d}, ")).collect();
-        let sizes = if shape.len() == 1 { sizes.trim_end() } else { sizes.trim_end_matches(", ") };
-        let mut header = format!("{{'descr': '{}', 'fortran_order': False, 'shape': ({sizes}), }}", T::DESCR);
-        let padding = 64 - (MAGIC.len() + 4 + header.len() + 1) % 64;
-        header.extend(std::iter::repeat_n(' ', padding % 64));
-        header.push('\n');
         let begin = || {
             let mut file = BufWriter::new(File::create(path)?);
-            file.write_all(MAGIC)?;
-            file.write_all(&[1, 0])?;
-            file.write_all(&(header.len() as u16).to_le_bytes())?;
-            file.write_all(header.as_bytes())?;
+            file.write_all(&npy_header::<T>(shape))?;
             Ok(file)
         };
         let file = begin().map_err(|e| DataError::io(path, e))?;

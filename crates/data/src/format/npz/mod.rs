@@ -5,6 +5,7 @@
 
 mod archive;
 mod parts;
+mod write;
 
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,8 @@ use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
 use crate::options::Options;
 use crate::parts::{LeftOut, Part};
+
+pub use write::write_npz;
 
 use archive::Archive;
 use parts::Parts;
