@@ -215,7 +215,7 @@ mod tests {
         };
         let json = serde_json::to_string(&curve).expect("it can be written");
         assert!(json.contains("[123456]") && json.contains("[0.3]") && json.contains("[1.2346e-7]"), "{json}");
-        assert!(json.contains("[-2]") && json.contains("[9.8765e+12]") || json.contains("[9876500000000.0]"), "{json}");
+        assert!(json.contains("[-2]") && json.contains("[9876500000000.0]"), "{json}");
     }
 
     #[test]

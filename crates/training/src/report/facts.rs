@@ -7,7 +7,7 @@ use calotype_models::{Learning, find};
 use serde::Serialize;
 
 use super::curves::names;
-use super::gallery::{Page, source};
+use super::gallery::{PageFolder, source};
 use crate::command::typed;
 use crate::config::{DataConfig, RunConfig};
 use crate::data_settings::{data_settings, value_in};
@@ -306,7 +306,7 @@ fn evaluation(folder: &RunFolder, troubles: &mut Vec<String>) -> Option<Evaluati
         nearest: folder
             .nearest()
             .exists()
-            .then(|| source(folder.path(), &folder.nearest(), MOST_OF_NEAREST, Page::Inside, troubles))
+            .then(|| source(folder.path(), &folder.nearest(), MOST_OF_NEAREST, PageFolder::Run, troubles))
             .flatten(),
     })
 }

@@ -34,15 +34,15 @@ pub struct Frame {
 
 /// Where the page lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Page {
+pub enum PageFolder {
     /// In the run folder.
-    Inside,
-    Elsewhere,
+    Run,
+    Other,
 }
 
 /// All albums of a run whose pictures take `budget` bytes together at most, and what is wrong with its pictures. Those that do not fit are
 /// left out, evenly; a single one that does not is named by its path.
-pub fn albums(folder: &RunFolder, budget: u64, page: Page, troubles: &mut Vec<String>) -> Vec<Album> {
+pub fn albums(folder: &RunFolder, budget: u64, page: PageFolder, troubles: &mut Vec<String>) -> Vec<Album> {
     let mut kinds: Vec<(Kind, Vec<u64>)> = Vec::new();
     for &kind in Kind::ALL {
         match folder.picture_steps(kind) {
@@ -88,7 +88,7 @@ fn chosen(sizes: &[u64], budget: u64) -> Vec<usize> {
 }
 
 /// Where the page has a picture from; none, and a word on it, if it is no whole picture.
-pub fn source(folder: &Path, path: &Path, budget: u64, page: Page, troubles: &mut Vec<String>) -> Option<String> {
+pub fn source(folder: &Path, path: &Path, budget: u64, page: PageFolder, troubles: &mut Vec<String>) -> Option<String> {
     let written = |path: &Path| path.to_string_lossy().replace('\\', "/");
     let name = written(path.strip_prefix(folder).unwrap_or(path));
     let kind = match path.extension().and_then(|e| e.to_str()) {
@@ -101,8 +101,8 @@ pub fn source(folder: &Path, path: &Path, budget: u64, page: Page, troubles: &mu
             None
         }
         Ok(bytes) if bytes.len() as u64 > budget => Some(match page {
-            Page::Inside => name,
-            Page::Elsewhere => format!("file://{}", written(&path.canonicalize().unwrap_or_else(|_| path.to_owned()))),
+            PageFolder::Run => name,
+            PageFolder::Other => format!("file://{}", written(&path.canonicalize().unwrap_or_else(|_| path.to_owned()))),
         }),
         Ok(bytes) => Some(format!("data:image/{kind};base64,{}", BASE64_STANDARD.encode(bytes))),
         Err(e) => {
@@ -143,14 +143,16 @@ mod tests {
             fs::write(folder.picture(Kind::SAMPLES, step), bytes).expect("it is written");
         }
         let mut troubles = vec![];
-        let found = albums(&folder, 10_000, Page::Inside, &mut troubles);
+        let found = albums(&folder, 10_000, PageFolder::Run, &mut troubles);
         assert_eq!(troubles, ["samples/step-0000015.png is damaged"]);
         assert_eq!((found.len(), found[0].of), (1, 3));
         assert_eq!(found[0].frames.iter().map(|f| f.step).collect::<Vec<_>>(), [Some(5), Some(10)]);
         assert!(found[0].frames[0].src.starts_with("data:image/png;base64,iVBOR"));
         let path = folder.picture(Kind::SAMPLES, 10);
         let mut large = |page| source(dir.path(), &path, 3, page, &mut troubles).expect("a path");
-        assert_eq!(large(Page::Inside), "samples/step-0000010.png");
-        assert!(large(Page::Elsewhere).starts_with("file://") && large(Page::Elsewhere).ends_with("/samples/step-0000010.png"));
+        assert_eq!(large(PageFolder::Run), "samples/step-0000010.png");
+        assert!(
+            large(PageFolder::Other).starts_with("file://") && large(PageFolder::Other).ends_with("/samples/step-0000010.png")
+        );
     }
 }

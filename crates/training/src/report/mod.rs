@@ -20,7 +20,7 @@ use crate::replace::write_atomically;
 
 use curves::Chart;
 use facts::{Fact, Told};
-use gallery::{Album, Frame};
+use gallery::{Album, Frame, PageFolder};
 
 /// Bytes of all pictures of a page, at most: with them a third longer as text, and the rest, it is below 5 MB.
 const PICTURE_BYTES: u64 = 3_300_000;
@@ -83,7 +83,7 @@ pub fn write_report(run: &Path) -> Result<PathBuf> {
 }
 
 fn put(folder: &RunFolder, mut run: Told) -> Result<()> {
-    let albums = gallery::albums(folder, PICTURE_BYTES, gallery::Page::Inside, &mut run.troubles);
+    let albums = gallery::albums(folder, PICTURE_BYTES, PageFolder::Run, &mut run.troubles);
     let page = Page::new(run.title.clone(), curves::charts(&run.lines), albums);
     write_atomically(&folder.report(), render("run.html", context! { page => of(&page), run => of(&run) })?.as_bytes())
 }
@@ -100,7 +100,7 @@ pub fn comparison(runs: &[PathBuf]) -> Result<String> {
         let mut run = Told::read(&folder)?;
         let samples = {
             let budget = PICTURE_BYTES / runs.len() as u64;
-            gallery::albums(&folder, budget, gallery::Page::Elsewhere, &mut run.troubles).into_iter().next()
+            gallery::albums(&folder, budget, PageFolder::Other, &mut run.troubles).into_iter().next()
         };
         told.push(run);
         albums.push(samples);

@@ -126,7 +126,6 @@ fn save_png(out: &Path, images: &[f32], shape: [usize; 4], columns: Option<usize
 
 /// Images [N, H, W, C] from 0 to 1, each in a file by its number, as large as they are unless `--scale` says otherwise.
 fn save_folder(out: &Path, images: &[f32], [n, h, w, c]: [usize; 4], scale: Option<u32>) -> Result<()> {
-    fs::create_dir_all(out).with_context(|| out.display().to_string())?;
     let digits = n.saturating_sub(1).to_string().len().max(4);
     for (number, image) in images.chunks_exact((h * w * c).max(1)).enumerate() {
         let picture = picture::tiled(image, [1, h, w, c], None, 0, scale.unwrap_or(1) as usize)?;
@@ -135,7 +134,7 @@ fn save_folder(out: &Path, images: &[f32], [n, h, w, c]: [usize; 4], scale: Opti
     Ok(())
 }
 
-/// That files can be written; that a folder is empty or not there yet.
+/// That files can be written; of a folder, that it is empty or not there yet: then it is made.
 fn can_write(form: Form, out: &Path) -> Result<()> {
     if form != Form::Folder {
         return writable(out);
