@@ -11,6 +11,7 @@ mod training;
 mod translate;
 mod using;
 mod verify;
+mod watch;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -32,6 +33,7 @@ pub use translate::TranslateArgs;
 pub use using::{EncodeArgs, Half, LadderArgs, SampleArgs, ScoreArgs};
 use using::{LADDER_EXAMPLES, SAMPLE_EXAMPLES, SCORE_EXAMPLES};
 pub use verify::VerifyArgs;
+pub use watch::WatchArgs;
 
 const EXAMPLES: &str = "Examples:
   calotype train dcgan                      # 5.4 minutes on two CPU cores
@@ -82,6 +84,10 @@ pub enum Command {
     /// Write the report of a run anew, or one page of several runs beside each other
     #[command(after_help = report::EXAMPLES)]
     Report(ReportArgs),
+
+    /// Follow runs in a browser while they train: curves, samples, rate and time to go; pause, save and stop them there
+    #[command(after_help = watch::EXAMPLES)]
+    Watch(WatchArgs),
     /// Check a trained density: it sums to one, no conditional looks ahead, and samples follow the scores
     #[command(after_help = verify::EXAMPLES)]
     Verify(VerifyArgs),

@@ -115,6 +115,16 @@ impl RunFolder {
         self.path.join("metrics.jsonl")
     }
 
+    /// How far a run is, while it trains: [`crate::Status`].
+    pub fn status(&self) -> PathBuf {
+        self.path.join("status.json")
+    }
+
+    /// What is asked of a run that trains: [`crate::Request`].
+    pub fn control(&self) -> PathBuf {
+        self.path.join("control")
+    }
+
     pub fn report(&self) -> PathBuf {
         self.path.join("report.html")
     }

@@ -23,19 +23,27 @@ impl Interrupt {
     /// # Errors
     /// The system refuses, or somebody listens already.
     pub fn install() -> Result<Self> {
+        Self::install_saying("\nfinishing this step; press Ctrl-C again to stop at once")
+    }
+
+    /// The same, with what is said when it is pressed first.
+    ///
+    /// # Errors
+    /// As of [`Interrupt::install`].
+    pub fn install_saying(first: &'static str) -> Result<Self> {
         let interrupt = Interrupt::default();
         let shared = interrupt.clone();
         let heard = move || {
             let mut err = std::io::stderr();
             if shared.asked.swap(true, Ordering::SeqCst) {
                 // Closed output is no reason to stay.
-                let _ = writeln!(err, "stopped at once; the last checkpoint is intact");
                 shared.with_last_line(|line| {
+                    let _ = writeln!(err, "stopped at once; the last checkpoint is intact");
                     let _ = writeln!(std::io::stdout(), "{line}");
                 });
                 std::process::exit(EXIT);
             }
-            let _ = writeln!(err, "\nfinishing this step; press Ctrl-C again to stop at once");
+            let _ = writeln!(err, "{first}");
         };
         let ignored = ignored_signals();
         ctrlc::set_handler(heard).map_err(|e| TrainingError::Report(format!("cannot listen for Ctrl-C: {e}")))?;

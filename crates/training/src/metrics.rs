@@ -2,7 +2,7 @@
 //! by name, or a `warning`. A loss that is not finite is `null`: JSON has no NaN.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -26,6 +26,13 @@ impl HeldOut {
     /// The distance of samples from its rows, times 1,000.
     pub const SAMPLES: HeldOut =
         HeldOut { metric: "sliced_wasserstein", words: ["sliced Wasserstein distance x 1000: ", ""], digits: 1 };
+
+    /// What a value is, and the value with its unit.
+    pub fn apart(self, value: f32) -> [String; 2] {
+        let name = self.words[0].trim_end_matches(": ");
+        let name = if name.is_empty() { "on the held-out set" } else { name };
+        [name.to_owned(), format!("{value:.*}{}", self.digits, self.words[1])]
+    }
 
     /// A value with what it is.
     pub fn in_words(self, value: f32) -> String {
@@ -130,6 +137,67 @@ pub(crate) fn read_counting(path: &Path) -> Result<(Vec<Line>, usize)> {
     let half = usize::from(!text.ends_with('\n') && parsed.last().is_some_and(Option::is_none));
     let bad = parsed.iter().filter(|line| line.is_none()).count() - half;
     Ok((parsed.into_iter().flatten().collect(), bad))
+}
+
+/// A file that grows, read a part at a time.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    path: PathBuf,
+    /// Bytes that were read, whole lines all of them.
+    at: u64,
+    /// Of the last line that was read.
+    step: u64,
+}
+
+impl Tail {
+    pub fn new(path: PathBuf) -> Self {
+        Tail { path, at: 0, step: 0 }
+    }
+
+    /// Bytes that were read.
+    pub fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// Lines that came since the last call, as by [`read`]; none if the file was begun anew, as a resumed run does, and what was read
+    /// before counts no more. A missing file is empty.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn more(&mut self) -> Result<Option<Vec<Line>>> {
+        self.until(u64::MAX)
+    }
+
+    /// The same of the file's first `end` bytes.
+    ///
+    /// # Errors
+    /// As of [`Tail::more`].
+    pub fn until(&mut self, end: u64) -> Result<Option<Vec<Line>>> {
+        // With the end of the last line.
+        let bytes = match read_between(&self.path, self.at.saturating_sub(1), end) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok((self.at == 0).then(Vec::new)),
+            Err(e) => return Err(TrainingError::Io { path: self.path.clone(), source: e }),
+        };
+        let new = if self.at == 0 { Some(bytes.as_slice()) } else { bytes.strip_prefix(b"\n") };
+        let Some(new) = new else { return Ok(None) };
+        let whole = new.iter().rposition(|&b| b == b'\n').map_or(0, |last| last + 1);
+        let lines: Vec<Line> = String::from_utf8_lossy(&new[..whole]).lines().filter_map(Line::parse).collect();
+        if ![self.step].into_iter().chain(lines.iter().map(|l| l.step)).is_sorted() {
+            return Ok(None);
+        }
+        self.at += whole as u64;
+        self.step = lines.last().map_or(self.step, |l| l.step);
+        Ok(Some(lines))
+    }
+}
+
+fn read_between(path: &Path, begin: u64, end: u64) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(begin))?;
+    let mut bytes = Vec::new();
+    file.take(end.saturating_sub(begin)).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The latest loss of each name, in the order in which they came first.
@@ -241,6 +309,8 @@ mod tests {
         let (what, found) = HeldOut::found(&lines).expect("samples were measured");
         assert_eq!((what, found), (HeldOut::SAMPLES, vec![(1, 30.0)]));
         assert_eq!(HeldOut::LOSS.beside(1.5, 1.0, 7), "1.500 nats (best 1.000 at step 7)");
+        assert_eq!(HeldOut::SAMPLES.apart(20.0), ["sliced Wasserstein distance x 1000", "20.0"]);
+        assert_eq!(HeldOut::LOSS.apart(1.5), ["on the held-out set", "1.500 nats"]);
         assert_eq!(HeldOut::SAMPLES.in_words(20.0), "sliced Wasserstein distance x 1000: 20.0");
         assert_eq!(HeldOut::found(&lines[1..2]), None);
     }
@@ -268,6 +338,29 @@ mod tests {
             let back = Line::parse(&line(1, v).to_json()).expect("a line");
             assert_eq!(back.losses[0].1.map(f32::to_bits), Some(v.to_bits()));
         }
+    }
+
+    #[test]
+    fn a_file_that_grows_is_read_a_part_at_a_time() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("metrics.jsonl");
+        let mut tail = Tail::new(path.clone());
+        let steps = |tail: &mut Tail| tail.more().expect("it reads").map(|all| all.iter().map(|l| l.step).collect::<Vec<_>>());
+        assert_eq!(steps(&mut tail), Some(vec![]), "there is no file yet");
+        let mut log = Log::open(&path, 0).expect("a new file");
+        (1..=3).for_each(|step| log.write(line(step, 1.0)).expect("it writes"));
+        let half = line(4, 1.0).to_json();
+        log.file.write_all(&half.as_bytes()[..20]).expect("it writes");
+        assert_eq!(steps(&mut tail), Some(vec![1, 2, 3]));
+        log.file.write_all(&half.as_bytes()[20..]).expect("it writes");
+        assert_eq!((steps(&mut tail), steps(&mut tail)), (Some(vec![4]), Some(vec![])));
+        assert_eq!(tail.at(), fs::metadata(&path).expect("it is there").len());
+        // Resumed: shorter at first, and then with other lines where the old ones were.
+        let mut log = Log::open(&path, 2).expect("it opens");
+        assert_eq!(steps(&mut tail), None);
+        (3..=6).for_each(|step| log.write(line(step, 0.123_456)).expect("it writes"));
+        assert_eq!(steps(&mut tail), None);
+        assert_eq!(steps(&mut Tail::new(path)), Some(vec![1, 2, 3, 4, 5, 6]));
     }
 
     #[test]

@@ -81,6 +81,13 @@ impl Progress {
         }
     }
 
+    /// Nothing was done for a while.
+    pub(crate) fn waited(&mut self, time: Duration) {
+        if let Some((_, since)) = &mut self.origin {
+            *since += time;
+        }
+    }
+
     /// What is known beside the losses from now on.
     pub(crate) fn remark(&mut self, text: &str) {
         text.clone_into(&mut self.remark);

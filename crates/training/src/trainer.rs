@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use calotype_data::Prefetch;
 use calotype_graph::{Device, Poll, Ticket};
@@ -19,6 +19,7 @@ use crate::feeder::Feeder;
 use crate::fit::Plans;
 use crate::folder::RunFolder;
 use crate::interrupt::Interrupt;
+use crate::live::{Live, Request, Status};
 use crate::load::Loader;
 use crate::material::Rows;
 use crate::metrics::{self, LEARNING_RATE, Line, Log, Losses};
@@ -35,6 +36,9 @@ use crate::{report, wait};
 
 /// Steps whose losses have not been read yet.
 pub(crate) const IN_FLIGHT: usize = 2;
+
+/// Between two looks whether a pause is over.
+const PAUSED: Duration = Duration::from_millis(50);
 
 /// Steps whose batches lie ready.
 const FED_AHEAD: usize = 3;
@@ -96,6 +100,7 @@ pub struct Trainer<'a> {
     log: Log,
     pub(crate) progress: &'a mut Progress,
     pub(crate) interrupt: &'a Interrupt,
+    live: Live,
     /// Steps submitted.
     step: u64,
     /// Step of the newest checkpoint known to be whole.
@@ -175,9 +180,13 @@ impl<'a> Trainer<'a> {
         states.write(device, folder, config.seed, from)?;
         let log = Log::open(&folder.metrics(), step)?;
         let alarms = Alarms::new(descent.signs(), &metrics::read(&folder.metrics())?, descent.comparable_from());
+        let saved = from.map(|c| c.step);
+        let (steps, memory_bytes, wall_s) = (config.steps, plans.total_bytes, log.wall_s());
+        let status = Status { step, steps, wall_s, saved, memory_bytes, ..Status::default() };
         Ok(Trainer {
-            wall_before_s: log.wall_s(),
-            saved: from.map(|c| c.step),
+            live: Live::begin(folder, interrupt, status),
+            wall_before_s: wall_s,
+            saved,
             in_flight: VecDeque::new(),
             losses: Losses::default(),
             started: Instant::now(),
@@ -229,6 +238,10 @@ impl<'a> Trainer<'a> {
         let feeder = Arc::clone(&self.feeder);
         let mut fed = Prefetch::spawn(self.step, FED_AHEAD, move |step| Ok(feeder.feed(step)));
         while self.step < total && !self.interrupt.asked() && !self.is_over() {
+            self.obey()?;
+            if self.interrupt.asked() {
+                break;
+            }
             if self.schedule.changes_at(self.step) {
                 self.retire(0)?;
             }
@@ -269,6 +282,40 @@ impl<'a> Trainer<'a> {
         Ok(Outcome { ending, step: self.step, checkpoint: self.folder.checkpoint(self.step) })
     }
 
+    /// Does what is asked from outside: saves, or waits until it may go on.
+    fn obey(&mut self) -> Result<(), Stop> {
+        if self.live.takes_save() {
+            self.save_asked()?;
+        }
+        if !self.live.is_paused() {
+            return Ok(());
+        }
+        self.retire(0)?;
+        let pause = self.folder.control().join(Request::Pause.name());
+        self.progress.say(&format!("paused after step {}, for as long as {} is there", grouped(self.step), pause.display()));
+        self.live.tell(|status| status.paused = true);
+        let since = Instant::now();
+        while self.live.is_paused() && !self.interrupt.asked() {
+            if self.live.takes_save() {
+                self.save_asked()?;
+            }
+            std::thread::sleep(PAUSED);
+        }
+        self.live.tell(|status| status.paused = false);
+        self.started += since.elapsed();
+        self.progress.waited(since.elapsed());
+        self.progress.say("going on");
+        Ok(())
+    }
+
+    fn save_asked(&mut self) -> Result<(), Stop> {
+        if self.saved != Some(self.step) {
+            self.save()?;
+        }
+        self.progress.say(&format!("saved step {}, as asked", grouped(self.step)));
+        Ok(())
+    }
+
     fn is_over(&self) -> bool {
         self.watch.as_ref().is_some_and(Watch::is_over)
     }
@@ -298,7 +345,9 @@ impl<'a> Trainer<'a> {
         }
         let record = watch.take_in(value, self.step);
         let found = watch.what().beside(value, record.best, record.best_step);
-        self.progress.remark(&format!("held-out set: {found}"));
+        let remark = format!("held-out set: {found}");
+        self.progress.remark(&remark);
+        self.live.tell(|status| status.remark = remark);
         let warnings = diversity.map_or_else(Vec::new, |diversity| self.alarms.of_samples(diversity));
         self.warn(self.step, warnings)?;
         Ok(record.best_step == self.step)
@@ -351,7 +400,12 @@ impl<'a> Trainer<'a> {
             if let Some((what, value)) = bad {
                 return Err(Stop::NonFinite { step: done, what, value, at_step: true });
             }
-            self.progress.advance(done, &self.losses.latest());
+            let (latest, wall_s) = (self.losses.latest(), self.wall_s());
+            self.progress.advance(done, &latest);
+            let finite = |(name, loss): (String, f32)| (name, Some(loss).filter(|l| l.is_finite()));
+            self.live.tell(|status| {
+                (status.step, status.wall_s, status.losses) = (done, wall_s, latest.into_iter().map(finite).collect());
+            });
         }
         Ok(())
     }
@@ -378,6 +432,7 @@ impl<'a> Trainer<'a> {
         self.log.sync()?;
         write_checkpoint(self.folder, self.config, &checkpoint)?;
         self.saved = Some(self.step);
+        self.live.tell(|status| status.saved = self.saved);
         Ok(())
     }
 }

@@ -20,6 +20,7 @@ pub mod table;
 pub mod train;
 pub mod translate;
 pub mod verify;
+pub mod watch;
 
 use std::collections::BTreeMap;
 

@@ -255,6 +255,9 @@ impl Ready {
             None => note(&format!("planned memory: {}", bytes(total))),
         }
         note(&format!("run folder: {}", self.folder.path().display()));
+        if self.plans.training.is_some() {
+            note(&format!("to follow it in a browser: calotype watch {}", typed(self.folder.path())));
+        }
     }
 
     fn tell(&self, trained: Result<Outcome, TrainingError>) -> Result<Ending> {

@@ -22,6 +22,8 @@ mod tables;
 mod tiles;
 mod translating;
 mod verifying;
+#[cfg(unix)]
+mod watching;
 
 /// What is run.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_calotype");

@@ -99,23 +99,27 @@ pub struct Told {
     pub settings: Vec<Fact>,
     #[serde(skip)]
     pub lines: Vec<Line>,
+    /// Whether the model counts, and takes no steps.
+    #[serde(skip)]
+    counted: bool,
 }
 
 impl Told {
-    /// Of a folder whose `run.toml` may be missing or damaged.
+    /// Of a folder whose `run.toml` may be missing or damaged, with what is in it if it is not.
     ///
     /// # Errors
     /// There is neither that nor `metrics.jsonl`.
-    pub fn read(folder: &RunFolder) -> Result<Self> {
+    pub fn read(folder: &RunFolder, page: PageFolder) -> Result<(Self, Option<RunConfig>)> {
         let config = RunFolder::open(folder.path()).map(|(_, config)| config);
         if matches!(config, Err(TrainingError::NoRun { .. })) && !folder.metrics().is_file() {
             return Err(TrainingError::NoRun { path: folder.path().to_owned() });
         }
-        Ok(Told::of(folder, config.as_ref().map_err(ToString::to_string)))
+        let told = Told::of(folder, config.as_ref().map_err(ToString::to_string), page);
+        Ok((told, config.ok()))
     }
 
-    /// Of a folder and its configuration, or why there is none.
-    pub fn of(folder: &RunFolder, config: Result<&RunConfig, String>) -> Self {
+    /// Of a folder and its configuration, or why there is none, for a page that lies there.
+    pub fn of(folder: &RunFolder, config: Result<&RunConfig, String>, page: PageFolder) -> Self {
         let mut troubles: Vec<String> = config.as_ref().err().cloned().into_iter().collect();
         let config = config.ok();
         let lines = match metrics::read_counting(&folder.metrics()) {
@@ -134,7 +138,7 @@ impl Told {
         let name = name.as_deref().unwrap_or(folder.path()).file_name().unwrap_or_default().to_string_lossy().into_owned();
         let model = config.and_then(|c| c.model().map_err(|e| troubles.push(e.to_string())).ok());
         let counted = model.as_ref().is_some_and(|m| matches!(m.learning(), Learning::Counting(_)));
-        let evaluation = evaluation(folder, &mut troubles);
+        let evaluation = evaluation(folder, page, &mut troubles);
         let samples_itself = model.as_ref().is_some_and(|m| m.latent().is_some() || m.density().is_some() || m.text().is_some());
         let run = typed(folder.path());
         Told {
@@ -148,12 +152,25 @@ impl Told {
             evaluation,
             command: config.and_then(|c| c.command().ok()),
             facts: config.map_or_else(Vec::new, facts),
-            last: names(&lines).into_iter().filter_map(|name| Some(Fact::new(name.clone(), last(&lines, &name)?))).collect(),
+            last: last_values(&lines),
             settings: config.map_or_else(Vec::new, settings),
             troubles,
             name,
             lines,
+            counted,
         }
+    }
+
+    /// What changes while a run trains, anew from its lines. Of one that trains now the page says on its own how far it is.
+    pub fn refresh(&mut self, config: Option<&RunConfig>, trains: bool) {
+        self.state = match trains {
+            true => State { kind: "live", text: "training".into() },
+            false => state(config, &self.lines, self.counted),
+        };
+        self.tiles = tiles(config, &self.lines, self.counted);
+        self.tiles.retain(|tile| !(trains && PROGRESS.contains(&tile.name.as_str())));
+        self.warnings = warnings(&self.lines);
+        self.last = last_values(&self.lines);
     }
 }
 
@@ -178,16 +195,20 @@ fn state(config: Option<&RunConfig>, lines: &[Line], counted: bool) -> State {
     State { kind, text }
 }
 
+/// Names of the tiles that say how far a run is.
+const PROGRESS: [&str; 3] = ["steps", "time", "speed"];
+
 fn tiles(config: Option<&RunConfig>, lines: &[Line], counted: bool) -> Vec<Fact> {
     let mut tiles = vec![];
     if let Some(last) = lines.last().filter(|_| !counted) {
-        tiles.push(Fact::new("steps", grouped(last.step)));
-        tiles.push(Fact::new("time", duration(last.wall_s)));
-        tiles.push(Fact::new("speed", format!("{:.1} steps/s", last.step as f64 / last.wall_s.max(1e-9))));
+        let speed = format!("{:.1} steps/s", last.step as f64 / last.wall_s.max(1e-9));
+        let values = [grouped(last.step), duration(last.wall_s), speed];
+        tiles.extend(PROGRESS.into_iter().zip(values).map(|(name, value)| Fact::new(name, value)));
         if let Some((what, found)) = HeldOut::found(lines)
             && let Some((step, best)) = found.iter().min_by(|a, b| a.1.total_cmp(&b.1))
         {
-            tiles.push(Fact::new("best on the held-out set", format!("{} at step {}", what.in_words(*best), grouped(*step))));
+            let [name, best] = what.apart(*best);
+            tiles.push(Fact::new(format!("best {name}"), format!("{best} at step {}", grouped(*step))));
         }
     }
     if let Some(c) = config {
@@ -210,13 +231,17 @@ fn warnings(lines: &[Line]) -> Vec<Warning> {
     all.into_iter().map(|(_, warning)| warning).collect()
 }
 
+fn last_values(lines: &[Line]) -> Vec<Fact> {
+    names(lines).into_iter().filter_map(|name| Some(Fact::new(name.clone(), last(lines, &name)?))).collect()
+}
+
 /// The latest value of a measure.
-pub fn last(lines: &[Line], name: &str) -> Option<String> {
+fn last(lines: &[Line], name: &str) -> Option<String> {
     let value = lines.iter().rev().find_map(|l| l.losses.iter().find(|(n, _)| n == name))?.1;
     Some(value.map_or("not finite".into(), number))
 }
 
-fn number(v: f32) -> String {
+pub fn number(v: f32) -> String {
     match v.abs() {
         0.0 => "0".into(),
         1e-3..1e6 => format!("{v:.4}"),
@@ -272,7 +297,7 @@ pub fn settings(config: &RunConfig) -> Vec<Fact> {
 }
 
 /// What `calotype evaluate` left in the folder, if it did.
-fn evaluation(folder: &RunFolder, troubles: &mut Vec<String>) -> Option<Evaluation> {
+fn evaluation(folder: &RunFolder, page: PageFolder, troubles: &mut Vec<String>) -> Option<Evaluation> {
     let path = folder.evaluation();
     let text = fs::read_to_string(&path).ok()?;
     let found: Findings = match serde_json::from_str(&text) {
@@ -306,7 +331,7 @@ fn evaluation(folder: &RunFolder, troubles: &mut Vec<String>) -> Option<Evaluati
         nearest: folder
             .nearest()
             .exists()
-            .then(|| source(folder.path(), &folder.nearest(), MOST_OF_NEAREST, PageFolder::Run, troubles))
+            .then(|| source(folder.path(), &folder.nearest(), MOST_OF_NEAREST, page, troubles))
             .flatten(),
     })
 }

@@ -12,6 +12,9 @@ use crate::pictures::Kind;
 /// Pictures of one kind, at most.
 const MOST_FRAMES: usize = 40;
 
+/// The same of a page that is served: the latest ones.
+const MOST_SERVED: usize = 1000;
+
 /// Pictures of one thing over time.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Album {
@@ -38,6 +41,8 @@ pub enum PageFolder {
     /// In the run folder.
     Run,
     Other,
+    /// Nowhere: it is served, and its pictures are under the paths that they have in the run folder.
+    Served,
 }
 
 /// All albums of a run whose pictures take `budget` bytes together at most, and what is wrong with its pictures. Those that do not fit are
@@ -59,7 +64,10 @@ pub fn albums(folder: &RunFolder, budget: u64, page: PageFolder, troubles: &mut 
     let share = budget / (kinds.len() + single.len()).max(1) as u64;
     let over_time = kinds.into_iter().map(|(kind, steps)| {
         let sizes: Vec<u64> = steps.iter().map(|&step| size(&folder.picture(kind, step))).collect();
-        let chosen = chosen(&sizes, share);
+        let chosen = match page {
+            PageFolder::Served => (sizes.len().saturating_sub(MOST_SERVED)..sizes.len()).collect(),
+            PageFolder::Run | PageFolder::Other => chosen(&sizes, share),
+        };
         let frames = chosen.into_iter().filter_map(|n| {
             let path = folder.picture(kind, steps[n]);
             Some(Frame { step: Some(steps[n]), src: source(folder.path(), &path, share, page, troubles)? })
@@ -95,13 +103,16 @@ pub fn source(folder: &Path, path: &Path, budget: u64, page: PageFolder, trouble
         Some("gif") => "gif",
         _ => "png",
     };
+    if page == PageFolder::Served {
+        return path.is_file().then_some(name);
+    }
     match fs::read(path) {
         Ok(bytes) if !is_whole(kind, &bytes) => {
             troubles.push(format!("{name} is damaged"));
             None
         }
         Ok(bytes) if bytes.len() as u64 > budget => Some(match page {
-            PageFolder::Run => name,
+            PageFolder::Run | PageFolder::Served => name,
             PageFolder::Other => format!("file://{}", written(&path.canonicalize().unwrap_or_else(|_| path.to_owned()))),
         }),
         Ok(bytes) => Some(format!("data:image/{kind};base64,{}", BASE64_STANDARD.encode(bytes))),

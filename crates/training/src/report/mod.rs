@@ -6,8 +6,10 @@
 mod curves;
 mod facts;
 mod gallery;
+mod served;
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
@@ -16,11 +18,13 @@ use serde::Serialize;
 use crate::config::RunConfig;
 use crate::error::{Result, TrainingError};
 use crate::folder::RunFolder;
+use crate::progress::grouped;
 use crate::replace::write_atomically;
 
 use curves::Chart;
 use facts::{Fact, Told};
 use gallery::{Album, Frame, PageFolder};
+pub(crate) use served::{PARTS, RunRow, Served, in_words, runs_page, runs_rows};
 
 /// Bytes of all pictures of a page, at most: with them a third longer as text, and the rest, it is below 5 MB.
 const PICTURE_BYTES: u64 = 3_300_000;
@@ -31,11 +35,14 @@ macro_rules! text {
     };
 }
 
-const TEMPLATES: [(&str, &str); 4] = [
+const TEMPLATES: [(&str, &str); 7] = [
     ("page.html", text!("page.html")),
     ("parts.html", text!("parts.html")),
     ("run.html", text!("run.html")),
     ("comparison.html", text!("comparison.html")),
+    ("live.html", text!("live.html")),
+    ("runs.html", text!("runs.html")),
+    ("fragment.html", text!("fragment.html")),
 ];
 
 /// uPlot 1.6.32, MIT: https://github.com/leeoniya/uPlot
@@ -69,7 +76,7 @@ impl Page {
 /// # Errors
 /// What the system says.
 pub(crate) fn write(folder: &RunFolder, config: &RunConfig) -> Result<()> {
-    put(folder, Told::of(folder, Ok(config)))
+    put(folder, Told::of(folder, Ok(config), PageFolder::Run))
 }
 
 /// Writes the report of a run anew, whatever is left of its folder, and returns its path.
@@ -78,7 +85,7 @@ pub(crate) fn write(folder: &RunFolder, config: &RunConfig) -> Result<()> {
 /// A folder with neither `run.toml` nor `metrics.jsonl`; what the system says.
 pub fn write_report(run: &Path) -> Result<PathBuf> {
     let folder = RunFolder::at(run);
-    put(&folder, Told::read(&folder)?)?;
+    put(&folder, Told::read(&folder, PageFolder::Run)?.0)?;
     Ok(folder.report())
 }
 
@@ -97,7 +104,7 @@ pub fn comparison(runs: &[PathBuf]) -> Result<String> {
     let mut albums = Vec::new();
     for path in runs {
         let folder = RunFolder::at(path);
-        let mut run = Told::read(&folder)?;
+        let (mut run, _) = Told::read(&folder, PageFolder::Other)?;
         let samples = {
             let budget = PICTURE_BYTES / runs.len() as u64;
             gallery::albums(&folder, budget, PageFolder::Other, &mut run.troubles).into_iter().next()
@@ -172,18 +179,26 @@ fn of(view: &impl Serialize) -> Value {
 }
 
 fn render(name: &str, with: Value) -> Result<String> {
-    let failed = |e: minijinja::Error| TrainingError::Report(format!("the page cannot be made: {e:#}"));
+    static PAGES: LazyLock<Result<Environment<'static>, minijinja::Error>> = LazyLock::new(pages);
+    let failed = |e: &minijinja::Error| TrainingError::Report(format!("the page cannot be made: {e:#}"));
+    let pages = PAGES.as_ref().map_err(failed)?;
+    pages.get_template(name).and_then(|template| template.render(with)).map_err(|e| failed(&e))
+}
+
+/// All templates, and what pages carry.
+fn pages() -> Result<Environment<'static>, minijinja::Error> {
     let mut all = Environment::new();
     all.set_undefined_behavior(UndefinedBehavior::Strict);
     for (name, text) in TEMPLATES {
-        all.add_template(name, text).map_err(failed)?;
+        all.add_template(name, text)?;
     }
     let safe = |text: &str| Value::from_safe_string(text.to_owned());
     let assets = context! {
-        css => safe(text!("page.css")), js => safe(text!("page.js")), uplot_css => safe(UPLOT_CSS), uplot_js => safe(UPLOT_JS)
+        css => safe(text!("page.css")), js => safe(text!("page.js")), live_js => safe(text!("live.js")), uplot_css => safe(UPLOT_CSS), uplot_js => safe(UPLOT_JS)
     };
     all.add_global("assets", assets);
-    all.get_template(name).and_then(|template| template.render(with)).map_err(failed)
+    all.add_filter("grouped", |n: u64| grouped(n));
+    Ok(all)
 }
 
 #[cfg(test)]

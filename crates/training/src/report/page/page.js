@@ -77,8 +77,30 @@
       this.where.textContent = x == null ? "" : settings.over === "step" ? `step ${Math.round(x)}` : clock(x);
     }
 
+    // One more value of a curve; whether it is one of this chart's.
+    add({ name, step, time, value }) {
+      const curve = this.chart.curves.find((curve) => curve.name === name);
+      if (!curve) return false;
+      if (step <= curve.step[curve.step.length - 1]) return true;
+      curve.step.push(step);
+      curve.time.push(time);
+      curve.mean.push(value);
+      if (curve.least.length) curve.least.push(value);
+      if (curve.largest.length) curve.largest.push(value);
+      return true;
+    }
+
+    // Drawn anew with what was added; what is zoomed into stays.
+    update() {
+      const { min, max } = this.plot?.scales.x ?? {};
+      const zoomed = this.plot && (min > this.ends[0] || max < this.ends[1]);
+      this.draw();
+      if (zoomed) this.plot?.setScale("x", { min, max });
+    }
+
     draw() {
       this.plot?.destroy();
+      this.plot = null;
       const tables = [];
       const series = [{}];
       const bands = [];
@@ -120,7 +142,9 @@
         ],
         hooks: { setCursor: [(u) => this.show(u.cursor.idx == null || u.cursor.left < 0 ? null : u.data[0][u.cursor.idx])] },
       };
-      this.plot = new uPlot(options, uPlot.join(tables), this.figure.querySelector(".plot"));
+      const data = uPlot.join(tables);
+      this.ends = [data[0][0], data[0][data[0].length - 1]];
+      this.plot = new uPlot(options, data, this.figure.querySelector(".plot"));
       const over = this.plot.over;
       over.addEventListener("touchmove", (event) => {
         const [touch, box] = [event.touches[0], over.getBoundingClientRect()];
@@ -161,6 +185,16 @@
       if (slider) slider.value = n;
     };
     show(frames.length - 1);
+    // One more picture, which is shown if the last one was. Whether there is a place for it.
+    const add = (frame) => {
+      if (frame.step <= frames[frames.length - 1].step) return true;
+      if (!slider) return false;
+      const follows = +slider.value === frames.length - 1;
+      frames.push(frame);
+      slider.max = frames.length - 1;
+      if (follows && !timer) show(frames.length - 1);
+      return true;
+    };
     let timer = null;
     const stop = () => {
       clearInterval(timer);
@@ -174,8 +208,9 @@
       play.textContent = "\u275A\u275A";
       timer = setInterval(() => { show(++n); if (n === frames.length - 1) stop(); }, 250);
     });
-    return { frames, show };
+    return { title: figure.dataset.title, frames, show, add };
   });
+  window.calotype = { charts: drawn, albums: shown };
 
   // Of several runs: each as it was at a step, or last before it.
   const together = control("together");
