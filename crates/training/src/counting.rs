@@ -20,7 +20,7 @@ const DONE: u64 = 1;
 
 /// Counts the rows of a run, scores them, and saves what was counted. A run that was interrupted begins again: it takes seconds.
 pub(crate) fn count(setup: Setup, counting: &dyn Counting, from: Option<&Checkpoint>) -> Result<Outcome> {
-    let Setup { config, folder, model, device, rows, plans, loader, progress, interrupt } = setup;
+    let Setup { config, folder, model, device, rows, plans, loader, progress, interrupt, tensorboard: _ } = setup;
     let done = |ending| Outcome { ending, step: DONE, checkpoint: folder.checkpoint(DONE) };
     if from.is_some() {
         return Ok(done(Ending::Finished));

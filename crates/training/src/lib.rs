@@ -58,6 +58,7 @@ mod schedule;
 mod score;
 mod slices;
 mod states;
+mod tensorboard;
 mod trainer;
 mod translate;
 mod troubles;

@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use crate::error::{Result, TrainingError};
+use crate::folder::RunFolder;
+use crate::pictures::Kind;
 use crate::replace::write_atomically;
+use crate::tensorboard::EventFile;
 
 /// What is measured by the held-out set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -239,6 +242,8 @@ pub struct Log {
     path: PathBuf,
     file: File,
     last: Option<Line>,
+    /// Where the same is written for TensorBoard.
+    events: Option<EventFile>,
 }
 
 impl Log {
@@ -251,7 +256,30 @@ impl Log {
         lines.retain(|l| l.step <= step);
         write_atomically(path, lines.iter().map(Line::to_json).collect::<String>().as_bytes())?;
         let file = File::options().append(true).open(path).map_err(TrainingError::io(path))?;
-        Ok(Log { path: path.to_owned(), file, last: lines.pop() })
+        Ok(Log { path: path.to_owned(), file, last: lines.pop(), events: None })
+    }
+
+    /// Writes the same, and pictures, for TensorBoard too.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn with_events(self, folder: &RunFolder, step: u64) -> Result<Self> {
+        Ok(Log { events: Some(EventFile::create(folder, step)?), ..self })
+    }
+
+    /// The pictures of a step, which are in the folder, for TensorBoard where it is wanted.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn pictures(&mut self, folder: &RunFolder, step: u64) -> Result<()> {
+        let Some(events) = &mut self.events else { return Ok(()) };
+        for &kind in Kind::ALL {
+            let path = folder.picture(kind, step);
+            if path.exists() {
+                events.picture(kind.title, step, &fs::read(&path).map_err(TrainingError::io(&path))?)?;
+            }
+        }
+        Ok(())
     }
 
     /// Seconds of training up to the last line.
@@ -265,6 +293,7 @@ impl Log {
     /// What the system says.
     pub fn write(&mut self, line: Line) -> Result<()> {
         self.file.write_all(line.to_json().as_bytes()).map_err(TrainingError::io(&self.path))?;
+        self.events.as_mut().map_or(Ok(()), |events| events.line(&line))?;
         self.last = Some(line);
         Ok(())
     }

@@ -125,6 +125,8 @@ pub struct Setup<'a> {
     pub loader: Loader,
     pub progress: &'a mut Progress,
     pub interrupt: &'a Interrupt,
+    /// Whether event files for TensorBoard are written into the run folder.
+    pub tensorboard: bool,
 }
 
 /// A run learns: by steps, or by counting its rows. The folder must be locked; states come from a checkpoint or are the initial
@@ -142,7 +144,7 @@ pub fn learn(setup: Setup, from: Option<&Checkpoint>) -> Result<Outcome> {
 
 impl<'a> Trainer<'a> {
     fn new(setup: Setup<'a>, from: Option<&Checkpoint>) -> Result<Self> {
-        let Setup { config, folder, model, device, rows, plans, loader, progress, interrupt } = setup;
+        let Setup { config, folder, model, device, rows, plans, loader, progress, interrupt, tensorboard } = setup;
         let (Some(training), Some(descent), Rows::Steps { feeder, held_out, shown, learned, known }) =
             (&plans.training, model.learning().descent(), rows)
         else {
@@ -179,6 +181,7 @@ impl<'a> Trainer<'a> {
         let states = States::of(plans);
         states.write(device, folder, config.seed, from)?;
         let log = Log::open(&folder.metrics(), step)?;
+        let log = if tensorboard { log.with_events(folder, step)? } else { log };
         let alarms = Alarms::new(descent.signs(), &metrics::read(&folder.metrics())?, descent.comparable_from());
         let saved = from.map(|c| c.step);
         let (steps, memory_bytes, wall_s) = (config.steps, plans.total_bytes, log.wall_s());
@@ -412,7 +415,8 @@ impl<'a> Trainer<'a> {
 
     /// Writes the pictures of this step.
     fn picture(&mut self) -> Result<()> {
-        self.pictures.write(self.device, self.folder, self.step)
+        self.pictures.write(self.device, self.folder, self.step)?;
+        self.log.pictures(self.folder, self.step)
     }
 
     /// Writes a checkpoint of this step, once everything up to it is known to be finite.

@@ -88,6 +88,11 @@ pub struct TrainArgs {
     /// the run
     #[arg(long, value_name = "RUN")]
     pub resume: Option<PathBuf>,
+
+    /// Also write losses and pictures into the run folder as event files, which `tensorboard --logdir runs` shows. Not kept: give it
+    /// again when you resume
+    #[arg(long)]
+    pub tensorboard: bool,
 }
 
 #[derive(Debug, Args)]

@@ -42,6 +42,7 @@ struct Ready {
     plans: Plans,
     opened: Opened,
     from: Option<Checkpoint>,
+    tensorboard: bool,
 }
 
 fn fresh(args: &TrainArgs, threads: usize) -> Result<Ready> {
@@ -54,6 +55,7 @@ fn fresh(args: &TrainArgs, threads: usize) -> Result<Ready> {
     let rows = material.rows_to_learn()?;
     let mut opened = device::open_at(args.with.device.as_deref(), args.with.precision(), threads)?;
     let plans = plans(material.model.as_ref(), material.model.batch(), &planning_profile(opened.device().profile()))?;
+    has_losses(args, model, &plans)?;
     let mut config = material.config(opened.config());
     let from = match args.init.as_slice() {
         [] => None,
@@ -76,7 +78,7 @@ fn fresh(args: &TrainArgs, threads: usize) -> Result<Ready> {
         write_atomically(&path, &bytes)?;
         config.init.iter().for_each(|init| note(&format!("begins with the weights of {}", init.path)));
     }
-    Ok(Ready { folder, _lock: lock, config, material, rows, plans, opened, from })
+    Ok(Ready { folder, _lock: lock, config, material, rows, plans, opened, from, tensorboard: args.tensorboard })
 }
 
 fn resume(args: &TrainArgs, run: &Path, threads: usize) -> Result<Ready> {
@@ -103,6 +105,7 @@ fn resume(args: &TrainArgs, run: &Path, threads: usize) -> Result<Ready> {
     let rows = material.rows_to_learn()?;
     let mut opened = device::reopen(args.with.device.as_deref(), &config.device, threads)?;
     let plans = plans(material.model.as_ref(), config.batch, &planning_profile(opened.device().profile()))?;
+    has_losses(args, &config.model, &plans)?;
     if (config.steps, names(&config)) != before {
         write_atomically(&folder.config_path(), config.to_toml()?.as_bytes())?;
     }
@@ -111,7 +114,16 @@ fn resume(args: &TrainArgs, run: &Path, threads: usize) -> Result<Ready> {
         0 => note("no checkpoint yet: starting at step 0"),
         _ => note(&format!("resuming from step {done}")),
     }
-    Ok(Ready { folder, _lock: lock, config, material, rows, plans, opened, from })
+    Ok(Ready { folder, _lock: lock, config, material, rows, plans, opened, from, tensorboard: args.tensorboard })
+}
+
+/// # Errors
+/// Losses are asked for, of a model that has none.
+fn has_losses(args: &TrainArgs, model: &str, plans: &Plans) -> Result<()> {
+    match args.tensorboard && plans.training.is_none() {
+        true => Err(WrongUse(format!("--tensorboard: {model} counts and has no losses; leave this option out")).into()),
+        false => Ok(()),
+    }
 }
 
 /// Takes in where the run's data are now, as `--data` and `--data-b` say.
@@ -221,6 +233,7 @@ impl Ready {
             loader: Loader { threads },
             progress: &mut progress,
             interrupt,
+            tensorboard: self.tensorboard,
         };
         learn(setup, self.from.as_ref())
     }

@@ -89,3 +89,27 @@ fn what_is_no_run_is_refused() {
     place.run(&["report", "run", "run", "--out", "no/where/x.html"]).refused(2, &["no/where"]);
     assert!(!place.path("comparison.html").exists());
 }
+
+/// Event files beside the run, one a process; none unless asked for, and refused where there are no losses.
+#[test]
+fn tensorboard_gets_event_files_of_its_own() {
+    let place = Place::new();
+    let run = place.train("run", &["--steps", "4", "--set", "log_every=2", "--set", "sample_every=4", "--tensorboard"]);
+    let files = || {
+        let names = fs::read_dir(&run).expect("a folder").map(|e| e.expect("an entry").file_name().into_string().expect("text"));
+        names.filter(|name| name.starts_with("events.out.tfevents.")).collect::<Vec<_>>()
+    };
+    assert_eq!(files().len(), 1);
+    let bytes = fs::read(run.join(&files()[0])).expect("it is there");
+    let png = fs::read(run.join("samples/step-0000004.png")).expect("samples");
+    let has = |part: &[u8]| bytes.windows(part.len()).any(|w| w == part);
+    assert!(has(b"brain.Event:2") && has(b"loss_d") && has(b"Samples") && has(&png));
+    place.run(&["train", "--resume", "run", "--steps", "6"]).ok();
+    assert_eq!(files().len(), 1);
+    place.run(&["train", "--resume", "run", "--steps", "8", "--tensorboard"]).ok();
+    assert_eq!(files().len(), 2);
+    place
+        .run(&["train", "markov", "--data", "digits", "--tensorboard", "--out", "counted"])
+        .refused(2, &["--tensorboard", "markov"]);
+    assert!(!place.path("counted").exists());
+}

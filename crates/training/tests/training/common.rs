@@ -71,6 +71,7 @@ impl Run {
             loader: Loader { threads: 2 },
             progress: &mut progress,
             interrupt,
+            tensorboard: false,
         };
         learn(setup, from.as_ref())
     }
