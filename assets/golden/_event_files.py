@@ -9,6 +9,7 @@
 import json
 import math
 import pathlib
+import struct
 import sys
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -17,11 +18,12 @@ run = pathlib.Path(sys.argv[1])
 events = EventAccumulator(str(run), size_guidance={"scalars": 0, "images": 0})
 events.Reload()
 
+single = lambda v: struct.unpack("f", struct.pack("f", v))[0]
 wanted: dict[str, list[tuple[int, float]]] = {}
 for line in map(json.loads, (run / "metrics.jsonl").read_text().splitlines()):
     for name, value in line.items():
         if name not in ("step", "wall_s", "warning"):
-            wanted.setdefault(name, []).append((line["step"], math.nan if value is None else value))
+            wanted.setdefault(name, []).append((line["step"], math.nan if value is None else single(value)))
 assert set(events.Tags()["scalars"]) == set(wanted), (events.Tags()["scalars"], sorted(wanted))
 for name, values in wanted.items():
     found = [(e.step, e.value) for e in events.Scalars(name)]
