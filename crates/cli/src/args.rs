@@ -3,6 +3,7 @@
 mod compose;
 mod draw;
 mod evaluate;
+mod export;
 mod measuring;
 mod report;
 mod shell;
@@ -21,6 +22,7 @@ use clap::{Args, Parser, Subcommand};
 pub use compose::ComposeArgs;
 pub use draw::DrawArgs;
 pub use evaluate::EvaluateArgs;
+pub use export::ExportArgs;
 use measuring::{BENCH_EXAMPLES, SELFTEST_EXAMPLES};
 pub use measuring::{BenchArgs, BenchCommand, BenchTrainArgs, SelftestArgs, TuneArgs};
 pub use report::ReportArgs;
@@ -84,6 +86,10 @@ pub enum Command {
     /// Write the report of a run anew, or one page of several runs beside each other
     #[command(after_help = report::EXAMPLES)]
     Report(ReportArgs),
+
+    /// Write a network of a run as an ONNX model, for other programs
+    #[command(after_help = export::EXAMPLES)]
+    Export(ExportArgs),
 
     /// Follow runs in a browser while they train: curves, samples, rate and time to go; pause, save and stop them there
     #[command(after_help = watch::EXAMPLES)]

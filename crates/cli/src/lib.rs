@@ -38,6 +38,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => command::verify::run(args, threads),
         Command::Evaluate(args) => command::evaluate::run(args, threads),
         Command::Report(args) => command::report::run(args),
+        Command::Export(args) => command::export::run(args),
         Command::Watch(args) => command::watch::run(args),
         Command::Encode(args) => command::encode::run(args, threads),
         Command::Ladder(args) => command::ladder::run(args, threads),

@@ -104,6 +104,48 @@ impl Program {
     }
 }
 
+/// Where the value of a node comes from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Source<'a> {
+    /// An input, by its name.
+    Input(&'a str),
+    /// A state, as it is before the step.
+    State(&'a StateSpec),
+    Op(&'a Op),
+}
+
+/// A node of a program.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeRef<'a> {
+    pub source: Source<'a>,
+    /// Indices of earlier nodes.
+    pub operands: &'a [u32],
+    pub ty: &'a Type,
+    /// Scoped name.
+    pub name: &'a str,
+}
+
+impl Program {
+    /// All nodes, each behind its operands: for those who write the program in another form.
+    pub fn nodes(&self) -> impl ExactSizeIterator<Item = NodeRef<'_>> {
+        self.nodes.iter().map(|node| NodeRef {
+            source: match &node.kind {
+                NodeKind::Input(n) => Source::Input(&self.inputs[*n].0),
+                NodeKind::State(n) => Source::State(&self.states[*n].spec),
+                NodeKind::Op(op) => Source::Op(op),
+            },
+            operands: &node.operands,
+            ty: &node.ty,
+            name: &node.name,
+        })
+    }
+
+    /// Names of the outputs, and the nodes that give them.
+    pub fn results(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.outputs.iter().map(|(name, id)| (name.as_str(), *id))
+    }
+}
+
 #[derive(Default)]
 struct Building {
     program: Program,

@@ -22,7 +22,7 @@ mod tensor;
 pub use device::{BoxFuture, CompileJob, Device, HostTime, NonFinite, PlanId, Poll, Ticket};
 pub use error::{DeviceError, GraphError, PlanError};
 pub use expr::{Binary, Expr, Instr, Scalar, Unary};
-pub use graph::{Graph, Label, Program};
+pub use graph::{Graph, Label, NodeRef, Program, Source};
 pub use host::{HostData, HostTensor};
 pub use norms::Affine;
 pub use op::{Op, Window};

@@ -34,6 +34,7 @@ mod error;
 pub mod evaluate;
 pub mod evidence;
 mod examine;
+pub mod export;
 mod feeder;
 mod files;
 mod fit;

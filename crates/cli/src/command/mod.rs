@@ -8,6 +8,7 @@ pub mod devices;
 pub mod draw;
 pub mod encode;
 pub mod evaluate;
+pub mod export;
 pub mod ladder;
 pub mod models;
 pub mod plan;

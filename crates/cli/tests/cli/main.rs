@@ -10,6 +10,7 @@ mod data;
 mod densities;
 mod drawing;
 mod evaluating;
+mod exporting;
 #[cfg(unix)]
 mod interruptions;
 mod measuring;
