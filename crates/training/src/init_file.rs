@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use calotype_data::hex;
 use calotype_graph::{HostTensor, StateSpec};
 use calotype_models::{init, nearest};
+use half::f16;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -92,7 +93,7 @@ pub fn first_checkpoint(config: &RunConfig, plans: &Plans, files: &[InitFile]) -
     Ok((Checkpoint::new(config.identity(), 0, all), described))
 }
 
-/// The numbers of a file by name; 16 bits become 32, and other than floating-point numbers are left out.
+/// The numbers of a file by name as f32; other than floating-point numbers are left out.
 fn read(bytes: &[u8]) -> Result<BTreeMap<String, HostTensor>, String> {
     let file = SafeTensors::deserialize(bytes).map_err(|e| {
         format!("not a whole safetensors file ({e}); of a PyTorch file: safetensors.torch.save_file(torch.load(FILE), \"FILE.safetensors\")")
@@ -104,7 +105,7 @@ fn read(bytes: &[u8]) -> Result<BTreeMap<String, HostTensor>, String> {
             Dtype::F32 => words(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
             Dtype::BF16 => words(2).map(|b| f32::from_bits(u32::from(u16::from_le_bytes([b[0], b[1]])) << 16)).collect(),
             Dtype::F64 => words(8).map(|b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]) as f32).collect(),
-            Dtype::F16 => return Err(format!("`{name}` has 16 bits (F16); save the weights as float32")),
+            Dtype::F16 => words(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
             _ => continue,
         };
         if let Some(bad) = values.iter().find(|v| !v.is_finite()) {
@@ -226,6 +227,29 @@ mod tests {
         assert!(message(&[("x", &[3])], Some("gen")).contains("no network `gen`"));
         assert!(message(&[], None).contains("no weights"));
         assert!(read(b"not one").expect_err("no safetensors").contains("safetensors.torch.save_file"));
+    }
+
+    /// 1.5 and -2 in each kind of number; counters of batches are passed over.
+    #[test]
+    fn numbers_of_all_widths_are_read() {
+        use safetensors::tensor::TensorView;
+        let kinds: [(&str, Dtype, &[u8]); 5] = [
+            ("half", Dtype::F16, &[0x00, 0x3e, 0x00, 0xc0]),
+            ("brain", Dtype::BF16, &[0xc0, 0x3f, 0x00, 0xc0]),
+            ("single", Dtype::F32, &[0, 0, 0xc0, 0x3f, 0, 0, 0, 0xc0]),
+            ("double", Dtype::F64, &[0, 0, 0, 0, 0, 0, 0xf8, 0x3f, 0, 0, 0, 0, 0, 0, 0, 0xc0]),
+            ("num_batches_tracked", Dtype::I64, &[7, 0, 0, 0, 0, 0, 0, 0]),
+        ];
+        let view = |(name, dtype, bytes): (&'static str, Dtype, &'static [u8])| {
+            let n = if dtype == Dtype::I64 { 1 } else { 2 };
+            (name, TensorView::new(dtype, vec![n], bytes).expect("as many bytes"))
+        };
+        let found = read(&safetensors::serialize(kinds.map(view), None).expect("a file")).expect("it reads");
+        assert_eq!(found.keys().collect::<Vec<_>>(), ["brain", "double", "half", "single"]);
+        assert!(found.values().all(|tensor| *tensor == HostTensor::f32([2], [1.5, -2.0])), "{found:?}");
+        let infinite = [("half", TensorView::new(Dtype::F16, vec![1], &[0x00, 0x7c]).expect("two bytes"))];
+        let message = read(&safetensors::serialize(infinite, None).expect("a file")).expect_err("it is infinite");
+        assert!(message.contains("`half` holds inf"), "{message}");
     }
 
     #[test]
