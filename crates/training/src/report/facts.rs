@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use calotype_models::{Learning, find};
+use calotype_models::{Learning, Model, Validation, find};
 use serde::Serialize;
 
 use super::curves::names;
@@ -16,6 +16,7 @@ use crate::evaluate::{Figure, Findings};
 use crate::folder::RunFolder;
 use crate::metrics::{self, HeldOut, Line};
 use crate::progress::{duration, grouped};
+use crate::validation::Record;
 
 /// Bytes of the picture of nearest training rows inside the page, at most.
 const MOST_OF_NEAREST: u64 = 400_000;
@@ -99,9 +100,34 @@ pub struct Told {
     pub settings: Vec<Fact>,
     #[serde(skip)]
     pub lines: Vec<Line>,
-    /// Whether the model counts, and takes no steps.
     #[serde(skip)]
-    counted: bool,
+    how: How,
+}
+
+/// How a run learns.
+#[derive(Clone, Copy, Debug, Default)]
+struct How {
+    /// By counting, and takes no steps.
+    counts: bool,
+    /// When it ends early, and from which step on that is decided.
+    ends: Option<(Validation, u64)>,
+}
+
+impl How {
+    fn of(model: &dyn Model) -> Self {
+        match model.learning() {
+            Learning::Counting(_) => How { counts: true, ends: None },
+            Learning::Descent(d) => How { counts: false, ends: d.validation().map(|rules| (rules, d.comparable_from())) },
+        }
+    }
+
+    /// Whether a run with these lines has ended early.
+    fn has_ended(self, lines: &[Line]) -> bool {
+        let Some(((rules, from), (_, found))) = self.ends.zip(HeldOut::found(lines)) else { return false };
+        let counted = found.into_iter().filter(|(step, _)| *step >= from);
+        let record = counted.fold(None, |record, (step, v)| Some(Record::after(record, v, step, &rules)));
+        record.is_some_and(|record| record.is_over(&rules))
+    }
 }
 
 impl Told {
@@ -137,16 +163,16 @@ impl Told {
         let name = folder.path().canonicalize().ok();
         let name = name.as_deref().unwrap_or(folder.path()).file_name().unwrap_or_default().to_string_lossy().into_owned();
         let model = config.and_then(|c| c.model().map_err(|e| troubles.push(e.to_string())).ok());
-        let counted = model.as_ref().is_some_and(|m| matches!(m.learning(), Learning::Counting(_)));
+        let how = model.as_ref().map_or_else(How::default, |m| How::of(m.as_ref()));
         let evaluation = evaluation(folder, page, &mut troubles);
         let samples_itself = model.as_ref().is_some_and(|m| m.latent().is_some() || m.density().is_some() || m.text().is_some());
         let run = typed(folder.path());
         Told {
             title: config.map_or_else(|| name.clone(), |c| format!("{} on {}", c.model, data_name(&c.data))),
             subtitle: config.map_or_else(String::new, |c| format!("preset {}, seed {}", c.preset, c.seed)),
-            state: state(config, &lines, counted),
-            steps_expected: !counted,
-            tiles: tiles(config, &lines, counted),
+            state: state(config, &lines, how),
+            steps_expected: !how.counts,
+            tiles: tiles(config, &lines, how.counts),
             warnings: warnings(&lines),
             evaluate: (evaluation.is_none() && samples_itself).then(|| format!("calotype evaluate {run}")),
             evaluation,
@@ -157,7 +183,7 @@ impl Told {
             troubles,
             name,
             lines,
-            counted,
+            how,
         }
     }
 
@@ -165,9 +191,9 @@ impl Told {
     pub fn refresh(&mut self, config: Option<&RunConfig>, trains: bool) {
         self.state = match trains {
             true => State { kind: "live", text: "training".into() },
-            false => state(config, &self.lines, self.counted),
+            false => state(config, &self.lines, self.how),
         };
-        self.tiles = tiles(config, &self.lines, self.counted);
+        self.tiles = tiles(config, &self.lines, self.how.counts);
         self.tiles.retain(|tile| !(trains && PROGRESS.contains(&tile.name.as_str())));
         self.warnings = warnings(&self.lines);
         self.last = last_values(&self.lines);
@@ -183,12 +209,13 @@ fn data_name(data: &DataConfig) -> String {
     }
 }
 
-fn state(config: Option<&RunConfig>, lines: &[Line], counted: bool) -> State {
+fn state(config: Option<&RunConfig>, lines: &[Line], how: How) -> State {
     let done = lines.last().map_or(0, |l| l.step);
     let (kind, text) = match config {
         _ if lines.iter().any(Line::is_end) => ("stopped", format!("stopped at step {}: not finite", grouped(done))),
-        Some(_) if counted => ("done", "counted".to_owned()),
+        Some(_) if how.counts => ("done", "counted".to_owned()),
         Some(c) if done >= c.steps => ("done", "finished".to_owned()),
+        Some(_) if how.has_ended(lines) => ("done", format!("ended early, at step {}", grouped(done))),
         Some(c) => ("open", format!("step {} of {}", grouped(done), grouped(c.steps))),
         None => ("open", format!("step {}", grouped(done))),
     };
@@ -339,6 +366,7 @@ fn evaluation(folder: &RunFolder, page: PageFolder, troubles: &mut Vec<String>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use calotype_models::Measure;
 
     #[test]
     fn warnings_that_differ_in_numbers_are_one() {
@@ -348,6 +376,21 @@ mod tests {
         let found = warnings(&lines);
         let want = [("loss_d is 0.002 for 1,500 steps", 5, 9, 2), ("samples are alike", 7, 7, 1)];
         assert_eq!(found.iter().map(|w| (w.text.as_str(), w.first, w.last, w.n)).collect::<Vec<_>>(), want);
+    }
+
+    #[test]
+    fn a_run_that_no_longer_improved_has_ended() {
+        let rules = Validation { measure: Measure::Loss, fraction: 0.1, every: 0, patience: 2, plateau: 9, least_lr: 0.1 };
+        let how = How { counts: false, ends: Some((rules, 20)) };
+        let lines = |values: &[f32]| -> Vec<Line> {
+            let line = |(n, v): (usize, &f32)| Line::of(10 * (n as u64 + 1), 0.0, vec![(HeldOut::LOSS.metric.into(), Some(*v))]);
+            values.iter().enumerate().map(line).collect()
+        };
+        assert!(how.has_ended(&lines(&[0.5, 3.0, 3.5, 4.0])));
+        assert!(!how.has_ended(&lines(&[0.5, 3.0, 2.5])), "what came before it could be compared does not count");
+        assert!(
+            !how.has_ended(&lines(&[3.0, 2.0, 2.5])) && !how.has_ended(&[]) && !How::default().has_ended(&lines(&[1.0, 2.0]))
+        );
     }
 
     #[test]
