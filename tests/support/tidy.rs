@@ -89,6 +89,10 @@ impl Device for Tidy<'_> {
         self.device.find_non_finite(id, inputs)
     }
 
+    fn time_steps(&mut self, id: PlanId, inputs: &[(&str, &HostTensor)]) -> Result<Vec<f64>, DeviceError> {
+        self.device.time_steps(id, inputs)
+    }
+
     fn allocated_bytes(&self) -> u64 {
         self.device.allocated_bytes()
     }

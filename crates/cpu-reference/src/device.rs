@@ -409,6 +409,16 @@ impl<T: Float> Device for Cpu<T> {
         Ok(found)
     }
 
+    fn time_steps(&mut self, id: PlanId, inputs: &[(&str, &HostTensor)]) -> Result<Vec<f64>, DeviceError> {
+        self.upload_host(id, inputs)?;
+        let (mut seconds, mut since) = (vec![], Instant::now());
+        self.carry_out(id, 1, |_, _, _| {
+            seconds.push(since.elapsed().as_secs_f64());
+            since = Instant::now();
+        })?;
+        Ok(seconds)
+    }
+
     fn allocated_bytes(&self) -> u64 {
         let states = self.store.iter().flatten().map(|s| &s.memory);
         let regions = self.plans.values().flat_map(|p| p.arenas.iter().chain([&p.input, &p.output]));

@@ -386,6 +386,10 @@ impl Device for GpuDevice {
         self.search_non_finite(id, inputs)
     }
 
+    fn time_steps(&mut self, id: PlanId, inputs: &[(&str, &HostTensor)]) -> Result<Vec<f64>, DeviceError> {
+        Ok(self.profile_step(id, inputs)?.into_iter().map(|ns| ns as f64 * 1e-9).collect())
+    }
+
     fn allocated_bytes(&self) -> u64 {
         let plans: u64 = self.plans.iter().flatten().map(LoadedPlan::allocated_bytes).sum();
         self.store.allocated_bytes() + plans

@@ -103,6 +103,13 @@ pub trait Device {
     /// Runs one step kernel by kernel and looks at every result. Slow; state is changed as by `submit`.
     fn find_non_finite(&mut self, id: PlanId, inputs: &[(&str, &HostTensor)]) -> Result<Option<NonFinite>, DeviceError>;
 
+    /// Runs one step and times each of the plan's steps, in seconds, in their order. Slower than [`Device::submit`], by which state is changed
+    /// alike; its outputs are dropped.
+    ///
+    /// # Errors
+    /// [`DeviceError::Unsupported`] where the device has no clock.
+    fn time_steps(&mut self, id: PlanId, inputs: &[(&str, &HostTensor)]) -> Result<Vec<f64>, DeviceError>;
+
     /// Bytes allocated now, everything included; for one loaded plan and its states it equals
     /// [`MemoryBytes::total`](crate::plan::MemoryBytes::total).
     fn allocated_bytes(&self) -> u64;

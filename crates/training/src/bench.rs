@@ -13,6 +13,7 @@ use crate::error::{Result, TrainingError};
 use crate::fit::Training;
 use crate::load::Loader;
 use crate::schedule::{Ready, Schedule};
+use crate::trace::Trace;
 use crate::trainer::IN_FLIGHT;
 use crate::wait;
 
@@ -47,8 +48,18 @@ pub struct Measured {
     pub peak_resident_bytes: Option<u64>,
 }
 
-/// Trains `n_steps` (at least 1) steps of `model` on a device that has nothing loaded, on rows that are made up, and times them: from the
-/// first step of the stage of that name, or else from where the last stages begin.
+/// What is to be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked<'a> {
+    /// Steps to time, at least 1.
+    pub n_steps: usize,
+    /// From the first step of the stage of this name, or else from where the last stages begin.
+    pub stage: Option<&'a str>,
+    /// Whether one more step is timed kernel by kernel.
+    pub traced: bool,
+}
+
+/// Trains steps of `model` on a device that has nothing loaded, on rows that are made up, and times them.
 ///
 /// # Errors
 /// What the device says; a model that does not learn by steps; a stage that there is not.
@@ -57,9 +68,9 @@ pub fn measure(
     device: &mut dyn Device,
     training: &Training,
     loader: Loader,
-    n_steps: usize,
-    stage: Option<&str>,
-) -> Result<Measured> {
+    asked: Asked,
+) -> Result<(Measured, Option<Trace>)> {
+    let Asked { n_steps, stage, traced } = asked;
     const SEED: u64 = 0;
     let name = model.info().name;
     let counts = || TrainingError::Contradiction(format!("{name} learns by counting and has no training step to time"));
@@ -73,11 +84,14 @@ pub fn measure(
         device.write_state(&spec.name, &init::initial(spec, SEED))?;
     }
     let mut flops = 0.0;
-    let mut submit = |device: &mut dyn Device, step: usize| -> Result<Ticket> {
+    let mut ready = |device: &mut dyn Device, step: usize| -> Result<Ready> {
         let step = from + step as u64;
         schedule.enter(device, step)?;
         let rows = fed[descent.at(step, 1.0).stage].clone();
-        let Ready { id, stage, inputs, .. } = schedule.ready(step, rows, 1.0)?;
+        schedule.ready(step, rows, 1.0)
+    };
+    let mut submit = |device: &mut dyn Device, step: usize| -> Result<Ticket> {
+        let Ready { id, stage, inputs, .. } = ready(device, step)?;
         flops += training.plans[stage].flops() as f64;
         Ok(device.submit(id, &borrowed(&inputs))?)
     };
@@ -128,7 +142,14 @@ pub fn measure(
         allocated_bytes: device.allocated_bytes(),
         peak_resident_bytes: peak_resident_bytes(),
     };
-    Ok(measured)
+    let mut trace = None;
+    if traced {
+        let Ready { id, stage, inputs, .. } = ready(device, total + 1)?;
+        let seconds = device.time_steps(id, &borrowed(&inputs))?;
+        let of = format!("{name}, a step of {batch} rows");
+        trace = Some(Trace::new(of, device.profile().name.clone(), &training.plans[stage], &seconds));
+    }
+    Ok((measured, trace))
 }
 
 /// The first step of a stage, or of the last ones.

@@ -104,4 +104,9 @@ pub struct BenchTrainArgs {
     /// Writes the times as JSON
     #[arg(long, value_name = "FILE")]
     pub export: Option<PathBuf>,
+
+    /// Times one more step kernel by kernel, says which kinds take how much of it, and writes it as a trace, with the operations and bytes
+    /// of each: for https://ui.perfetto.dev or chrome://tracing. On GPUs with timestamps, and on the CPU
+    #[arg(long, value_name = "FILE.json")]
+    pub trace: Option<PathBuf>,
 }

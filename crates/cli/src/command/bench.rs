@@ -3,14 +3,14 @@
 use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
-use calotype_training::bench::{Measured, measure};
-use calotype_training::{Loader, Material, planning_profile, plans};
+use calotype_training::bench::{Asked, Measured, measure};
+use calotype_training::{Loader, Material, Trace, planning_profile, plans};
 use serde::Serialize;
 
 use super::{Ending, wanted};
 use crate::args::{BenchArgs, BenchCommand, BenchTrainArgs};
 use crate::fault::WrongUse;
-use crate::output::{bytes, print, replace_text};
+use crate::output::{bytes, has_folder, print, replace_text};
 use crate::{bench, device};
 
 pub fn run(args: &BenchArgs, threads: usize) -> Result<Ending> {
@@ -34,6 +34,8 @@ struct Export<'a> {
 }
 
 fn train(args: &BenchTrainArgs, threads: usize) -> Result<Ending> {
+    has_folder("--export", args.export.as_deref())?;
+    has_folder("--trace", args.trace.as_deref())?;
     let material = Material::open(&wanted(&args.model, &args.with, None, None)?)?;
     let mut opened = device::open_at(args.with.device.as_deref(), args.with.precision(), threads)?;
     let profile = planning_profile(opened.device().profile());
@@ -45,9 +47,14 @@ fn train(args: &BenchTrainArgs, threads: usize) -> Result<Ending> {
         ))
     })?;
     let stage = args.stage.as_deref();
-    let measured = measure(material.model.as_ref(), opened.device(), &training, Loader { threads }, args.steps as usize, stage)?;
+    let asked = Asked { n_steps: args.steps as usize, stage, traced: args.trace.is_some() };
+    let (measured, trace) = measure(material.model.as_ref(), opened.device(), &training, Loader { threads }, asked)?;
     opened.keep_pipelines();
     print(&table(&args.model, &profile.name, &measured))?;
+    if let (Some(path), Some(trace)) = (&args.trace, &trace) {
+        print(&kinds(trace))?;
+        replace_text(path, &trace.to_json().to_string()).context("--trace")?;
+    }
     if let Some(path) = &args.export {
         let settings = material.model.settings().iter().map(|(key, value)| format!("{key}={value}")).collect();
         let (version, driver) = (env!("CARGO_PKG_VERSION"), profile.driver.as_str());
@@ -56,6 +63,17 @@ fn train(args: &BenchTrainArgs, threads: usize) -> Result<Ending> {
         replace_text(path, &text).context("--export")?;
     }
     Ok(Ending::Done)
+}
+
+/// Kinds of kernels and their parts of a step.
+fn kinds(trace: &Trace) -> String {
+    let total = trace.seconds();
+    let mut text = format!("\n{} kernels one by one: {:.1} ms\n\n", trace.n_kernels(), total * 1e3);
+    for (stem, n, seconds) in trace.by_stem() {
+        let _ =
+            writeln!(text, "{stem:<22}{n:>5}{:>10.2} ms{:>6.1} %", seconds * 1e3, 100.0 * seconds / total.max(f64::MIN_POSITIVE));
+    }
+    text
 }
 
 fn table(model: &str, device: &str, m: &Measured) -> String {

@@ -72,6 +72,27 @@ fn a_training_step_is_timed() {
     assert!(!place.path("runs").exists());
 }
 
+/// Kernel by kernel: each has a time, and what takes most is said first.
+#[test]
+fn a_training_step_is_traced() {
+    let place = Place::new();
+    let trace = place.path("trace.json");
+    let args = [&["bench", "train", "dcgan", "--steps", "1", "--trace", text(&trace)], TINY].concat();
+    let ended = place.run(&args).ok();
+    let json: serde_json::Value = serde_json::from_slice(&fs::read(&trace).expect("it was written")).expect("JSON");
+    let events = json["traceEvents"].as_array().expect("events");
+    let kernels: Vec<_> = events.iter().filter(|e| e["ph"] == "X").collect();
+    assert!(ended.stdout.contains(&format!("{} kernels one by one", kernels.len())), "{}", ended.stdout);
+    assert!(kernels.iter().any(|k| k["cat"] == "conv2d_weight_grad" && k["args"]["flops"].as_u64().is_some_and(|n| n > 0)));
+    let mut end = 0.0;
+    for kernel in kernels {
+        let [ts, dur] = ["ts", "dur"].map(|key| kernel[key].as_f64().expect("a time"));
+        assert!((ts - end).abs() < 1e-3 && dur >= 0.0, "{kernel}");
+        end = ts + dur;
+    }
+    place.run(&["bench", "train", "dcgan", "--trace", "none/trace.json"]).refused(2, &["--trace", "none"]);
+}
+
 /// A closed pipe ends nothing in a panic.
 #[test]
 #[cfg(unix)]

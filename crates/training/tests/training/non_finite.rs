@@ -58,6 +58,9 @@ impl Device for Spoils {
         self.spoil()?;
         self.inner.find_non_finite(id, inputs)
     }
+    fn time_steps(&mut self, id: PlanId, inputs: &[(&str, &HostTensor)]) -> Result<Vec<f64>, DeviceError> {
+        self.inner.time_steps(id, inputs)
+    }
     fn write_state(&mut self, name: &str, value: &HostTensor) -> Result<(), DeviceError> {
         if self.again && name == STATE {
             self.n_submitted = 0;
