@@ -53,7 +53,7 @@ pub enum BenchCommand {
     #[command(
         after_help = "Examples:\n  calotype bench train dcgan --preset paper --device cpu\n  calotype bench train dcgan --batch 128 --steps 100 --export dcgan.json"
     )]
-    Train(BenchTrainArgs),
+    Train(Box<BenchTrainArgs>),
     /// Tune the tiles of matrix products: times every choice on this adapter and keeps the fastest for later runs
     #[command(after_help = "Examples:\n  calotype bench tune\n  calotype bench tune --device gpu --reset")]
     Tune(TuneArgs),

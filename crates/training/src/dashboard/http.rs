@@ -101,8 +101,11 @@ pub(super) fn is_local(host: Option<&str>, origin: Option<&str>, method: &Method
     own && (*method != Method::Post || same)
 }
 
-/// The parts of a path, decoded; none of one that is no text.
-pub(super) fn parts(url: &str) -> Option<(Vec<String>, Vec<(String, String)>)> {
+/// What is asked for with a page: names and values, in their order.
+pub(super) type Query = Vec<(String, String)>;
+
+/// The parts of a path, decoded, and its query; none of one that is no text.
+pub(super) fn parts(url: &str) -> Option<(Vec<String>, Query)> {
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
     let decoded = |text: &str| percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned);
     let parts = path.strip_prefix('/')?.split('/').map(decoded).collect::<Option<_>>()?;
