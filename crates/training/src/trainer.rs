@@ -297,16 +297,18 @@ impl<'a> Trainer<'a> {
         let pause = self.folder.control().join(Request::Pause.name());
         self.progress.say(&format!("paused after step {}, for as long as {} is there", grouped(self.step), pause.display()));
         self.live.tell(|status| status.paused = true);
-        let since = Instant::now();
         while self.live.is_paused() && !self.interrupt.asked() {
             if self.live.takes_save() {
                 self.save_asked()?;
             }
+            // Waiting is no training.
+            let since = Instant::now();
             std::thread::sleep(PAUSED);
+            let waited = since.elapsed();
+            self.started += waited;
+            self.progress.waited(waited);
         }
         self.live.tell(|status| status.paused = false);
-        self.started += since.elapsed();
-        self.progress.waited(since.elapsed());
         self.progress.say("going on");
         Ok(())
     }
