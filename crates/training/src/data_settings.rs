@@ -62,7 +62,7 @@ fn table() -> Vec<DataSetting> {
             |o| Value::Flag(o.tones),
         ),
         of(
-            Setting::integer("rows", 0, (0, 4_294_967_295), "generated data, such as shapes: number of rows; 0: their default"),
+            Setting::integer(ROWS, 0, (0, 4_294_967_295), "generated data, such as shapes: number of rows; 0: their default"),
             |o, v| o.rows = integer(v).map(|n| n as usize),
             |o| Value::Integer(o.rows.map_or(0, |n| n as u64)),
         ),
@@ -244,11 +244,48 @@ pub(crate) fn heeded(spec: &DatasetSpec, all: &Settings, own: &[Setting]) -> Res
     }
 }
 
+/// The setting of the number of rows, which a model may have as its own: with its own default.
+pub(crate) const ROWS: &str = "rows";
+
+/// Rows that a model's own [`ROWS`] asks of generated data; none of other data.
+///
+/// # Errors
+/// It is given, and the data heed it not.
+pub(crate) fn rows(specs: &[DatasetSpec], all: &Settings) -> Result<Option<usize>> {
+    let mut heed = true;
+    for spec in specs {
+        heed &= spec.kind()?.heeds.contains(&ROWS);
+    }
+    match heed {
+        true => Ok(Some(all.size(ROWS)).filter(|&rows| rows > 0)),
+        false if all.is_given(ROWS) => Err(TrainingError::Contradiction(
+            "`rows` is for generated data, such as shapes, and has no effect on other data; leave it out".into(),
+        )),
+        false => Ok(None),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// What was put is got again, for every setting: `agree` compares them.
+    #[test]
+    fn rows_are_asked_of_generated_data_alone() {
+        let known = [Setting::integer(ROWS, 40, (0, 100), "rows")];
+        let resolved = |given: &[(&str, &str)]| {
+            let given = given.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            Settings::resolve(&known, &given).expect("a value")
+        };
+        let of = |data: &str, given: &[(&str, &str)]| rows(&[DatasetSpec::parse(data).expect("data")], &resolved(given));
+        assert_eq!(of("shapes", &[]).expect("generated"), Some(40));
+        assert_eq!(of("shapes", &[(ROWS, "7")]).expect("generated"), Some(7));
+        assert_eq!(of("shapes", &[(ROWS, "0")]).expect("generated"), None, "as many as they have");
+        assert_eq!(of("emoji", &[]).expect("not asked for"), None);
+        let message = of("emoji", &[(ROWS, "7")]).expect_err("it has no effect").to_string();
+        assert!(message.contains("`rows` is for generated data"), "{message}");
+    }
+
     #[test]
     fn options_give_back_what_was_set() {
         let values = [

@@ -114,6 +114,7 @@ fn a_folder_with_captions_is_learned_from() {
 #[test]
 fn what_cannot_be_learned_from_is_refused() {
     let place = Place::new();
+    train(&place, &["--data", "emoji", "--set", "rows=50"]).refused(2, &["`rows` is for generated data"]);
     train(&place, &["--data", "fashion-mnist"]).refused(2, &["its rows have no captions", "captions.csv (file, caption)"]);
     for (captions, code, says) in [
         ("file,caption\n0.png,same\n1.png,Same\n", 2, "captions of its training rows say the same"),

@@ -8,18 +8,25 @@ use crate::settings::{Preset, Setting, SettingError, Settings, Value};
 const LENGTHS: (u64, u64) = (48, 4096);
 const STEPS: (u64, u64) = (1, 1_000_000_000);
 const HINGE: &str = embedding::Loss::NAMES[0];
-/// Of five steps, those of the encoder where nothing else is said.
-const ENCODER_PART: u64 = 2;
+/// One of so many steps is the encoder's where nothing else is said.
+const ENCODER_PART: u64 = 4;
 
 pub(super) fn settings(preset: Preset) -> Vec<Setting> {
     let paper = preset == Preset::PAPER;
     let (size, width, width_d, text_width, embedding, projection, length) =
         if paper { (64, 128, 64, 256, 1024, 128, 201) } else { (32, 32, 32, 64, 128, 64, 80) };
     let (encoder_steps, steps, halve_every, lr_d, ema) =
-        if paper { (20_000, 100_000, 13_800, 2e-4, 0.0) } else { (4_000, 10_000, 0, 1e-4, 0.995) };
-    let (encoder_lr, encoder_loss, near_misses, noise) = if paper { (1e-3, HINGE, 1, 0.0) } else { (3e-3, "softmax", 64, 0.1) };
+        if paper { (20_000, 100_000, 13_800, 2e-4, 0.0) } else { (4_000, 16_000, 0, 1e-4, 0.995) };
+    let (encoder_lr, encoder_loss, near_misses, noise) = if paper { (1e-3, HINGE, 1, 0.0) } else { (3e-3, "softmax", 64, 0.3) };
     vec![
         Setting::integer("size", size, (32, 128), "height and width of the images: 32, 64 or 128"),
+        Setting::integer(
+            "rows",
+            40_500,
+            (0, u64::from(u32::MAX)),
+            "generated data, such as shapes: number of rows; of few the discriminator learns each by heart, and the generator little; 0: their default",
+        )
+        .before(Value::Integer(0)),
         Setting::integer("width", width, (1, 512), "f: filters of the generator's layer next to the image"),
         Setting::integer("width_d", width_d, (1, 512), "filters of the discriminator's first layer, and of the image encoder's"),
         Setting::integer("latents", 100, (1, 4096), "number of latents: the length of z"),
@@ -43,7 +50,7 @@ pub(super) fn settings(preset: Preset) -> Vec<Setting> {
             "encoder_steps",
             encoder_steps,
             (0, STEPS.1),
-            "first steps, which train the text encoder; if not given: two fifths of steps",
+            "first steps, which train the text encoder; if not given: a quarter of steps",
         ),
         Setting::integer(
             "steps",
@@ -107,7 +114,7 @@ pub(super) fn settings(preset: Preset) -> Vec<Setting> {
 pub(super) fn resolved(settings: Settings) -> Result<Settings, SettingError> {
     let steps = settings.integer("steps");
     let settings = match settings.is_given("steps") && !settings.is_given("encoder_steps") {
-        true => settings.with("encoder_steps", Value::Integer(steps * ENCODER_PART / 5)),
+        true => settings.with("encoder_steps", Value::Integer(steps / ENCODER_PART)),
         false => settings,
     };
     let encoder = settings.integer("encoder_steps");

@@ -77,11 +77,11 @@ fn every_size_and_option_builds() {
 }
 
 #[test]
-fn the_encoder_has_two_fifths_of_steps_that_are_given_alone() {
+fn the_encoder_has_a_quarter_of_steps_that_are_given_alone() {
     let steps = |given: &[(&str, &str)]| {
         build(Preset::SMALL, given).map(|m| ["encoder_steps", "steps"].map(|key| m.settings.integer(key)))
     };
-    assert_eq!(steps(&[("steps", "100")]), Ok([40, 100]));
+    assert_eq!(steps(&[("steps", "100")]), Ok([25, 100]));
     assert_eq!(steps(&[("steps", "1")]), Ok([0, 1]));
     assert_eq!(steps(&[("steps", "100"), ("encoder_steps", "99")]), Ok([99, 100]));
     for given in [&[("steps", "100"), ("encoder_steps", "100")][..], &[("encoder_steps", "100000")]] {
@@ -190,6 +190,7 @@ fn noise_is_shown_to_the_discriminator() {
         all.into_iter().find(|s| s.key == key).expect("a setting").before
     };
     assert_eq!(before("noise"), Some(Value::Number(0.0)));
+    assert_eq!(before("rows"), Some(Value::Integer(0)));
     assert_eq!(before("near_misses"), Some(Value::Integer(1)));
     assert_eq!(before("text_norm"), Some(Value::Flag(false)));
     assert_eq!(before("encoder_loss"), Some(Value::Word("hinge".into())));

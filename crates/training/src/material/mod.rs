@@ -17,7 +17,7 @@ use calotype_models::{
 
 use crate::attributes::Attributed;
 use crate::config::{DataConfig, DeviceConfig, Period, RunConfig, Wanted, all_settings, square_side};
-use crate::data_settings::{data_settings, options};
+use crate::data_settings::{ROWS, data_settings, options, rows};
 use crate::error::{Result, TrainingError};
 use crate::feeder::{FeedSet, Feeder, known_rows};
 use crate::files::read_given;
@@ -81,6 +81,9 @@ impl Material {
         if all.size("size") > 0 {
             // What a folder of images is resized to, where the model says.
             options.size = Some(all.size("size").max(size_in(&all, "load_size")));
+        }
+        if own.iter().any(|s| s.key == ROWS) {
+            options.rows = rows(&specs, &all)?;
         }
         options.captions = Told::reads_captions(&own);
         let sets = specs.into_iter().map(|spec| Opened::new(spec, &options)).collect::<Result<Vec<_>>>()?;
