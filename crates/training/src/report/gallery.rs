@@ -24,6 +24,8 @@ pub struct Album {
     pub frames: Vec<Frame>,
     /// How many pictures the folder has.
     pub of: usize,
+    /// Whether it is a film of a single image.
+    pub film: bool,
 }
 
 /// One of them.
@@ -72,12 +74,13 @@ pub fn albums(folder: &RunFolder, budget: u64, page: PageFolder, troubles: &mut 
             let path = folder.picture(kind, steps[n]);
             Some(Frame { step: Some(steps[n]), src: source(folder.path(), &path, share, page, troubles)? })
         });
-        Album { title: kind.title.into(), text: kind.text.into(), frames: frames.collect(), of: steps.len() }
+        Album { title: kind.title.into(), text: kind.text.into(), frames: frames.collect(), of: steps.len(), film: false }
     });
     let mut all: Vec<Album> = over_time.collect();
     for (path, title, text) in single {
         let frames = source(folder.path(), &path, share, page, troubles).map(|src| Frame { step: None, src });
-        all.push(Album { title: title.into(), text: text.into(), frames: frames.into_iter().collect(), of: 1 });
+        let film = path.extension().is_some_and(|e| e == "gif");
+        all.push(Album { title: title.into(), text: text.into(), frames: frames.into_iter().collect(), of: 1, film });
     }
     all.retain(|album| !album.frames.is_empty());
     all
