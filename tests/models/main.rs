@@ -1,17 +1,15 @@
 //! What holds for every model: each of its programs runs on every device as on the plain CPU, takes the memory that was planned, and
 //! computes fused what it computes unfused. Those with a density sum to 1 and draw alike everywhere.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use calotype_gpu_kernels::ShaderMode;
 use calotype_graph::op::{Fill, Tolerance};
 use calotype_graph::{Device, HostTensor, Plan, PlanOptions, Program, plan};
-use calotype_models::attributes::{Attribute, Attributes};
 use calotype_models::feeds::borrowed;
-use calotype_models::{DataShape, Density, Feed, Learning, Model, Preset, Source, Stages, Values, add, all, density, find, init};
+use calotype_models::{Density, Feed, Learning, Model, Source, Stages, Values, add, all, density, init};
 use calotype_parity::{compare, drive, fill, run_step};
-use calotype_tests::{On, Suite, tiny, with};
+use calotype_tests::{On, Suite, small, with};
 
 #[path = "../toy/model.rs"]
 mod toy;
@@ -56,17 +54,6 @@ fn main() -> std::process::ExitCode {
 
 /// Of images for models of images.
 const SHAPE: [usize; 3] = [5, 4, 1];
-
-/// Settings that make a model small, for data of this shape.
-fn small(name: &str, shape: [usize; 3], levels: u32) -> Arc<dyn Model> {
-    let set: BTreeMap<String, String> = tiny(name).iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    let tones = ["light", "dark"].map(str::to_owned);
-    let attributes = Attributes(vec![Attribute::choice("tone", &tones), Attribute::flag("Male")]);
-    let images = DataShape { shape: shape.to_vec(), levels: Some(levels), n_train: 40, n_classes: 3, attributes };
-    let vectors = DataShape { shape: vec![6], levels: None, n_train: 40, ..DataShape::default() };
-    let data = if name == "rnade" { vectors } else { images };
-    find(name).expect(name).build(Preset::SMALL, &set, &data).unwrap_or_else(|e| panic!("{name}: {e}"))
-}
 
 /// Rows [n, ..shape] of the model's values.
 fn rows(model: &dyn Model, n: usize, stream: &str) -> HostTensor {

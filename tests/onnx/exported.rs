@@ -1,16 +1,14 @@
 //! What is written as ONNX to be held against another reader: every case of every op, and every part of every model, made small.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use calotype_cpu_reference::Cpu;
 use calotype_formats::onnx::{About, ExportError, Model as Onnx, export};
 use calotype_graph::op::{Case, Fill, Tolerance, cases};
 use calotype_graph::{Device, Dtype, HostTensor, PlanOptions, Program, StateSpec, plan};
-use calotype_models::attributes::{Attribute, Attributes};
-use calotype_models::{DataShape, Model, Preset, Values, all, find, init};
+use calotype_models::{Model, Values, all, init};
 use calotype_parity::{fill, forward, operands, run_once};
-use calotype_tests::tiny;
+use calotype_tests::small;
 use calotype_training::export::{Part, parts};
 
 /// Numbers of rows with which a part of a model is run.
@@ -83,7 +81,7 @@ pub fn of_ops() -> Vec<Exported> {
 pub fn of_models() -> Vec<Exported> {
     let names = all().into_iter().map(|info| info.name);
     let of_model = |name: &str| {
-        let model = small(name);
+        let model = small(name, [5, 4, 1], 2);
         parts(model.as_ref(), None).iter().map(|part| of_part(model.as_ref(), part)).collect::<Vec<_>>()
     };
     names.flat_map(of_model).collect()
@@ -112,14 +110,4 @@ fn of_part(model: &dyn Model, part: &Part) -> Exported {
         model: export(&ABOUT, &|batch| part.program(batch), &mut |spec| Ok(value(spec, &trained))),
         runs,
     }
-}
-
-fn small(name: &str) -> Arc<dyn Model> {
-    let set: BTreeMap<String, String> = tiny(name).iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    let tones = ["light", "dark"].map(str::to_owned);
-    let attributes = Attributes(vec![Attribute::choice("tone", &tones), Attribute::flag("Male")]);
-    let images = DataShape { shape: vec![5, 4, 1], levels: Some(2), n_train: 40, n_classes: 3, attributes };
-    let vectors = DataShape { shape: vec![6], levels: None, n_train: 40, ..DataShape::default() };
-    let data = if name == "rnade" { vectors } else { images };
-    find(name).expect(name).build(Preset::SMALL, &set, &data).unwrap_or_else(|e| panic!("{name}: {e}"))
 }

@@ -9,4 +9,4 @@ mod tiny;
 pub use devices::{On, with};
 pub use golden::{Golden, permuted};
 pub use suite::Suite;
-pub use tiny::tiny;
+pub use tiny::{small, tiny};

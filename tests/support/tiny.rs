@@ -1,5 +1,11 @@
 //! What makes each model small enough to train in a blink. A model that is not here fails every walk over the registry.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use calotype_models::attributes::{Attribute, Attributes};
+use calotype_models::{DataShape, Model, Preset, find};
+
 /// Settings, as `--set` takes them.
 ///
 /// # Panics
@@ -56,4 +62,18 @@ pub fn tiny(model: &str) -> &'static [(&'static str, &'static str)] {
         "toy" => &[("hidden", "6"), ("latents", "2")],
         other => panic!("`{other}` has no tiny settings: add a line to tests/support/tiny.rs"),
     }
+}
+
+/// A model made small, for data of this shape: images [H, W, C] of so many levels, or six numbers where it takes no images.
+///
+/// # Panics
+/// A model that there is not, or that nobody has made small yet.
+pub fn small(name: &str, shape: [usize; 3], levels: u32) -> Arc<dyn Model> {
+    let set: BTreeMap<String, String> = tiny(name).iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let tones = ["light", "dark"].map(str::to_owned);
+    let attributes = Attributes(vec![Attribute::choice("tone", &tones), Attribute::flag("Male")]);
+    let images = DataShape { shape: shape.to_vec(), levels: Some(levels), n_train: 40, n_classes: 3, attributes };
+    let vectors = DataShape { shape: vec![6], levels: None, n_train: 40, ..DataShape::default() };
+    let data = if name == "rnade" { vectors } else { images };
+    find(name).expect(name).build(Preset::SMALL, &set, &data).unwrap_or_else(|e| panic!("{name}: {e}"))
 }
