@@ -25,7 +25,7 @@ use crate::report::comparison;
 
 use follow::{Event, Follow, Pulse};
 use http::{Answer, HTML, TEXT};
-use runs::Runs;
+use runs::{Runs, is_file_name};
 
 /// Between two looks for what is new.
 const LOOK: Duration = Duration::from_millis(500);
@@ -289,13 +289,12 @@ fn picture(run: &RunFolder, folder: &Path, file: &str) -> Answer {
         Some("gif") => "image/gif",
         _ => return Answer::not_found(),
     };
-    let is_name = Path::new(file).file_name().is_some_and(|name| name == file) && !file.contains(['/', '\\', ':']);
     let inside = |path: PathBuf| {
         let (root, path) = (run.path().canonicalize().ok()?, path.canonicalize().ok()?);
         let meta = fs::metadata(&path).ok()?;
         (path.starts_with(root) && meta.is_file() && meta.len() <= MOST_OF_PICTURE).then_some(path)
     };
-    match is_name.then(|| inside(folder.join(file))).flatten().and_then(|path| fs::read(path).ok()) {
+    match is_file_name(file).then(|| inside(folder.join(file))).flatten().and_then(|path| fs::read(path).ok()) {
         Some(bytes) => Answer::new(kind, bytes),
         None => Answer::not_found(),
     }

@@ -60,10 +60,9 @@ impl Runs {
         if self.only.as_ref().is_some_and(|only| only != name) {
             return None;
         }
-        let is_name = Path::new(name).file_name().is_some_and(|file| file == name) && !name.contains(['/', '\\', ':']);
         let path = self.folder.join(name);
         let is_folder = fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir());
-        (is_name && is_folder && holds_run(&path)).then(|| RunFolder::at(&path))
+        (is_file_name(name) && is_folder && holds_run(&path)).then(|| RunFolder::at(&path))
     }
 
     /// The names of all, in order.
@@ -119,6 +118,11 @@ impl Runs {
     pub fn rows_html(&self) -> Result<String> {
         runs_rows(&self.rows())
     }
+}
+
+/// Whether a text names a file of a folder, and leads nowhere else.
+pub(super) fn is_file_name(name: &str) -> bool {
+    Path::new(name).file_name().is_some_and(|file| file == name) && !name.contains(['/', '\\', ':'])
 }
 
 /// Whether a folder holds a run, whole or damaged.
