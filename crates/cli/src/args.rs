@@ -94,6 +94,7 @@ pub enum Command {
     /// Follow runs in a browser while they train: curves, samples, rate and time to go; pause, save and stop them there
     #[command(after_help = watch::EXAMPLES)]
     Watch(WatchArgs),
+
     /// Check a trained density: it sums to one, no conditional looks ahead, and samples follow the scores
     #[command(after_help = verify::EXAMPLES)]
     Verify(VerifyArgs),

@@ -269,7 +269,6 @@ pub(crate) fn rows(specs: &[DatasetSpec], all: &Settings) -> Result<Option<usize
 mod tests {
     use super::*;
 
-    /// What was put is got again, for every setting: `agree` compares them.
     #[test]
     fn rows_are_asked_of_generated_data_alone() {
         let known = [Setting::integer(ROWS, 40, (0, 100), "rows")];
@@ -286,6 +285,7 @@ mod tests {
         assert!(message.contains("`rows` is for generated data"), "{message}");
     }
 
+    /// What was put is got again, for every setting: `agree` compares them.
     #[test]
     fn options_give_back_what_was_set() {
         let values = [
