@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::captions::Captions;
 use crate::dataset::Dataset;
@@ -21,16 +21,30 @@ pub struct Summary {
     pub bounds: Option<[f64; 2]>,
     /// Of vectors, each column.
     pub columns: Vec<Column>,
-    /// The classes by name, with their rows.
-    pub classes: Vec<(String, Count)>,
-    /// Names of factors other than the class, and how many values each has.
-    pub factors: Vec<(String, usize)>,
+    pub classes: Vec<Class>,
+    /// Those other than the class.
+    pub factors: Vec<OtherFactor>,
     pub captions: Option<Said>,
     /// What lay in the data and became no rows.
     pub left_out: Vec<LeftOut>,
     /// What a person should know about how it was read.
     pub notes: Vec<String>,
+    #[serde(rename = "sha256")]
     pub content_hash: String,
+}
+
+/// A class and its rows.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Class {
+    pub name: String,
+    pub rows: Count,
+}
+
+/// A factor, and how many values it has.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OtherFactor {
+    pub name: String,
+    pub n_values: usize,
 }
 
 /// What a column of vectors holds.
@@ -60,8 +74,8 @@ impl Column {
 /// Columns that are described, at most.
 const MOST_COLUMNS: usize = 40;
 
-/// Rows by split.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+/// Rows by split. Serialised with their sum, `all`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
     pub train: usize,
     pub validation: usize,
@@ -80,6 +94,12 @@ impl Count {
             Part::Validation => self.validation += 1,
             Part::Test => self.test += 1,
         }
+    }
+}
+
+impl Serialize for Count {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_map([("all", self.all()), ("train", self.train), ("validation", self.validation), ("test", self.test)])
     }
 }
 
@@ -144,11 +164,12 @@ impl Summary {
     pub(crate) fn new(rows: &Dataset, known: Known) -> Self {
         let part = |row: usize| known.parts.map_or(Part::Train, |parts| parts[row]);
         let mut count = Count::default();
-        let mut classes: Vec<(String, Count)> = known.classes.iter().map(|name| (name.clone(), Count::default())).collect();
+        let class = |name: &String| Class { name: name.clone(), rows: Count::default() };
+        let mut classes: Vec<Class> = known.classes.iter().map(class).collect();
         for row in 0..known.n_rows {
             count.add(part(row));
-            if let Some((_, of_class)) = known.labels.get(row).and_then(|&label| classes.get_mut(label as usize)) {
-                of_class.add(part(row));
+            if let Some(class) = known.labels.get(row).and_then(|&label| classes.get_mut(label as usize)) {
+                class.rows.add(part(row));
             }
         }
         let is_class = |f: &Factor| rows.labels().is_some_and(|labels| std::ptr::eq(labels.as_ptr(), f.of_row.as_ptr()));
@@ -164,7 +185,7 @@ impl Summary {
                 Some(_) => vec![],
             },
             classes,
-            factors: others.map(|f| (f.name.clone(), f.values.len())).collect(),
+            factors: others.map(|f| OtherFactor { name: f.name.clone(), n_values: f.values.len() }).collect(),
             captions: rows.captions().map(Said::of),
             left_out: rows.left_out().to_vec(),
             notes: rows.notes().to_vec(),
@@ -214,12 +235,12 @@ impl fmt::Display for Summary {
         }
         if !self.classes.is_empty() {
             writeln!(f, "  classes   {}", self.classes.len())?;
-            for (name, count) in &self.classes {
-                writeln!(f, "    {name:<20} {count}")?;
+            for Class { name, rows } in &self.classes {
+                writeln!(f, "    {name:<20} {rows}")?;
             }
         }
-        for (name, n) in &self.factors {
-            writeln!(f, "  {name:<9} {n} values")?;
+        for OtherFactor { name, n_values } in &self.factors {
+            writeln!(f, "  {name:<9} {n_values} values")?;
         }
         if let Some(Said { n_rows, n_texts }) = self.captions {
             writeln!(f, "  captions  {n_texts} different ones, of {n_rows} rows")?;

@@ -1,13 +1,14 @@
 //! `calotype data`.
 
-use std::fmt::Write as _;
-use std::io::{IsTerminal, Write as _, stderr};
+use std::fmt;
+use std::io::{IsTerminal, Write, stderr};
 use std::sync::Arc;
 
 use anyhow::Result;
 use calotype_data::picture::{self, RgbImage};
-use calotype_data::{CATALOGUE, Dataset, DatasetSpec, Evaluation, Options, Preparation, Prepared, Split, fetch};
+use calotype_data::{CATALOGUE, Dataset, DatasetSpec, Entry, Evaluation, Options, Preparation, Prepared, Split, Summary, fetch};
 use calotype_training::{TrainingError, options_of};
+use serde::Serialize;
 
 use super::{Ending, once};
 use crate::args::{DataAction, DataArgs};
@@ -21,27 +22,70 @@ const ABOUT_PIXELS: usize = 800;
 pub fn run(args: &DataArgs) -> Result<Ending> {
     match (&args.action, &args.name) {
         (Some(DataAction::Fetch { name }), _) => bring(name)?,
-        (None, Some(name)) => describe(name, args)?,
-        (None, None) => list()?,
+        (None, Some(name)) => print(&describe(name, args)?.to_string())?,
+        (None, None) => print(&List::new().to_string())?,
     }
     Ok(Ending::Done)
 }
 
-fn list() -> Result<()> {
-    let mut text = String::new();
-    for entry in &CATALOGUE {
-        let fetched = if entry.fetched { " (download)" } else { "" };
-        writeln!(text, "{:<18} {}{fetched}", entry.name, entry.about)?;
-        writeln!(text, "{:<18} {}", "", licence(entry.name))?;
-    }
-    writeln!(
-        text,
-        "\nor a path: a folder of images, IDX (plain or .gz), CIFAR-10 binary, .npy, CSV, CelebA\n`calotype data NAME|PATH` describes a data set, `calotype data fetch NAME` downloads one"
-    )?;
-    print(&text)
+/// The data sets that have names.
+#[derive(Serialize)]
+struct List(Vec<Listed>);
+
+#[derive(Serialize)]
+struct Listed {
+    name: &'static str,
+    about: &'static str,
+    /// Whether `data fetch` must have brought it.
+    download: bool,
+    licence: &'static str,
 }
 
-fn describe(name: &str, args: &DataArgs) -> Result<()> {
+/// What training will see of data.
+#[derive(Serialize)]
+struct Described {
+    #[serde(flatten)]
+    summary: Summary,
+    /// Of data that have a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    licence: Option<&'static str>,
+    /// The file of `--sheet`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sheet: Option<String>,
+}
+
+impl List {
+    fn new() -> Self {
+        let listed = |e: &Entry| Listed { name: e.name, about: e.about, download: e.fetched, licence: licence(e.name) };
+        List(CATALOGUE.iter().map(listed).collect())
+    }
+}
+
+impl fmt::Display for List {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Listed { name, about, download, licence } in &self.0 {
+            let fetched = if *download { " (download)" } else { "" };
+            writeln!(f, "{name:<18} {about}{fetched}")?;
+            writeln!(f, "{:<18} {licence}", "")?;
+        }
+        writeln!(
+            f,
+            "\nor a path: a folder of images, IDX (plain or .gz), CIFAR-10 binary, .npy, CSV, CelebA\n`calotype data NAME|PATH` describes a data set, `calotype data fetch NAME` downloads one"
+        )
+    }
+}
+
+impl fmt::Display for Described {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.summary)?;
+        if let Some(licence) = self.licence {
+            write!(f, "\n  licence   {licence}")?;
+        }
+        self.sheet.iter().try_for_each(|path| write!(f, "\n{path}"))
+    }
+}
+
+fn describe(name: &str, args: &DataArgs) -> Result<Described> {
     let spec = DatasetSpec::parse(name).map_err(TrainingError::from)?;
     if let Some(path) = &args.sheet {
         has_folder("--sheet", Some(path))?;
@@ -49,16 +93,15 @@ fn describe(name: &str, args: &DataArgs) -> Result<()> {
     }
     let options = Options { captions: true, ..options_of(&spec, &once(args.set.iter().cloned())?)? };
     let survey = spec.survey(&options, SHOWN).map_err(TrainingError::from)?;
-    let mut text = survey.summary.to_string();
-    if let DatasetSpec::Named(entry) = spec {
-        write!(text, "\n  licence   {}", licence(entry.name))?;
-    }
     if let Some(path) = &args.sheet {
         let picture = sheet(&survey.shown)?;
         replace(path, |file| picture::write_png(file, &picture))?;
-        write!(text, "\n{}", path.display())?;
     }
-    print(&text)
+    Ok(Described {
+        summary: survey.summary,
+        licence: if let DatasetSpec::Named(entry) = spec { Some(licence(entry.name)) } else { None },
+        sheet: args.sheet.as_ref().map(|path| path.display().to_string()),
+    })
 }
 
 /// Rows as tiles, eight in a line.
