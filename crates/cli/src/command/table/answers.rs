@@ -1,181 +1,207 @@
-//! Answers of `calotype table` as text.
-
-use std::fmt::Write as _;
+//! Answers of `calotype table`. [`super::text`] says how they read.
 
 use anyhow::Result;
 use calotype_models::distributions::JointTable;
-use calotype_models::distributions::joint::{Factor, GTest};
+use calotype_models::distributions::joint::Factor;
+use serde::{Serialize, Serializer};
 
 use super::Question;
 use crate::args::TableArgs;
-use calotype_training::grouped;
-
-/// Cells that are printed at most.
-const MOST_LINES: usize = 64;
 
 /// A difference up to this is rounding.
 const ROUNDING: f64 = 1e-9;
 
-/// Of what stands before a figure.
-const WIDTH: usize = 39;
+pub type Event<'a> = [(&'a str, &'a str)];
 
-type Event<'a> = [(&'a str, &'a str)];
-
-/// Where it is from, and how large.
-pub fn head(args: &TableArgs, table: &JointTable) -> Result<String> {
-    let mut text = format!("{}: ", args.file.display());
-    match table.n_observations() {
-        Some(n) => write!(text, "{} observations", grouped(n as u64))?,
-        None => write!(text, "probabilities")?,
-    }
-    let sizes: Vec<String> = table.variables().iter().map(|v| format!("{} ({})", v.name, v.values.len())).collect();
-    let cells = table.p().len();
-    writeln!(text, " of {}: {} cells, {} free parameters", sizes.join(", "), grouped(cells as u64), grouped(cells as u64 - 1))?;
-    Ok(text)
+/// All that was asked.
+#[derive(Serialize)]
+pub struct Answers {
+    pub file: String,
+    /// None of a table of probabilities.
+    pub n_observations: Option<u64>,
+    pub variables: Vec<Variable>,
+    pub n_cells: usize,
+    pub n_free_parameters: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub given: Option<Given>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub marginals: Vec<Cells>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub independence: Vec<Independence>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub joint: Option<Cells>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chain_rule: Option<Chain>,
 }
 
-/// `A=1, B=0`
-pub fn facts(event: &Event<'_>) -> String {
-    event.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(", ")
+#[derive(Serialize)]
+pub struct Variable {
+    pub name: String,
+    pub values: Vec<String>,
 }
 
-/// `p(A, B | C=1)`
-fn title(names: &str, event: &Event<'_>) -> String {
-    if event.is_empty() { format!("p({names})") } else { format!("p({names} | {})", facts(event)) }
+/// `--given`, and its probability.
+#[derive(Serialize)]
+pub struct Given {
+    #[serde(serialize_with = "as_map")]
+    pub facts: Vec<(String, String)>,
+    pub p: f64,
 }
 
-/// A probability in a column: four digits behind the point, unless that is too few.
-pub fn number(p: f64) -> String {
-    if p == 0.0 || p >= 0.001 { format!("{p:.4}") } else { format!("{p:.2e}") }
+fn as_map<S: Serializer>(facts: &[(String, String)], s: S) -> Result<S::Ok, S::Error> {
+    s.collect_map(facts.iter().map(|(name, value)| (name, value)))
 }
 
-/// A single figure: three significant digits, however small.
-fn figure(x: f64) -> String {
-    match x {
-        0.0 => "0".to_owned(),
-        x if x >= 0.001 => format!("{x:.0$}", (2 - x.log10().floor() as i32).max(0) as usize),
-        x => format!("{x:.2e}"),
-    }
+/// A probability for every combination of values, given all that is.
+#[derive(Serialize)]
+pub struct Cells {
+    pub variables: Vec<String>,
+    pub cells: Vec<Cell>,
 }
 
-/// Every combination of values with its probability.
-pub fn cells(table: &JointTable, event: &Event<'_>) -> Result<String> {
-    let names: Vec<&str> = table.variables().iter().map(|v| v.name.as_str()).collect();
-    if names.is_empty() {
-        return Ok("every variable is given: no distribution is left\n".to_owned());
-    }
-    let last = title(&names.join(", "), event);
-    let lines = table.p().iter().take(MOST_LINES).enumerate().map(|(cell, &p)| {
-        let values = table.values_of(cell).into_iter().zip(table.variables());
-        values.map(|(at, variable)| variable.values[at].clone()).chain([number(p)]).collect()
-    });
-    let head = names.iter().map(|n| (*n).to_owned()).chain([last]).collect();
-    let mut text = columns([head].into_iter().chain(lines).collect());
-    if table.p().len() > MOST_LINES {
-        let more = grouped((table.p().len() - MOST_LINES) as u64);
-        writeln!(text, "... and {more} more; --marginal A,B shows fewer variables")?;
-    }
-    Ok(text)
-}
-
-/// p(name | event) as prior times likelihood, divided by the event's probability.
-pub fn bayes(table: &JointTable, name: &str, event: &Event<'_>) -> Result<String> {
-    let (prior, posterior) = (table.marginal(&[name])?, table.posterior(&[name], event)?);
-    let facts = facts(event);
-    let mut lines =
-        vec![vec![name.to_owned(), format!("p({name})"), format!("p({facts} | {name})"), format!("p({name} | {facts})")]];
-    for (at, value) in prior.variables()[0].values.iter().enumerate() {
-        // A value that cannot be has no likelihood.
-        let likelihood = match prior.p()[at] {
-            0.0 => "-".to_owned(),
-            _ => number(table.given(&[(name, value)])?.probability(event)?),
-        };
-        lines.push(vec![value.clone(), number(prior.p()[at]), likelihood, number(posterior.p()[at])]);
-    }
-    let mut text = columns(lines);
-    writeln!(text, "Bayes' rule: each is the prior times the likelihood, divided by p({facts})")?;
-    Ok(text)
+#[derive(Serialize)]
+pub struct Cell {
+    pub values: Vec<String>,
+    pub p: f64,
+    /// Where Bayes' rule gives it: the prior, and the likelihood of what is given. A value that cannot be has no likelihood.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prior: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub likelihood: Option<f64>,
 }
 
 /// The factors of the chain rule in the order of the columns, and that they multiply to the table.
-pub fn chain(table: &JointTable, event: &Event<'_>) -> Result<String> {
-    let names: Vec<&str> = table.variables().iter().map(|v| v.name.as_str()).collect();
-    if names.len() < 2 {
-        return Ok(String::new());
-    }
-    let factors = table.chain(&names)?;
-    let known = event.iter().map(|(name, value)| format!("{name}={value}"));
-    let known: Vec<String> = known.collect();
-    let factor = |f: &Factor| {
-        let given = [f.given.as_slice(), &known].concat().join(", ");
-        if given.is_empty() { format!("p({})", f.variable) } else { format!("p({} | {given})", f.variable) }
-    };
-    let sizes: Vec<String> = factors.iter().map(|f| grouped(f.n_parameters() as u64)).collect();
-    let total: usize = factors.iter().map(Factor::n_parameters).sum();
-    let mut text = format!("\nchain rule: {}\n", factors.iter().map(factor).collect::<Vec<_>>().join(" "));
-    writeln!(
-        text,
-        "{} = {} parameters, and it multiplies to the table: off by at most {}",
-        sizes.join(" + "),
-        grouped(total as u64),
-        figure(table.chain_error(&names)?)
-    )?;
-    Ok(text)
+#[derive(Serialize)]
+pub struct Chain {
+    pub factors: Vec<OneFactor>,
+    pub n_parameters: usize,
+    /// How far a cell is from the product of the factors, at most.
+    pub largest_error: f64,
+}
+
+#[derive(Serialize)]
+pub struct OneFactor {
+    pub variable: String,
+    pub given: Vec<String>,
+    pub n_parameters: usize,
 }
 
 /// How far two variables are from independent.
-pub fn independence(table: &JointTable, question: &Question<'_>, event: &Event<'_>) -> Result<String> {
-    let Question { a, b, given } = question;
-    let answer = table.independence(&[a], &[b], given)?;
-    let known: Vec<String> =
-        given.iter().map(|name| (*name).to_owned()).chain((!event.is_empty()).then(|| facts(event))).collect();
-    let (title, gap) = match known.is_empty() {
-        true => (format!("{a} and {b}"), "max |p(a, b) - p(a) p(b)|"),
-        false => (format!("{a} and {b} given {}", known.join(", ")), "max |p(a, b | c) - p(a | c) p(b | c)|"),
-    };
-    let mut text = format!("{title}\n");
-    writeln!(text, "  {gap:<WIDTH$}{}", figure(answer.gap))?;
-    writeln!(text, "  {:<WIDTH$}{} nats", "mutual information", figure(answer.mutual_information))?;
-    match answer.test {
-        Some(test) => text += &g_test(&test)?,
-        None => {
-            let verdict = if answer.gap <= ROUNDING { "independent, to rounding" } else { "not independent" };
-            writeln!(text, "  {verdict}")?;
+#[derive(Serialize)]
+pub struct Independence {
+    pub a: String,
+    pub b: String,
+    /// Beside what is known by `--given`.
+    pub given: Vec<String>,
+    /// Of |p(a, b | c) - p(a | c) p(b | c)|.
+    pub largest_gap: f64,
+    pub mutual_information_nats: f64,
+    /// None of a table of probabilities.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test: Option<Test>,
+    pub verdict: &'static str,
+}
+
+/// The likelihood-ratio test.
+#[derive(Serialize)]
+pub struct Test {
+    pub g: f64,
+    pub degrees_of_freedom: u64,
+    pub p_value: f64,
+    pub least_expected_count: f64,
+}
+
+impl Answers {
+    /// Nothing answered yet: where the table is from, and how large it is.
+    pub fn begun(args: &TableArgs, table: &JointTable, event: &Event) -> Result<Self> {
+        let variable =
+            |v: &calotype_models::distributions::joint::Variable| Variable { name: v.name.clone(), values: v.values.clone() };
+        let facts = || event.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let given = |p| Given { facts: facts(), p };
+        Ok(Answers {
+            file: args.file.display().to_string(),
+            n_observations: table.n_observations().map(|n| n as u64),
+            variables: table.variables().iter().map(variable).collect(),
+            n_cells: table.p().len(),
+            n_free_parameters: table.p().len() - 1,
+            given: if event.is_empty() { None } else { Some(given(table.probability(event)?)) },
+            marginals: vec![],
+            independence: vec![],
+            joint: None,
+            chain_rule: None,
+        })
+    }
+}
+
+impl Cells {
+    /// Of a table.
+    pub fn new(table: &JointTable) -> Self {
+        let values = |cell: usize| {
+            let places = table.values_of(cell).into_iter().zip(table.variables());
+            places.map(|(at, variable)| variable.values[at].clone()).collect()
+        };
+        let cell = |(cell, &p)| Cell { values: values(cell), p, prior: None, likelihood: None };
+        Cells { variables: names(table), cells: table.p().iter().enumerate().map(cell).collect() }
+    }
+
+    /// p(name | event) as prior times likelihood, divided by the event's probability.
+    pub fn by_bayes(table: &JointTable, name: &str, event: &Event) -> Result<Self> {
+        let mut cells = Cells::new(&table.posterior(&[name], event)?);
+        for (cell, &prior) in cells.cells.iter_mut().zip(table.marginal(&[name])?.p()) {
+            cell.prior = Some(prior);
+            cell.likelihood = match prior {
+                0.0 => None,
+                _ => Some(table.given(&[(name, cell.values[0].as_str())])?.probability(event)?),
+            };
         }
+        Ok(cells)
     }
-    Ok(text)
 }
 
-fn g_test(test: &GTest) -> Result<String> {
-    let mut text = String::new();
-    if test.dof == 0 {
-        return Ok("  nothing to test: one of the two variables is constant in every stratum\n".to_owned());
-    }
-    let degrees = if test.dof == 1 { "degree" } else { "degrees" };
-    let g = format!("G = {:.2}, {} {degrees} of freedom", test.statistic, grouped(test.dof));
-    writeln!(text, "  {:<WIDTH$}{g}", "likelihood-ratio test")?;
-    let verdict = match test.p_value {
-        p if p < 0.01 => "not independent (significant at 1 %)",
-        p if p < 0.05 => "perhaps not independent (significant at 5 %)",
-        _ => "no evidence of dependence",
-    };
-    writeln!(text, "  {:<WIDTH$}{}: {verdict}", "p-value", figure(test.p_value))?;
-    if test.least_expected < 5.0 {
-        writeln!(text, "  the p-value is rough: the smallest expected count is {:.1}, below 5", test.least_expected)?;
-    }
-    Ok(text)
+fn names(table: &JointTable) -> Vec<String> {
+    table.variables().iter().map(|v| v.name.clone()).collect()
 }
 
-/// Lines of fields under each other, two blanks apart.
-fn columns(lines: Vec<Vec<String>>) -> String {
-    let n = lines.first().map_or(0, Vec::len);
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..n).map(width).collect();
-    let mut text = String::new();
-    for line in &lines {
-        let fields: Vec<String> = line.iter().zip(&widths).map(|(field, &width)| format!("{field:<width$}")).collect();
-        text += fields.join("  ").trim_end();
-        text += "\n";
+impl Chain {
+    /// None of less than two variables.
+    pub fn new(table: &JointTable) -> Result<Option<Self>> {
+        let names: Vec<&str> = table.variables().iter().map(|v| v.name.as_str()).collect();
+        if names.len() < 2 {
+            return Ok(None);
+        }
+        let factors = table.chain(&names)?;
+        let n_parameters = factors.iter().map(Factor::n_parameters).sum();
+        let factor = |f: Factor| OneFactor { n_parameters: f.n_parameters(), variable: f.variable, given: f.given };
+        let largest_error = table.chain_error(&names)?;
+        Ok(Some(Chain { factors: factors.into_iter().map(factor).collect(), n_parameters, largest_error }))
     }
-    text
+}
+
+impl Independence {
+    pub fn new(table: &JointTable, question: &Question) -> Result<Self> {
+        let Question { a, b, given } = question;
+        let found = table.independence(&[a], &[b], given)?;
+        let verdict = match found.test {
+            Some(test) if test.dof == 0 => "nothing to test: one of the two variables is constant in every stratum",
+            Some(test) if test.p_value < 0.01 => "not independent (significant at 1 %)",
+            Some(test) if test.p_value < 0.05 => "perhaps not independent (significant at 5 %)",
+            Some(_) => "no evidence of dependence",
+            None if found.gap <= ROUNDING => "independent, to rounding",
+            None => "not independent",
+        };
+        Ok(Independence {
+            a: (*a).to_owned(),
+            b: (*b).to_owned(),
+            given: given.iter().map(|name| (*name).to_owned()).collect(),
+            largest_gap: found.gap,
+            mutual_information_nats: found.mutual_information,
+            test: found.test.map(|test| Test {
+                g: test.statistic,
+                degrees_of_freedom: test.dof,
+                p_value: test.p_value,
+                least_expected_count: test.least_expected,
+            }),
+            verdict,
+        })
+    }
 }

@@ -2,8 +2,7 @@
 
 mod answers;
 mod load;
-
-use std::fmt::Write as _;
+mod text;
 
 use anyhow::{Result, bail};
 use calotype_models::distributions::JointTable;
@@ -12,6 +11,7 @@ use super::Ending;
 use crate::args::TableArgs;
 use crate::fault::WrongUse;
 use crate::output::print;
+use answers::{Answers, Cells, Chain, Independence};
 
 /// `A,B|C,D` as typed.
 struct Question<'a> {
@@ -34,30 +34,23 @@ pub fn run(args: &TableArgs) -> Result<Ending> {
     let all = margins.is_empty() && questions.is_empty();
     let table = load::load(args, &asked, all)?;
 
-    let mut text = answers::head(args, &table)?;
     let known = table.given(&event)?;
-    if !event.is_empty() {
-        writeln!(text, "p({}) = {}", answers::facts(&event), answers::number(table.probability(&event)?))?;
-    }
-    for margin in &margins {
-        text += "\n";
-        text += &match margin[..] {
-            [name] if !event.is_empty() => answers::bayes(&table, name, &event)?,
-            _ => answers::cells(&table.posterior(margin, &event)?, &event)?,
-        };
-    }
+    let marginal = |margin: &Vec<&str>| match margin[..] {
+        [name] if !event.is_empty() => Cells::by_bayes(&table, name, &event),
+        _ => Ok(Cells::new(&table.posterior(margin, &event)?)),
+    };
     for question in &mut questions {
         // What is known is a condition already.
         question.given.retain(|name| event.iter().all(|(known, _)| known != name));
-        text += "\n";
-        text += &answers::independence(&known, question, &event)?;
     }
-    if all {
-        text += "\n";
-        text += &answers::cells(&known, &event)?;
-        text += &answers::chain(&known, &event)?;
-    }
-    print(&text)?;
+    let answers = Answers {
+        marginals: margins.iter().map(marginal).collect::<Result<_>>()?,
+        independence: questions.iter().map(|question| Independence::new(&known, question)).collect::<Result<_>>()?,
+        joint: all.then(|| Cells::new(&known)),
+        chain_rule: if all { Chain::new(&known)? } else { None },
+        ..Answers::begun(args, &table, &event)?
+    };
+    print(&answers.to_string())?;
     Ok(Ending::Done)
 }
 
