@@ -1,5 +1,6 @@
 //! The machine of a measurement: the head of a report.
 
+use calotype_gpu_kernels::AdapterDescription;
 use calotype_graph::DeviceKind;
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +31,22 @@ pub struct Limits {
     pub workgroup_bytes: u32,
     pub workgroup_invocations: u32,
     pub storage_buffers: u32,
+    /// The least and the most; none where they are not offered.
     pub subgroup_sizes: Option<(u32, u32)>,
+}
+
+impl Limits {
+    pub fn of(adapter: &AdapterDescription) -> Self {
+        let l = adapter.limits;
+        Limits {
+            binding_bytes: l.binding_bytes,
+            buffer_bytes: l.buffer_bytes,
+            workgroup_bytes: l.workgroup_bytes,
+            workgroup_invocations: l.workgroup_invocations,
+            storage_buffers: l.storage_buffers,
+            subgroup_sizes: adapter.subgroups.then_some(l.subgroup_sizes),
+        }
+    }
 }
 
 impl Machine {
@@ -49,18 +65,10 @@ impl Machine {
         };
         if let Opened::Gpu { device, .. } = opened {
             let adapter = device.description();
-            let l = adapter.limits;
             machine.backend = Some(adapter.backend.clone());
             machine.shaders = Some(format!("{:?}", device.shader_mode()).to_lowercase());
             machine.timestamps = device.has_timestamps();
-            machine.limits = Some(Limits {
-                binding_bytes: l.binding_bytes,
-                buffer_bytes: l.buffer_bytes,
-                workgroup_bytes: l.workgroup_bytes,
-                workgroup_invocations: l.workgroup_invocations,
-                storage_buffers: l.storage_buffers,
-                subgroup_sizes: adapter.subgroups.then_some(l.subgroup_sizes),
-            });
+            machine.limits = Some(Limits::of(adapter));
         }
         machine
     }
