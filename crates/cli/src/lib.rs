@@ -7,6 +7,7 @@ mod command;
 mod device;
 mod fault;
 mod machine;
+mod mean;
 mod names;
 mod output;
 mod session;

@@ -8,6 +8,7 @@ use anyhow::Result;
 use calotype_graph::Program;
 use calotype_models::{Density, Model, abilities, density, draws_at_once, in_words, log_weights};
 use calotype_training::{Choice, Restored, RunConfig, RunFolder, SCORE_BATCH, choose};
+use serde::{Serialize, Serializer};
 
 use crate::device;
 use crate::fault::WrongUse;
@@ -37,6 +38,13 @@ impl Exactness {
             Exactness::Exact => "exact".to_owned(),
             Exactness::Lower(k) => format!("lower:k={k}"),
         }
+    }
+}
+
+/// As in a table.
+impl Serialize for Exactness {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&self.word())
     }
 }
 

@@ -1,17 +1,19 @@
 //! `calotype ladder`: models of the same data, compared.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Formatter, Write as _};
 use std::time::Instant;
 
 use anyhow::Result;
 use calotype_data::picture;
 use calotype_models::init;
-use calotype_training::{Choice, Examined, Known, SAMPLE_BATCH, Which, brightness, duration, grouped, mean_and_error, metrics};
+use calotype_training::{Choice, Examined, Known, SAMPLE_BATCH, Which, brightness, duration, grouped, metrics};
+use serde::Serialize;
 
 use super::Ending;
 use super::sample::drawing::kept;
 use crate::args::LadderArgs;
 use crate::fault::WrongUse;
+use crate::mean::Mean;
 use crate::output::{has_folder, note, print, replace, replace_text, writable};
 use crate::used::Used;
 
@@ -61,13 +63,18 @@ pub fn run(args: &LadderArgs, threads: usize) -> Result<Ending> {
     let shape = [images.len() / (h * w * c), h, w, c];
     replace(&args.out, |file| picture::sheet(&images, shape, Some(n), ABOUT_PIXELS).and_then(|p| picture::write_png(file, &p)))?;
 
-    let title = format!("{} ({}, {encoding}), {} rows", examined.dataset.name(), examined.split, rungs[0].nats.len());
-    let rows = table(&rungs, h * w * c);
+    let ladder = Ladder {
+        data: examined.dataset.name().to_owned(),
+        split: examined.split.to_string(),
+        encoding: encoding.to_string(),
+        n_rows: rungs[0].nats.len(),
+        models: compared(&rungs, h * w * c),
+        picture: args.out.display().to_string(),
+    };
     if let Some(path) = &args.table {
-        let text = markdown(&title, &rows);
-        replace_text(path, &text)?;
+        replace_text(path, &ladder.markdown())?;
     }
-    print(&format!("{}\n{}", plain(&title, &rows), args.out.display()))?;
+    print(&ladder.to_string())?;
     Ok(Ending::Done)
 }
 
@@ -144,48 +151,96 @@ fn rung(args: &LadderArgs, used: Used, threads: usize, examined: &Examined, whol
     Ok(Rung { name, nats, n_parameters, train_s, images_per_s, completed })
 }
 
-/// Head and rows: model, nats, bits a dimension, behind the best, parameters, training, sampling.
-fn table(rungs: &[Rung], n_values: usize) -> Vec<[String; 7]> {
-    let head = ["model", "nats", "bits/dim", "behind the best", "parameters", "training", "images/s"].map(str::to_owned);
-    let mean = |r: &Rung| mean_and_error(&r.nats).0;
-    let Some(best) = rungs.iter().min_by(|a, b| mean(a).total_cmp(&mean(b))) else { return vec![head] };
-    let row = |r: &Rung| {
-        let (nats, error) = mean_and_error(&r.nats);
-        let differences: Vec<f64> = r.nats.iter().zip(&best.nats).map(|(a, b)| a - b).collect();
-        let (behind, behind_error) = mean_and_error(&differences);
-        let behind = if std::ptr::eq(r, best) { "best".to_owned() } else { format!("{behind:.2} +- {behind_error:.2}") };
-        [
-            r.name.clone(),
-            format!("{nats:.2} +- {error:.2}"),
-            format!("{:.4}", nats / (std::f64::consts::LN_2 * n_values as f64)),
-            behind,
-            grouped(r.n_parameters),
-            duration(r.train_s),
-            format!("{:.0}", r.images_per_s),
-        ]
+/// The models, compared.
+#[derive(Serialize)]
+struct Ladder {
+    data: String,
+    split: String,
+    encoding: String,
+    n_rows: usize,
+    models: Vec<Compared>,
+    /// The file that shows completed images.
+    picture: String,
+}
+
+#[derive(Serialize)]
+struct Compared {
+    model: String,
+    /// -log p of a row.
+    nats: Mean,
+    bits_per_dim: f64,
+    /// By how much more nats, image by image; none of the best itself.
+    nats_behind_the_best: Option<Mean>,
+    n_parameters: u64,
+    training_seconds: f64,
+    images_per_second: f64,
+}
+
+/// Of images of `n_values`.
+fn compared(rungs: &[Rung], n_values: usize) -> Vec<Compared> {
+    let means: Vec<Mean> = rungs.iter().map(|r| Mean::of(&r.nats)).collect();
+    let Some(best) = (0..rungs.len()).min_by(|&a, &b| means[a].mean.total_cmp(&means[b].mean)) else { return vec![] };
+    let behind = |r: &Rung| Mean::of(&r.nats.iter().zip(&rungs[best].nats).map(|(a, b)| a - b).collect::<Vec<f64>>());
+    let one = |(n, r): (usize, &Rung)| Compared {
+        model: r.name.clone(),
+        nats: means[n],
+        bits_per_dim: means[n].mean / (std::f64::consts::LN_2 * n_values as f64),
+        nats_behind_the_best: (n != best).then(|| behind(r)),
+        n_parameters: r.n_parameters,
+        training_seconds: r.train_s,
+        images_per_second: r.images_per_s,
     };
-    std::iter::once(head).chain(rungs.iter().map(row)).collect()
+    rungs.iter().enumerate().map(one).collect()
 }
 
-fn plain(title: &str, rows: &[[String; 7]]) -> String {
-    let mut text = format!("{title}: -log p, mean and standard error; differences are paired, image by image\n\n");
-    let width = |k: usize| rows.iter().map(|r| r[k].len()).max().unwrap_or(0);
-    let widths: [usize; 7] = std::array::from_fn(width);
-    for row in rows {
-        let cells = row.iter().zip(widths).enumerate();
-        let line: Vec<String> = cells.map(|(k, (c, n))| if k == 0 { format!("{c:<n$}") } else { format!("{c:>n$}") }).collect();
-        let _ = writeln!(text, "{}", line.join("  "));
+const HEAD: [&str; 7] = ["model", "nats", "bits/dim", "behind the best", "parameters", "training", "images/s"];
+
+impl Ladder {
+    fn title(&self) -> String {
+        let Ladder { data, split, encoding, n_rows, .. } = self;
+        format!(
+            "{data} ({split}, {encoding}), {n_rows} rows: -log p, mean and standard error; differences are paired, image by image"
+        )
     }
-    text
-}
 
-fn markdown(title: &str, rows: &[[String; 7]]) -> String {
-    let mut text = format!("{title}: -log p, mean and standard error; differences are paired, image by image.\n\n");
-    for (n, row) in rows.iter().enumerate() {
-        let _ = writeln!(text, "| {} |", row.join(" | "));
-        if n == 0 {
-            text.push_str("|---|---:|---:|---:|---:|---:|---:|\n");
+    /// Head and rows.
+    fn lines(&self) -> Vec<[String; 7]> {
+        let line = |m: &Compared| {
+            [
+                m.model.clone(),
+                format!("{:.2}", m.nats),
+                format!("{:.4}", m.bits_per_dim),
+                m.nats_behind_the_best.map_or_else(|| "best".to_owned(), |nats| format!("{nats:.2}")),
+                grouped(m.n_parameters),
+                duration(m.training_seconds),
+                format!("{:.0}", m.images_per_second),
+            ]
+        };
+        std::iter::once(HEAD.map(str::to_owned)).chain(self.models.iter().map(line)).collect()
+    }
+
+    fn markdown(&self) -> String {
+        let mut text = format!("{}.\n\n", self.title());
+        for (n, line) in self.lines().iter().enumerate() {
+            let _ = writeln!(text, "| {} |", line.join(" | "));
+            if n == 0 {
+                text.push_str("|---|---:|---:|---:|---:|---:|---:|\n");
+            }
         }
+        text
     }
-    text
+}
+
+impl fmt::Display for Ladder {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}\n", self.title())?;
+        let lines = self.lines();
+        let widths: [usize; 7] = std::array::from_fn(|k| lines.iter().map(|line| line[k].len()).max().unwrap_or(0));
+        for line in &lines {
+            let cells = line.iter().zip(widths).enumerate();
+            let cells = cells.map(|(k, (c, n))| if k == 0 { format!("{c:<n$}") } else { format!("{c:>n$}") });
+            writeln!(f, "{}", cells.collect::<Vec<_>>().join("  "))?;
+        }
+        writeln!(f, "\n{}", self.picture)
+    }
 }

@@ -1,15 +1,15 @@
 //! `score --explain` of a variational bound: what log p of one row is made of.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::Result;
 use calotype_data::canvas::{Canvas, View};
 use calotype_data::picture;
 use calotype_models::{Bound, Values, Variational, draws_at_once, log_weights};
+use calotype_training::Examined;
 use calotype_training::evidence::{Axis, Evidence, Normal, SIDE};
-use calotype_training::{Examined, log_mean_exp, mean_and_error};
 
+use super::laid_open::{LaidOpen, Parts, latents};
 use crate::args::ScoreArgs;
 use crate::command::Ending;
 use crate::fault::WrongUse;
@@ -17,13 +17,9 @@ use crate::output::{note, print, replace};
 use crate::used::Used;
 
 /// Default of `--samples`.
-const DRAWS: usize = 5000;
+pub(super) const DRAWS: usize = 5000;
 /// Places that are asked at once.
 const PLACES: usize = 256;
-/// Nats by which a grid and its every second place may differ.
-const RESOLVED: f64 = 0.01;
-/// Latents that are listed at most.
-const LISTED: usize = 32;
 
 /// The bound of a run as one that can be laid open.
 ///
@@ -62,26 +58,13 @@ pub(super) fn run(args: &ScoreArgs, used: Used, examined: &Examined, index: usiz
     let posterior = session.row_program(&posterior, seed)?;
     let q = Normal::new(&session.run(&posterior, &row)?);
     let program = session.row_program(&program, seed)?;
-    let mut text = format!("row {index}: log p(x) is at least reconstruction - KL(q(z|x) || p(z)), and more by the gap\n\n");
-    match values {
-        Values::Standardised => text += "Values are standardised, and densities are those of standardised values.\n\n",
-        _ => of_what.into_iter().for_each(|what| text += &format!("It is {what}.\n\n")),
-    }
-    if by_grid {
+    let parts = if by_grid {
         let log_likelihood = |places: &[[f64; 2]]| -> Result<Vec<f64>> {
             let of = |z: &[f64; 2]| row.iter().copied().chain(z.map(|v| v as f32)).collect::<Vec<f32>>();
             let rows: Vec<f32> = places.iter().flat_map(of).collect();
             Ok(session.run(&program, &rows)?.into_iter().map(f64::from).collect())
         };
         let evidence = Evidence::by_grid(&q, log_likelihood)?;
-        exact(&mut text, &evidence);
-        if evidence.unresolved > RESOLVED {
-            let _ = writeln!(
-                text,
-                "the true posterior is thinner than the grid is fine: log p(x) and the gap are off by some {:.2} nats; use --samples {DRAWS}",
-                evidence.unresolved
-            );
-        }
         if let Some(path) = &args.posterior {
             replace(path, |file| picture::write_png(file, &plane(&q, &evidence)))?;
             note(&format!(
@@ -89,52 +72,17 @@ pub(super) fn run(args: &ScoreArgs, used: Used, examined: &Examined, index: usiz
                 path.display()
             ));
         }
+        Parts::exact(&evidence)
     } else {
         let weights = program.repeated(session.opened.device(), &row, draws.div_ceil(program.n_out()))?;
         let weights: Vec<f64> = weights.into_iter().take(draws).map(f64::from).collect();
-        estimated(&mut text, &q, &weights);
-    }
-    latents(&mut text, &q);
+        Parts::estimated(&q, &weights)
+    };
     session.opened.keep_pipelines();
-    print(&text)?;
+    let standardised = values == Values::Standardised;
+    let laid_open = LaidOpen { row: index, standardised, of_what, parts, latents: latents(&q) };
+    print(&laid_open.to_string())?;
     Ok(Ending::Done)
-}
-
-fn line(text: &mut String, what: &str, nats: f64, how: &str) {
-    let _ = writeln!(text, "{what:<20}{nats:>12.4} nats   {how}");
-}
-
-fn exact(text: &mut String, e: &Evidence) {
-    line(text, "reconstruction", e.reconstruction, "E_q[log p(x|z)], by a grid");
-    line(text, "KL", e.kl, "KL(q(z|x) || p(z))");
-    line(text, "bound", e.bound(), "reconstruction - KL");
-    line(text, "log p(x)", e.log_p, "log of the integral of p(z) p(x|z), by a grid");
-    line(text, "gap", e.log_p - e.bound(), "log p(x) - bound");
-    line(text, "KL to the posterior", e.gap, "KL(q(z|x) || p(z|x)), by a grid: the same as the gap");
-}
-
-/// By the log weights of draws.
-fn estimated(text: &mut String, q: &Normal, log_weights: &[f64]) {
-    let (bound, error) = mean_and_error(log_weights);
-    let (k, log_p) = (log_weights.len(), log_mean_exp(log_weights));
-    let estimate = format!("estimate by {k} samples, +- {error:.4}");
-    line(text, "reconstruction", bound + q.kl(), &format!("E_q[log p(x|z)], {estimate}"));
-    line(text, "KL", q.kl(), "KL(q(z|x) || p(z))");
-    line(text, "bound", bound, "reconstruction - KL");
-    line(text, "log p(x)", log_p, &format!("at least, in expectation: the importance-weighted estimate by {k} samples"));
-    line(text, "gap", log_p - bound, "estimated log p(x) - bound; about KL(q(z|x) || p(z|x))");
-}
-
-fn latents(text: &mut String, q: &Normal) {
-    let _ = writeln!(text, "\n{:>6} {:>10} {:>10} {:>10}", "latent", "mean", "deviation", "KL");
-    let all = q.mean.iter().zip(&q.log_var).enumerate();
-    for (n, (&mean, &log_var)) in all.take(LISTED) {
-        let kl = Normal { mean: vec![mean], log_var: vec![log_var] }.kl();
-        let _ = writeln!(text, "{n:>6} {mean:>10.4} {:>10.4} {kl:>10.4}", (0.5 * log_var).exp());
-    }
-    if q.mean.len() > LISTED {
-        let _ = writeln!(text, "and {} more", q.mean.len() - LISTED);
-    }
 }
 
 /// Pixels a side.

@@ -4,6 +4,7 @@ mod anomaly;
 mod evidence;
 mod explain;
 mod heatmap;
+mod laid_open;
 mod outputs;
 mod summary;
 mod worst;
@@ -21,7 +22,11 @@ use crate::fault::WrongUse;
 use crate::output::{ending, has_folder, note, print};
 use crate::session::Session;
 use crate::used::{Exactness, Used};
+use anomaly::Anomalies;
+use explain::Explained;
 use outputs::Outputs;
+use summary::Summary;
+use worst::MostSurprising;
 
 /// The scores of a set of rows.
 #[derive(Clone, Debug, Default)]
@@ -103,17 +108,17 @@ pub fn run(args: &ScoreArgs, threads: usize) -> Result<Ending> {
     session.opened.keep_pipelines();
 
     let scores = with_background(nats, background);
-    let mut text = summary::text(&session.used, &examined, &scores.scored, exactness, seconds);
-    anomaly::text(&mut text, args, &scores, novel.as_ref(), against.as_ref());
+    let mut summary = Summary::new(&session.used, &examined, &scores.scored, exactness, seconds);
+    summary.anomalies = Anomalies::new(args.false_alarms, &scores, novel.as_ref(), against.as_ref());
     let surprise = scores.scored.surprise();
-    text += &worst::text(&examined, sets.scored.rows(), &surprise, args.worst);
+    summary.most_surprising.extend(MostSurprising::new(&examined, sets.scored.rows(), &surprise, args.worst));
     if let (Some(other), Some(scores)) = (&against, &scores.against) {
-        text += &worst::text(other, other.rows.rows(), &scores.surprise(), args.worst);
+        summary.most_surprising.extend(MostSurprising::new(other, other.rows.rows(), &scores.surprise(), args.worst));
     }
     if let Some(path) = &args.out_sheet {
         worst::draw(path, session.used.model.as_ref(), &examined, sets.scored.rows(), (&surprise, args.worst))?;
     }
-    print(&text)?;
+    print(&summary.to_string())?;
     Ok(Ending::Done)
 }
 
@@ -174,7 +179,7 @@ fn explained(args: &ScoreArgs, used: Used, examined: &Examined, index: usize, th
     let mut session = used.on(args.device.as_deref(), threads)?;
     let scorer = session.row_program(&program, 0)?;
     let log_p = session.run(&scorer, &row)?;
-    print(&explain::text(session.used.density()?, &examined.dataset, index, &row, &log_p))?;
+    print(&Explained::new(session.used.density()?, &examined.dataset, index, &row, &log_p).to_string())?;
     Ok(Ending::Done)
 }
 

@@ -1,12 +1,13 @@
 //! The most surprising rows: by number or by file, and as images.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Formatter};
 use std::path::Path;
 
 use anyhow::Result;
 use calotype_data::picture;
 use calotype_models::Model;
 use calotype_training::{Examined, brightness};
+use serde::Serialize;
 
 use crate::fault::WrongUse;
 use crate::output::{note, replace};
@@ -25,24 +26,55 @@ fn worst(surprise: &[f64], n: usize) -> Vec<usize> {
     places
 }
 
-/// The rows of the highest anomaly scores in nats, of all of `rows` (numbers in the data set). Empty where nobody asked and rows have no names.
-pub(super) fn text(examined: &Examined, rows: &[u32], surprise: &[f64], asked: Option<usize>) -> String {
-    let named = examined.dataset.files().is_some() && surprise.len() > 1;
-    let n = match asked {
-        Some(n) => n,
-        None if named => LISTED,
-        None => return String::new(),
-    };
-    let mut text = format!("\nmost surprising rows of {}\n", examined.dataset.name());
-    for place in worst(surprise, n) {
-        let row = rows[place];
-        let found = match (examined.place_is(), examined.place(row)) {
-            (Some("line"), Some(line)) => format!("  line {line}"),
-            (_, place) => place.map_or(String::new(), |file| format!("  {file}")),
+/// The rows of the highest anomaly scores.
+#[derive(Serialize)]
+pub(super) struct MostSurprising {
+    data: String,
+    rows: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    /// The anomaly score.
+    nats: f64,
+    /// Its place among the scored rows, and its number in the data set.
+    row: usize,
+    index: u32,
+    /// Where rows are files, or lines of a table from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u32>,
+}
+
+impl MostSurprising {
+    /// Of `rows` (numbers in the data set), by their anomaly scores in nats. None where nobody asked and rows have no names.
+    pub(super) fn new(examined: &Examined, rows: &[u32], surprise: &[f64], asked: Option<usize>) -> Option<Self> {
+        let named = examined.dataset.files().is_some() && surprise.len() > 1;
+        let n = asked.or(named.then_some(LISTED))?;
+        let row = |place: usize| {
+            let index = rows[place];
+            let file = examined.dataset.files().and_then(|files| files.get(index as usize)).cloned();
+            let line = examined.dataset.lines().and_then(|lines| lines.get(index as usize)).copied();
+            Row { nats: surprise[place], row: place, index, line: line.filter(|_| file.is_none()), file }
         };
-        let _ = writeln!(text, "{:>12.3} nats  row {place:<7} index {row:<7}{found}", surprise[place]);
+        Some(MostSurprising { data: examined.dataset.name().to_owned(), rows: worst(surprise, n).into_iter().map(row).collect() })
     }
-    text
+}
+
+impl fmt::Display for MostSurprising {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\nmost surprising rows of {}", self.data)?;
+        for Row { nats, row, index, file, line } in &self.rows {
+            write!(f, "{nats:>12.3} nats  row {row:<7} index {index:<7}")?;
+            match (file, line) {
+                (Some(file), _) => writeln!(f, "  {file}")?,
+                (None, Some(line)) => writeln!(f, "  line {line}")?,
+                (None, None) => writeln!(f)?,
+            }
+        }
+        Ok(())
+    }
 }
 
 /// That a sheet can be drawn of a model's rows.
