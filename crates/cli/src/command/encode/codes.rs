@@ -1,10 +1,11 @@
 //! What `encode` says of codes: how near they are to the prior that was imposed on them, and what their categories know of classes.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Formatter};
 
 use anyhow::Result;
 use calotype_models::Codes;
 use calotype_training::{Examined, Labelled, error_rate, known_of_run, most_probable, named_clusters, two_sample};
+use serde::Serialize;
 
 use super::{labelled, values};
 use crate::session::Session;
@@ -17,41 +18,77 @@ fn columns(features: &[f32], n_features: usize, from: usize, to: usize) -> Vec<f
     features.chunks_exact(n_features.max(1)).flat_map(|row| &row[from..to]).copied().collect()
 }
 
-/// The line that holds codes against their prior.
-pub fn against_prior(codes: &Codes, features: &[f32], n_features: usize, seed: u64) -> String {
+/// Codes held against their prior.
+#[derive(Serialize)]
+pub struct AgainstPrior {
+    sliced_wasserstein: f64,
+    floor: f64,
+    ratio: f64,
+    n_codes: usize,
+}
+
+pub fn against_prior(codes: &Codes, features: &[f32], n_features: usize, seed: u64) -> AgainstPrior {
     let z = columns(features, n_features, 0, codes.z);
     let found = two_sample(&z, &codes.prior, codes.z, COMPARED, seed);
-    format!(
-        "codes against the prior: sliced Wasserstein {:.4}, floor {:.4} ({:.2} times; {} codes against as many draws)\n",
-        found.distance,
-        found.floor,
-        found.ratio(),
-        found.n
-    )
+    AgainstPrior { sliced_wasserstein: found.distance, floor: found.floor, ratio: found.ratio(), n_codes: found.n }
 }
 
-/// The line of the classifier that a few known rows taught.
-pub fn classified(codes: &Codes, features: &[f32], n_features: usize, labels: &[u32]) -> Option<String> {
+impl fmt::Display for AgainstPrior {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let AgainstPrior { sliced_wasserstein, floor, ratio, n_codes } = self;
+        writeln!(
+            f,
+            "codes against the prior: sliced Wasserstein {sliced_wasserstein:.4}, floor {floor:.4} ({ratio:.2} times; {n_codes} codes \
+             against as many draws)"
+        )
+    }
+}
+
+/// The classifier that a few known rows taught.
+#[derive(Serialize)]
+pub struct Classifier {
+    n_labels: usize,
+    error: f64,
+    n_rows: usize,
+}
+
+pub fn classifier(codes: &Codes, features: &[f32], n_features: usize, labels: &[u32]) -> Option<Classifier> {
     let known = codes.known?;
-    let said = said(codes, features, n_features);
-    let error = 100.0 * error_rate(&said, labels);
-    Some(format!("classifier taught by {} labels: error {error:.2} % of {} rows\n", known.of, labels.len()))
+    let error = error_rate(&said(codes, features, n_features), labels);
+    Some(Classifier { n_labels: known.of, error, n_rows: labels.len() })
 }
 
-/// The line of clusters, each named by the class that is most common in it among the training rows.
-pub fn clustered(codes: &Codes, train: &Labelled, test: &Labelled, n_features: usize, n_classes: usize) -> Option<String> {
+impl fmt::Display for Classifier {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Classifier { n_labels, error, n_rows } = self;
+        writeln!(f, "classifier taught by {n_labels} labels: error {:.2} % of {n_rows} rows", 100.0 * error)
+    }
+}
+
+/// Clusters, each named by the class that is most common in it among the training rows.
+#[derive(Serialize)]
+pub struct Clusters {
+    n_clusters: usize,
+    error: f64,
+    n_rows: usize,
+}
+
+pub fn clusters(codes: &Codes, train: &Labelled, test: &Labelled, n_features: usize, n_classes: usize) -> Option<Clusters> {
     if codes.n_categories == 0 || codes.known.is_some() {
         return None;
     }
     let clusters = |rows: &Labelled| said(codes, &rows.x, n_features);
     let names = named_clusters(&clusters(train), &train.labels, codes.n_categories, n_classes);
     let classes: Vec<u32> = clusters(test).iter().map(|&c| names[c as usize]).collect();
-    let error = 100.0 * error_rate(&classes, &test.labels);
-    Some(format!(
-        "{} clusters, named by the training rows: error {error:.2} % of {} rows\n",
-        codes.n_categories,
-        test.labels.len()
-    ))
+    let error = error_rate(&classes, &test.labels);
+    Some(Clusters { n_clusters: codes.n_categories, error, n_rows: test.labels.len() })
+}
+
+impl fmt::Display for Clusters {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Clusters { n_clusters, error, n_rows } = self;
+        writeln!(f, "{n_clusters} clusters, named by the training rows: error {:.2} % of {n_rows} rows", 100.0 * error)
+    }
 }
 
 fn said(codes: &Codes, features: &[f32], n_features: usize) -> Vec<u32> {
@@ -59,8 +96,15 @@ fn said(codes: &Codes, features: &[f32], n_features: usize) -> Vec<u32> {
     most_probable(&probabilities, codes.n_categories)
 }
 
-/// Lines of linear probes by the same few known rows, of features and of raw values: what the classifier is to be held against.
-/// None where the model was told no classes, or of all rows.
+/// A linear probe by the same few known rows: what the classifier is to be held against.
+#[derive(Serialize)]
+pub struct KnownRowsProbe {
+    of: &'static str,
+    n_labels: usize,
+    error: f64,
+}
+
+/// Of features and of raw values. None where the model was told no classes, or of all rows.
 ///
 /// # Errors
 /// What the device says.
@@ -69,19 +113,24 @@ pub fn probes_by_known_rows(
     codes: &Codes,
     (train, test): (&Examined, &Examined),
     [by_features, test_features]: [&Labelled; 2],
-) -> Result<Option<String>> {
-    let Some(known) = codes.known else { return Ok(None) };
+) -> Result<Vec<KnownRowsProbe>> {
+    let Some(known) = codes.known else { return Ok(vec![]) };
     let rows = known_of_run(&session.used.config, &train.dataset, known)?;
     let n_classes = train.dataset.class_names().len();
-    let mut text = String::new();
     let by_values = [labelled(train, values(&train.rows)), labelled(test, values(&test.rows))];
-    for (what, train_rows, test_rows) in [("features", by_features, test_features), ("raw values", &by_values[0], &by_values[1])]
-    {
+    let of_each = [("features", by_features, test_features), ("raw values", &by_values[0], &by_values[1])];
+    let probe = |(of, train_rows, test_rows)| {
         let probed = session.probe(&only(train, train_rows, &rows), test_rows, n_classes)?;
-        let error = 100.0 * (1.0 - probed.test);
-        let _ = writeln!(text, "linear probe of {what} taught by the same {} labels: error {error:.2} %", known.of);
+        Ok(KnownRowsProbe { of, n_labels: known.of, error: 1.0 - probed.test })
+    };
+    of_each.into_iter().map(probe).collect()
+}
+
+impl fmt::Display for KnownRowsProbe {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let KnownRowsProbe { of, n_labels, error } = self;
+        writeln!(f, "linear probe of {of} taught by the same {n_labels} labels: error {:.2} %", 100.0 * error)
     }
-    Ok(Some(text))
 }
 
 /// The rows among all of `examined` whose numbers in the data set are given.

@@ -1,11 +1,11 @@
 //! `calotype encode`.
 
 mod codes;
+mod encoded;
 mod plot;
 mod recognised;
 
-use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use calotype_data::{Evaluation, Split, picture, write_npy};
@@ -17,6 +17,7 @@ use crate::fault::WrongUse;
 use crate::output::{ending, has_folder, note, print, replace};
 use crate::used::Used;
 
+use encoded::{Accuracy, Encoded, Files, LinearProbe};
 use recognised::Featured;
 
 pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
@@ -68,30 +69,28 @@ pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
     let encoder = session.encoder(&program)?;
     let features = encoder.features(session.opened.device(), &examined.rows)?;
     let (n, f) = (examined.rows.rows().len(), encoder.n_features());
-    let mut text = String::new();
+    let mut encoded = Encoded::begun(&examined, f);
     if let Some(path) = &args.out {
         replace(path, |file| write_npy(file, &[n, f], &features))?;
-        let _ = writeln!(text, "{}", path.display());
     }
     if let Some(path) = &args.rows {
         replace(path, |file| table_of_rows(file, &examined))?;
-        let _ = writeln!(text, "{}", path.display());
     }
     if let (Some(path), Some(program)) = (&args.plot, codes) {
         let encoder = session.encoder(&program)?;
         let codes = encoder.features(session.opened.device(), &examined.rows)?;
         let picture = plot::picture(&codes, encoder.n_features(), classes(&examined).as_deref());
         replace(path, |file| picture::write_png(file, &picture))?;
-        let _ = writeln!(text, "{}", path.display());
         note(&plot::legend(encoder.n_features(), examined.dataset.class_names()));
     }
+    let named = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    encoded.files = Files { features: named(&args.out), rows: named(&args.rows), plot: named(&args.plot) };
     note(&format!("{n} rows of {}, {f} features each", examined.dataset.name()));
     let codes = session.used.model.codes();
     if let Some(codes) = &codes {
-        text += &codes::against_prior(codes, &features, f, session.used.config.seed);
+        encoded.against_prior = Some(codes::against_prior(codes, &features, f, session.used.config.seed));
         if examined.dataset.labels().is_some() {
-            let labels = labelled(&examined, vec![]).labels;
-            text += &codes::classified(codes, &features, f, &labels).unwrap_or_default();
+            encoded.classifier = codes::classifier(codes, &features, f, &labelled(&examined, vec![]).labels);
         }
     }
     let train = match train {
@@ -101,28 +100,28 @@ pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
     if let Some(category) = category.filter(|_| is_classifier) {
         let by = train.as_ref().filter(|_| examined.dataset.has_splits());
         let by = by.map(|(features, examined)| Featured { examined, features });
-        text += &recognised::classified(Featured { examined: &examined, features: &features }, by, f, &category);
+        encoded.category = recognised::recognised(Featured { examined: &examined, features: &features }, by, f, &category);
     }
     if let Some((of_train, train)) = train.filter(|_| args.probe) {
         let by_features = [labelled(&train, of_train), labelled(&examined, features)];
         let n_classes = examined.dataset.class_names().len();
         if let Some(codes) = &codes {
             let [of_train, of_test] = [&by_features[0], &by_features[1]];
-            text += &codes::clustered(codes, of_train, of_test, f, n_classes).unwrap_or_default();
+            encoded.clusters = codes::clusters(codes, of_train, of_test, f, n_classes);
             if args.data.is_none() {
                 let both = (&train, &examined);
-                text += &codes::probes_by_known_rows(&mut session, codes, both, [of_train, of_test])?.unwrap_or_default();
+                encoded.known_rows_probes = codes::probes_by_known_rows(&mut session, codes, both, [of_train, of_test])?;
             }
         }
         let by_values = [labelled(&train, values(&train.rows)), labelled(&examined, values(&examined.rows))];
-        let _ = writeln!(text, "linear probe on {}: {n_classes} classes, accuracy on {n} rows", examined.dataset.name());
-        for (what, [train, test]) in [(format!("{f} features"), by_features), ("raw values".to_owned(), by_values)] {
+        let mut probe = |[train, test]: [Labelled; 2]| -> Result<Accuracy> {
             let probed = session.probe(&train, &test, n_classes)?;
-            let _ = writeln!(text, "{what:<16}{:.1} % ({:.1} % of the training rows)", 100.0 * probed.test, 100.0 * probed.train);
-        }
+            Ok(Accuracy { accuracy: probed.test, of_training_rows: probed.train })
+        };
+        encoded.linear_probe = Some(LinearProbe { n_classes, features: probe(by_features)?, raw_values: probe(by_values)? });
     }
     session.opened.keep_pipelines();
-    print(&text)?;
+    print(&encoded.to_string())?;
     Ok(Ending::Done)
 }
 

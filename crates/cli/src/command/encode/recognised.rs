@@ -1,11 +1,12 @@
 //! What `encode` says of a category whose meaning a model learned by itself: how well it tells the data's classes apart.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Formatter};
 use std::ops::Range;
 
 use calotype_data::Factor;
 use calotype_models::{Latent, LatentKind};
 use calotype_training::{Examined, matched_accuracy, matched_classes, most_probable};
+use serde::Serialize;
 
 /// Values that are named one by one, at most.
 const MOST_NAMED: usize = 20;
@@ -44,31 +45,54 @@ impl Featured<'_> {
     }
 }
 
-/// For the classes of the data, and every other factor that is known of each row: the accuracy of the category as a classifier where each
-/// category is matched with one value of its own (Hungarian method). Matched by the training rows where there are some, else by the rows
-/// themselves.
-pub fn classified(rows: Featured, train: Option<Featured>, n_features: usize, category: &Range<usize>) -> String {
-    let (said, k) = (rows.categories(n_features, category), category.len());
+/// The category as a classifier of a factor, each category matched with one value of its own (Hungarian method).
+#[derive(Serialize)]
+pub struct Recognised {
+    factor: String,
+    accuracy: f64,
+    n_rows: usize,
+    n_categories: usize,
+    n_values: usize,
+    matched_by: &'static str,
+    /// The value of each category; none for those that are left over.
+    values: Vec<Option<String>>,
+}
+
+/// For the classes of the data, and every other factor that is known of each row. Matched by the training rows where there are some,
+/// else by the rows themselves.
+pub fn recognised(rows: Featured, train: Option<Featured>, n_features: usize, category: &Range<usize>) -> Vec<Recognised> {
+    let (said, n_categories) = (rows.categories(n_features, category), category.len());
     let by = train.unwrap_or(rows);
     let said_of_train = by.categories(n_features, category);
-    let mut text = String::new();
-    for factor in rows.examined.dataset.factors() {
+    let of = |factor: &Factor| {
         // Rows of one data set: its factors are the same in both.
-        let classes = matched_classes(&said_of_train, &by.values(factor), k, factor.values.len());
-        let accuracy = 100.0 * matched_accuracy(&said, &rows.values(factor), &classes);
-        let _ = writeln!(
-            text,
-            "category as a classifier of {}: accuracy {accuracy:.1} % of {} rows; {k} categories and {} values, matched one to one by {}",
-            factor.name,
-            said.len(),
-            factor.values.len(),
-            if train.is_some() { "the training rows" } else { "these rows" }
-        );
-        if k <= MOST_NAMED {
-            let value = |class: &Option<u32>| class.map_or("none", |class| factor.values[class as usize].as_str());
-            let pairs: Vec<String> = classes.iter().enumerate().map(|(n, class)| format!("{n} = {}", value(class))).collect();
-            let _ = writeln!(text, "  {}", pairs.join(", "));
+        let classes = matched_classes(&said_of_train, &by.values(factor), n_categories, factor.values.len());
+        Recognised {
+            factor: factor.name.clone(),
+            accuracy: matched_accuracy(&said, &rows.values(factor), &classes),
+            n_rows: said.len(),
+            n_categories,
+            n_values: factor.values.len(),
+            matched_by: if train.is_some() { "the training rows" } else { "these rows" },
+            values: classes.iter().map(|class| class.map(|class| factor.values[class as usize].clone())).collect(),
         }
+    };
+    rows.examined.dataset.factors().iter().map(of).collect()
+}
+
+impl fmt::Display for Recognised {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Recognised { factor, accuracy, n_rows, n_categories, n_values, matched_by, values } = self;
+        writeln!(
+            f,
+            "category as a classifier of {factor}: accuracy {:.1} % of {n_rows} rows; {n_categories} categories and {n_values} \
+             values, matched one to one by {matched_by}",
+            100.0 * accuracy
+        )?;
+        if *n_categories > MOST_NAMED {
+            return Ok(());
+        }
+        let pair = |(n, value): (usize, &Option<String>)| format!("{n} = {}", value.as_deref().unwrap_or("none"));
+        writeln!(f, "  {}", values.iter().enumerate().map(pair).collect::<Vec<_>>().join(", "))
     }
-    text
 }
