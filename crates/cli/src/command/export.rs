@@ -1,12 +1,13 @@
 //! `calotype export`.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Formatter};
 
 use anyhow::Result;
 use calotype_formats::onnx::{Dim, Model, Port};
 use calotype_graph::Dtype;
 use calotype_training::export::{Part, export, parts};
 use calotype_training::grouped;
+use serde::{Serialize, Serializer};
 
 use super::Ending;
 use crate::args::ExportArgs;
@@ -29,9 +30,7 @@ pub fn run(args: &ExportArgs) -> Result<Ending> {
         return Err(WrongUse(format!("{name} has no network: it counts, and there is nothing to write as ONNX")).into());
     }
     let Some(to) = args.to.as_deref().filter(|_| !args.list) else {
-        let width = all.iter().map(|part| part.name.len()).max().unwrap_or(0);
-        let lines: Vec<String> = all.iter().map(|part| format!("{:width$}  {}", part.name, part.what)).collect();
-        print(&lines.join("\n"))?;
+        print(&Parts::of(&all).to_string())?;
         return Ok(Ending::Done);
     };
     let part = match &args.part {
@@ -47,7 +46,7 @@ pub fn run(args: &ExportArgs) -> Result<Ending> {
     if args.part.is_none() && !others.is_empty() {
         note(&format!("the {}; other parts, by --part: {}", part.name, others.join(", ")));
     }
-    print(&told(part, &written, &used))?;
+    print(&Written::new(part, &written, &used).to_string())?;
     Ok(Ending::Done)
 }
 
@@ -65,31 +64,109 @@ fn fits(args: &ExportArgs, used: &Used) -> Result<()> {
     }
 }
 
-/// What was written, a line an input or output.
-fn told(part: &Part, model: &Model, used: &Used) -> String {
-    let step = counted(used.restored.checkpoint.step, "step");
-    let weights = grouped(model.n_weights as u64);
-    let mut text =
-        format!("{} of {}, {step}: {weights} weights, {} bytes", part.name, used.model.info().name, grouped(model.bytes.len()));
-    let ports = model.inputs.iter().map(|port| ("in", port)).chain(model.outputs.iter().map(|port| ("out", port)));
-    let all: Vec<(&str, &Port, String)> = ports.map(|(way, port)| (way, port, shape(port))).collect();
-    let width = |of: &dyn Fn(&(&str, &Port, String)) -> usize| all.iter().map(of).max().unwrap_or(0);
-    let (names, shapes) = (width(&|(_, port, _)| port.name.len()), width(&|(.., shape)| shape.len()));
-    for (way, Port { name, doc, .. }, shape) in &all {
-        let _ = write!(text, "\n{way:<3}  {name:names$}  {shape:shapes$}  {doc}");
-    }
-    text
+/// The parts of a run.
+#[derive(Serialize)]
+struct Parts(Vec<Listed>);
+
+#[derive(Serialize)]
+struct Listed {
+    part: &'static str,
+    what: &'static str,
 }
 
-fn shape(port: &Port) -> String {
-    let dim = |dim: &Dim| match dim {
+impl Parts {
+    fn of(all: &[Part]) -> Self {
+        Parts(all.iter().map(|part| Listed { part: part.name, what: part.what }).collect())
+    }
+}
+
+impl fmt::Display for Parts {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let width = self.0.iter().map(|listed| listed.part.len()).max().unwrap_or(0);
+        self.0.iter().try_for_each(|Listed { part, what }| writeln!(f, "{part:width$}  {what}"))
+    }
+}
+
+/// What was written.
+#[derive(Serialize)]
+struct Written {
+    part: &'static str,
+    model: &'static str,
+    step: u64,
+    n_weights: u64,
+    bytes: usize,
+    inputs: Vec<Shown>,
+    outputs: Vec<Shown>,
+}
+
+/// An input or output.
+#[derive(Serialize)]
+struct Shown {
+    name: String,
+    kind: &'static str,
+    #[serde(serialize_with = "as_sizes")]
+    shape: Vec<Dim>,
+    about: String,
+}
+
+/// Sizes as numbers, and those that go with the rows as `batch`, `2 batch`, as they are named in the file.
+fn as_sizes<S: Serializer>(shape: &[Dim], s: S) -> Result<S::Ok, S::Error> {
+    s.collect_seq(shape.iter().map(|dim| match dim {
+        Dim::Fixed(n) => serde_json::json!(n),
+        rows => serde_json::json!(size(rows)),
+    }))
+}
+
+impl Written {
+    fn new(part: &Part, model: &Model, used: &Used) -> Self {
+        let shown = |ports: &[Port]| ports.iter().map(Shown::new).collect();
+        Written {
+            part: part.name,
+            model: used.model.info().name,
+            step: used.restored.checkpoint.step,
+            n_weights: model.n_weights as u64,
+            bytes: model.bytes.len(),
+            inputs: shown(&model.inputs),
+            outputs: shown(&model.outputs),
+        }
+    }
+}
+
+impl Shown {
+    fn new(port: &Port) -> Self {
+        let kind = match port.dtype {
+            Dtype::F32 => "float",
+            Dtype::U32 => "int64",
+        };
+        Shown { name: port.name.clone(), kind, shape: port.dims.clone(), about: port.doc.clone() }
+    }
+
+    /// `float [batch, 4]`
+    fn shape_text(&self) -> String {
+        format!("{} [{}]", self.kind, self.shape.iter().map(size).collect::<Vec<_>>().join(", "))
+    }
+}
+
+fn size(dim: &Dim) -> String {
+    match dim {
         Dim::Fixed(n) => n.to_string(),
         Dim::Rows(1) => "batch".to_owned(),
         Dim::Rows(n) => format!("{n} batch"),
-    };
-    let kind = match port.dtype {
-        Dtype::F32 => "float",
-        Dtype::U32 => "int64",
-    };
-    format!("{kind} [{}]", port.dims.iter().map(dim).collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// A line an input or output.
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Written { part, model, step, n_weights, bytes, inputs, outputs } = self;
+        let (step, n_weights, bytes) = (counted(*step, "step"), grouped(n_weights), grouped(bytes));
+        writeln!(f, "{part} of {model}, {step}: {n_weights} weights, {bytes} bytes")?;
+        let all = || inputs.iter().map(|port| ("in", port)).chain(outputs.iter().map(|port| ("out", port)));
+        let width = |of: &dyn Fn(&Shown) -> usize| all().map(|(_, port)| of(port)).max().unwrap_or(0);
+        let (names, shapes) = (width(&|port| port.name.len()), width(&|port| port.shape_text().len()));
+        for (way, port) in all() {
+            writeln!(f, "{way:<3}  {:names$}  {:shapes$}  {}", port.name, port.shape_text(), port.about)?;
+        }
+        Ok(())
+    }
 }

@@ -113,7 +113,7 @@ pub fn run(args: &EvaluateArgs, threads: usize) -> Result<Ending> {
     if out == session.used.folder.evaluation() {
         write_report(session.used.folder.path())?;
     }
-    print(&format!("{}{}", Table(&findings), out.display()))?;
+    print(&Table { found: &findings, file: &out }.to_string())?;
     Ok(Ending::Done)
 }
 

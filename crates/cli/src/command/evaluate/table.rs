@@ -1,9 +1,11 @@
 //! The table of figures.
 
 use std::fmt;
+use std::path::Path;
 
 use calotype_training::evaluate::Findings;
 use calotype_training::{Against, HeldBack, grouped};
+use serde::Serialize;
 
 use crate::args::EvaluateArgs;
 use crate::used::Used;
@@ -31,12 +33,18 @@ pub fn begun(used: &Used, against: &Against, n: usize, args: &EvaluateArgs) -> F
     }
 }
 
-/// As a table.
-pub struct Table<'a>(pub &'a Findings);
+/// What was found, and the file that holds it.
+#[derive(Serialize)]
+pub struct Table<'a> {
+    #[serde(flatten)]
+    pub found: &'a Findings,
+    #[serde(skip)]
+    pub file: &'a Path,
+}
 
 impl fmt::Display for Table<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Table(found) = self;
+        let Table { found, file } = self;
         let n = grouped(found.n as u64);
         match &found.samples_from {
             None => writeln!(f, "{} on {}, step {}: {n} samples", found.model, found.data, found.step)?,
@@ -58,6 +66,7 @@ impl fmt::Display for Table<'_> {
             writeln!(f, "\n{of}")?;
         }
         writeln!(f)?;
-        found.verdicts.iter().try_for_each(|verdict| writeln!(f, "{verdict}"))
+        found.verdicts.iter().try_for_each(|verdict| writeln!(f, "{verdict}"))?;
+        write!(f, "{}", file.display())
     }
 }
