@@ -14,6 +14,7 @@ mod table;
 pub mod tune;
 
 use anyhow::{Context, Result, anyhow};
+use serde::Serialize;
 
 use crate::args::BenchArgs;
 use crate::command::Ending;
@@ -44,7 +45,7 @@ pub fn run(args: &BenchArgs, threads: usize) -> Result<Ending> {
     let mut opened = device::open(args.device.as_deref(), threads)?;
     let all = kernels(Scale::of(opened.device().profile().kind));
     let chosen: Vec<Kernel> = all.into_iter().filter(|k| wanted.contains(&k.stem)).collect();
-    let (report, comparison) = measure_all(&mut opened, &chosen, before.as_ref(), threads)?;
+    let (report, against) = measure_all(&mut opened, &chosen, before.as_ref(), threads)?;
     opened.keep_pipelines();
 
     if let Some(path) = &args.export {
@@ -54,10 +55,19 @@ pub fn run(args: &BenchArgs, threads: usize) -> Result<Ending> {
     if let Some(path) = &args.plot {
         replace_text(path, &plot::svg(&report)?).context("--plot")?;
     }
-    if let Some(comparison) = &comparison {
-        print(&format!("\n{comparison}"))?;
+    if let Some(against) = &against {
+        print(&format!("\n{against}"))?;
     }
-    ending(&report, comparison.as_ref())
+    ending(&Benched { report, against })
+}
+
+/// What `bench` answers: what `--export` writes, and what became of it since.
+#[derive(Serialize)]
+struct Benched {
+    #[serde(flatten)]
+    report: Report,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    against: Option<Comparison>,
 }
 
 fn names(kernels: &[Kernel]) -> Vec<&'static str> {
@@ -109,16 +119,16 @@ fn faster(a: Measured, b: Measured) -> Measured {
     if median(&b) < median(&a) { b } else { a }
 }
 
-fn ending(report: &Report, comparison: Option<&Comparison>) -> Result<Ending> {
+fn ending(Benched { report, against }: &Benched) -> Result<Ending> {
     let failed: Vec<&str> = report.kernels.iter().filter(|k| k.failure.is_some()).map(|k| k.kernel.as_str()).collect();
     if !failed.is_empty() {
         return Err(anyhow!("{} of {} kernels failed: {}", failed.len(), report.kernels.len(), failed.join("; ")));
     }
-    let slower = comparison.map(Comparison::slower).unwrap_or_default();
+    let slower = against.as_ref().map(Comparison::slower).unwrap_or_default();
     if !slower.is_empty() {
         return Err(anyhow!("slower than before: {}", slower.join("; ")));
     }
-    if comparison.is_some_and(|c| c.lines.is_empty()) {
+    if against.as_ref().is_some_and(|c| c.kernels.is_empty()) {
         note("nothing was compared: the file of --against has none of these kernels; leave the kernels out or export again");
     }
     Ok(Ending::Done)

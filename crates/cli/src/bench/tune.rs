@@ -1,7 +1,10 @@
 //! `calotype bench tune`: which tile is fastest here for each product of the models, kept for this adapter and driver.
 
+use std::fmt;
+
 use anyhow::Result;
 use calotype_gpu_kernels::{ProductShape, TileTable};
+use serde::Serialize;
 
 use super::cases::kernels;
 use super::kernel::{Kernel, Scale};
@@ -18,6 +21,8 @@ use crate::tiles;
 
 /// A way must be so much faster than the rule's to be kept: less may be noise.
 const WORTH: f64 = 0.95;
+/// The rule's way.
+const DEFAULT: &str = "default";
 
 pub fn run(args: &TuneArgs, threads: usize) -> Result<Ending> {
     let mut opened = device::open(args.device.as_deref(), threads)?;
@@ -26,52 +31,112 @@ pub fn run(args: &TuneArgs, threads: usize) -> Result<Ending> {
     };
     let adapter = device.description().clone();
     if args.reset {
-        let text = match tiles::forget(&adapter)? {
-            Some(path) => format!("deleted: {}", path.display()),
-            None => "this adapter has no tuned tiles".to_owned(),
-        };
-        print(&text)?;
+        let deleted = tiles::forget(&adapter)?.map(|path| path.display().to_string());
+        print(&Reset { deleted }.to_string())?;
         return Ok(Ending::Done);
     }
     device.set_tiles(TileTable::default());
-    let table = tune(&mut opened, threads)?;
+    let (table, products) = tune(&mut opened, threads)?;
     opened.keep_pipelines();
-    let path = tiles::keep(&adapter, &table)?;
-    print(&format!("\n{} matrix products have new tiles: {}", table.len(), path.display()))?;
+    let file = tiles::keep(&adapter, &table)?.display().to_string();
+    let tuned = Tuned { device: adapter.name, products, n_new: table.len(), file };
+    print(&tuned.verdict())?;
     note("existing runs keep their tiles; `calotype bench tune --reset` restores the defaults for new runs");
     Ok(Ending::Done)
 }
 
+/// What `--reset` answers.
+#[derive(Serialize)]
+struct Reset {
+    /// The file; none where there was none.
+    deleted: Option<String>,
+}
+
+impl fmt::Display for Reset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.deleted {
+            Some(path) => write!(f, "deleted: {path}"),
+            None => f.write_str("this adapter has no tuned tiles"),
+        }
+    }
+}
+
+/// What was found.
+#[derive(Serialize)]
+struct Tuned {
+    device: String,
+    products: Vec<Product>,
+    /// Products that have new tiles.
+    n_new: usize,
+    file: String,
+}
+
+/// A matrix product.
+#[derive(Serialize)]
+struct Product {
+    kernel: String,
+    /// None where it failed.
+    #[serde(flatten)]
+    times: Option<BestTile>,
+    failure: Option<String>,
+}
+
+#[derive(Clone, Copy, Serialize)]
+struct BestTile {
+    default_s: f64,
+    best_s: f64,
+    tile: &'static str,
+}
+
+impl Tuned {
+    fn head() -> String {
+        format!("{:<58} {:>10} {:>10}  {}", "matrix product", "default", "best", "tile")
+    }
+
+    fn verdict(&self) -> String {
+        format!("\n{} matrix products have new tiles: {}", self.n_new, self.file)
+    }
+}
+
+impl fmt::Display for Product {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Product { kernel, times, failure } = self;
+        match times {
+            Some(BestTile { default_s, best_s, tile }) => {
+                write!(f, "{kernel:<58} {:>10} {:>10}  {tile}", seconds(*default_s), seconds(*best_s))
+            }
+            None => write!(f, "{kernel:<58} FAILED {}", failure.as_deref().unwrap_or_default()),
+        }
+    }
+}
+
 /// Tries every way for every product. A kernel that is wrong in a way is never timed in it.
-fn tune(opened: &mut Opened, threads: usize) -> Result<TileTable> {
+fn tune(opened: &mut Opened, threads: usize) -> Result<(TileTable, Vec<Product>)> {
     let mut status = Status::new();
     let kernels = kernels(Scale::of(opened.device().profile().kind));
     status.show("measuring peak rates");
     let roofs = Roofs::measure(opened, threads)?;
     let mut timer = Timer::new(opened, roofs, threads)?;
     let mut table = TileTable::default();
+    let mut products = Vec::new();
     let mut seen: Vec<ProductShape> = Vec::new();
-    print(&format!("{:<58} {:>10} {:>10}  {}", "matrix product", "default", "best", "tile"))?;
+    print(&Tuned::head())?;
     for kernel in kernels.iter().filter(|k| PRODUCTS.contains(&k.stem)) {
         let Some(shape) = product(&mut timer, kernel).filter(|s| !seen.contains(s)) else { continue };
         seen.push(shape);
         status.show(&kernel.name());
         let found = best(&mut timer, kernel, shape, &mut status);
         status.clear();
-        let (rule, best) = match found {
-            Ok(found) => found,
-            Err(why) => {
-                print(&format!("{:<58} FAILED {why}", kernel.name()))?;
-                continue;
-            }
-        };
-        let (way, s) = best.unwrap_or(("default", rule));
-        print(&format!("{:<58} {:>10} {:>10}  {way}", kernel.name(), seconds(rule), seconds(s)))?;
-        if best.is_some() {
-            table.set(shape, way)?;
+        if let Ok(BestTile { tile, .. }) = &found
+            && *tile != DEFAULT
+        {
+            table.set(shape, tile)?;
         }
+        let product = Product { kernel: kernel.name(), times: found.as_ref().ok().copied(), failure: found.err() };
+        print(&product.to_string())?;
+        products.push(product);
     }
-    Ok(table)
+    Ok((table, products))
 }
 
 /// The product that a kernel is carried out by, if it is one.
@@ -84,12 +149,10 @@ fn product(timer: &mut Timer, kernel: &Kernel) -> Option<ProductShape> {
     }
 }
 
-type Best = (f64, Option<(&'static str, f64)>);
-
-/// Seconds by the rule, and the way that beats it, if one does by enough.
-fn best(timer: &mut Timer, kernel: &Kernel, shape: ProductShape, status: &mut Status) -> Result<Best, String> {
-    let rule = median(&timer.measure(kernel))?;
-    let mut best: Option<(&str, f64)> = None;
+/// The way that beats the rule's by enough, or else the rule's.
+fn best(timer: &mut Timer, kernel: &Kernel, shape: ProductShape, status: &mut Status) -> Result<BestTile, String> {
+    let default_s = median(&timer.measure(kernel))?;
+    let mut best = BestTile { default_s, best_s: default_s, tile: DEFAULT };
     let ways = timer.gpu().map(|gpu| gpu.other_ways(shape)).unwrap_or_default();
     for way in ways {
         status.show(&format!("{way}  {}", kernel.name()));
@@ -97,12 +160,12 @@ fn best(timer: &mut Timer, kernel: &Kernel, shape: ProductShape, status: &mut St
         only.set(shape, way).map_err(|e| e.to_string())?;
         let measured = timer.with_tiles(only, |timer| timer.measure(kernel));
         match median(&measured) {
-            Ok(s) if s < WORTH * rule && best.is_none_or(|(_, b)| s < b) => best = Some((way, s)),
+            Ok(s) if s < WORTH * default_s && s < best.best_s => best = BestTile { best_s: s, tile: way, ..best },
             Ok(_) => {}
             Err(why) => log::warn!("{way} is left out for {}: {why}", kernel.name()),
         }
     }
-    Ok((rule, best))
+    Ok(best)
 }
 
 fn median(m: &Measured) -> Result<f64, String> {

@@ -1,6 +1,6 @@
 //! `calotype bench`: how fast this machine is: its kernels, or a model's training step.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Formatter};
 
 use anyhow::{Context, Result};
 use calotype_training::bench::{Asked, Measured, measure};
@@ -21,18 +21,6 @@ pub fn run(args: &BenchArgs, threads: usize) -> Result<Ending> {
     }
 }
 
-/// What `--export` writes.
-#[derive(Serialize)]
-struct Export<'a> {
-    version: &'a str,
-    model: &'a str,
-    device: &'a str,
-    driver: &'a str,
-    settings: Vec<String>,
-    #[serde(flatten)]
-    measured: &'a Measured,
-}
-
 fn train(args: &BenchTrainArgs, threads: usize) -> Result<Ending> {
     has_folder("--export", args.export.as_deref())?;
     has_folder("--trace", args.trace.as_deref())?;
@@ -50,49 +38,95 @@ fn train(args: &BenchTrainArgs, threads: usize) -> Result<Ending> {
     let asked = Asked { n_steps: args.steps as usize, stage, traced: args.trace.is_some() };
     let (measured, trace) = measure(material.model.as_ref(), opened.device(), &training, Loader { threads }, asked)?;
     opened.keep_pipelines();
-    print(&table(&args.model, &profile.name, &measured))?;
+    let timed = Timed {
+        version: env!("CARGO_PKG_VERSION"),
+        model: args.model.clone(),
+        device: profile.name,
+        driver: profile.driver,
+        settings: material.model.settings().iter().map(|(key, value)| format!("{key}={value}")).collect(),
+        measured,
+        kernels: trace.as_ref().map(Kernels::of),
+    };
+    print(&timed.to_string())?;
     if let (Some(path), Some(trace)) = (&args.trace, &trace) {
-        print(&kinds(trace))?;
         replace_text(path, &trace.to_json().to_string()).context("--trace")?;
     }
     if let Some(path) = &args.export {
-        let settings = material.model.settings().iter().map(|(key, value)| format!("{key}={value}")).collect();
-        let (version, driver) = (env!("CARGO_PKG_VERSION"), profile.driver.as_str());
-        let export = Export { version, model: &args.model, device: &profile.name, driver, settings, measured: &measured };
-        let text = serde_json::to_string_pretty(&export)?;
-        replace_text(path, &text).context("--export")?;
+        replace_text(path, &serde_json::to_string_pretty(&timed)?).context("--export")?;
     }
     Ok(Ending::Done)
 }
 
-/// Kinds of kernels and their parts of a step.
-fn kinds(trace: &Trace) -> String {
-    let total = trace.seconds();
-    let mut text = format!("\n{} kernels one by one: {:.1} ms\n\n", trace.n_kernels(), total * 1e3);
-    for (stem, n, seconds) in trace.by_stem() {
-        let _ =
-            writeln!(text, "{stem:<22}{n:>5}{:>10.2} ms{:>6.1} %", seconds * 1e3, 100.0 * seconds / total.max(f64::MIN_POSITIVE));
-    }
-    text
+/// A training step; `--export` writes it.
+#[derive(Serialize)]
+struct Timed {
+    version: &'static str,
+    model: String,
+    device: String,
+    driver: String,
+    settings: Vec<String>,
+    #[serde(flatten)]
+    measured: Measured,
+    /// Of `--trace`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kernels: Option<Kernels>,
 }
 
-fn table(model: &str, device: &str, m: &Measured) -> String {
-    let ms = |s: f64| format!("{:.1} ms", s * 1e3);
-    let host = m.host_us_per_dispatch.map_or_else(String::new, |us| format!(", {us:.2} us of host time each"));
-    let stages = m.stages.as_ref().map_or_else(String::new, |names| format!(", stage {names}"));
-    let mut text = format!("{model}{stages}, batch {}, on {device}\n\n", m.batch);
-    let rows = [
-        ("a step", format!("{} (median of {}; {} to {})", ms(m.step_s_median), m.n_steps, ms(m.step_s_min), ms(m.step_s_max))),
-        ("images", format!("{:.1} a second", m.images_per_s)),
-        ("rate", format!("{:.1} GFLOP/s", m.gflop_per_s)),
-        ("first step after", format!("{:.2} s", m.first_step_s)),
-        ("dispatches", format!("{} a step{host}", m.n_dispatches)),
-        ("planned memory", bytes(m.planned_bytes)),
-        ("allocated memory", bytes(m.allocated_bytes)),
-        ("peak resident", m.peak_resident_bytes.map_or_else(|| "unknown".to_owned(), bytes)),
-    ];
-    for (name, value) in rows {
-        let _ = writeln!(text, "{name:<18}{value}");
+/// The kernels of one more step, one by one.
+#[derive(Serialize)]
+struct Kernels {
+    n: usize,
+    seconds: f64,
+    /// The most time first.
+    by_kind: Vec<OneKind>,
+}
+
+#[derive(Serialize)]
+struct OneKind {
+    kernel: &'static str,
+    n: usize,
+    seconds: f64,
+    part: f64,
+}
+
+impl Kernels {
+    fn of(trace: &Trace) -> Self {
+        let total = trace.seconds();
+        let kind = |(kernel, n, seconds)| OneKind { kernel, n, seconds, part: seconds / total.max(f64::MIN_POSITIVE) };
+        Kernels { n: trace.n_kernels(), seconds: total, by_kind: trace.by_stem().into_iter().map(kind).collect() }
     }
-    text
+}
+
+impl fmt::Display for Timed {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (m, ms) = (&self.measured, |s: f64| format!("{:.1} ms", s * 1e3));
+        let host = m.host_us_per_dispatch.map_or_else(String::new, |us| format!(", {us:.2} us of host time each"));
+        let stages = m.stages.as_ref().map_or_else(String::new, |names| format!(", stage {names}"));
+        writeln!(f, "{}{stages}, batch {}, on {}\n", self.model, m.batch, self.device)?;
+        let rows = [
+            (
+                "a step",
+                format!("{} (median of {}; {} to {})", ms(m.step_s_median), m.n_steps, ms(m.step_s_min), ms(m.step_s_max)),
+            ),
+            ("images", format!("{:.1} a second", m.images_per_s)),
+            ("rate", format!("{:.1} GFLOP/s", m.gflop_per_s)),
+            ("first step after", format!("{:.2} s", m.first_step_s)),
+            ("dispatches", format!("{} a step{host}", m.n_dispatches)),
+            ("planned memory", bytes(m.planned_bytes)),
+            ("allocated memory", bytes(m.allocated_bytes)),
+            ("peak resident", m.peak_resident_bytes.map_or_else(|| "unknown".to_owned(), bytes)),
+        ];
+        rows.iter().try_for_each(|(name, value)| writeln!(f, "{name:<18}{value}"))?;
+        self.kernels.iter().try_for_each(|kernels| write!(f, "\n{kernels}"))
+    }
+}
+
+impl fmt::Display for Kernels {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} kernels one by one: {:.1} ms\n", self.n, self.seconds * 1e3)?;
+        for OneKind { kernel, n, seconds, part } in &self.by_kind {
+            writeln!(f, "{kernel:<22}{n:>5}{:>10.2} ms{:>6.1} %", seconds * 1e3, 100.0 * part)?;
+        }
+        Ok(())
+    }
 }

@@ -1,6 +1,6 @@
 //! `calotype selftest`: every op's cases on the user's own device, against the plain reference.
 
-use std::path::Path;
+use std::fmt::{self, Formatter};
 
 use anyhow::{Context, Result, anyhow};
 use calotype_cpu_reference::Cpu;
@@ -30,18 +30,16 @@ pub fn run(args: &SelftestArgs, threads: usize) -> Result<Ending> {
     let table = compare(&all, &mut opened);
     opened.keep_pipelines();
 
-    let n_failed: usize = table.rows.values().map(|r| r.faults.len()).sum();
-    let verdict = match n_failed {
-        0 => format!("all {} checks passed", all.len()),
-        n => format!("{n} of {} checks FAILED", all.len()),
-    };
-    print(&format!(
-        "{machine}reference  plain loops on the CPU, f32, proved by f64 differences and PyTorch in the tests\n\n{table}\n{verdict}"
-    ))?;
+    let tested = Tested { machine, passed: table.passed(), ops: table };
+    print(&tested.to_string())?;
     if let Some(path) = &args.export {
-        export(path, &machine, &table)?;
+        let text = serde_json::to_string_pretty(&tested)?;
+        write_atomically(path, text.as_bytes()).with_context(|| format!("--export {}", path.display()))?;
     }
-    if table.passed() { Ok(Ending::Done) } else { Err(anyhow!("selftest: {n_failed} of {} checks failed", all.len())) }
+    match tested.n_failed() {
+        _ if tested.passed => Ok(Ending::Done),
+        n => Err(anyhow!("selftest: {n} of {} checks failed", all.len())),
+    }
 }
 
 fn compare(all: &[Check], opened: &mut device::Opened) -> Table {
@@ -54,27 +52,32 @@ fn compare(all: &[Check], opened: &mut device::Opened) -> Table {
     })
 }
 
-/// What `--export` writes.
+/// What came of it; `--export` writes it.
 #[derive(Serialize)]
-struct Export<'a> {
+struct Tested {
     #[serde(flatten)]
-    machine: &'a Machine,
+    machine: Machine,
     passed: bool,
-    ops: Vec<ExportedOp<'a>>,
+    #[serde(serialize_with = "by_op")]
+    ops: Table,
+}
+
+fn by_op<S: serde::Serializer>(table: &Table, s: S) -> Result<S::Ok, S::Error> {
+    s.collect_seq(table.rows.iter().map(|(op, row)| OneOp::new(op, row)))
 }
 
 #[derive(Serialize)]
-struct ExportedOp<'a> {
+struct OneOp<'a> {
     op: &'a str,
     n_cases: usize,
     n_gradients: usize,
-    worst: Option<ExportedWorst<'a>>,
+    worst: Option<Worst<'a>>,
     failures: &'a [String],
 }
 
 /// Numbers that are not finite become null.
 #[derive(Serialize)]
-struct ExportedWorst<'a> {
+struct Worst<'a> {
     case: &'a str,
     element: usize,
     got: f64,
@@ -83,9 +86,9 @@ struct ExportedWorst<'a> {
     part_of_allowed: f64,
 }
 
-impl<'a> ExportedOp<'a> {
+impl<'a> OneOp<'a> {
     fn new(op: &'a str, row: &'a Row) -> Self {
-        let worst = row.worst.as_ref().map(|(case, w)| ExportedWorst {
+        let worst = row.worst.as_ref().map(|(case, w)| Worst {
             case,
             element: w.index,
             got: w.got,
@@ -93,12 +96,28 @@ impl<'a> ExportedOp<'a> {
             error: w.error,
             part_of_allowed: w.ratio,
         });
-        ExportedOp { op, n_cases: row.n_cases, n_gradients: row.n_gradients, worst, failures: &row.faults }
+        OneOp { op, n_cases: row.n_cases, n_gradients: row.n_gradients, worst, failures: &row.faults }
     }
 }
 
-fn export(path: &Path, machine: &Machine, table: &Table) -> Result<()> {
-    let ops = table.rows.iter().map(|(op, row)| ExportedOp::new(op, row)).collect();
-    let text = serde_json::to_string_pretty(&Export { machine, passed: table.passed(), ops })?;
-    write_atomically(path, text.as_bytes()).with_context(|| format!("--export {}", path.display()))
+impl Tested {
+    fn n_checks(&self) -> usize {
+        self.ops.rows.values().map(|row| row.n_cases + row.n_gradients).sum()
+    }
+
+    fn n_failed(&self) -> usize {
+        self.ops.rows.values().map(|row| row.faults.len()).sum()
+    }
+}
+
+impl fmt::Display for Tested {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Tested { machine, ops, .. } = self;
+        writeln!(f, "{machine}reference  plain loops on the CPU, f32, proved by f64 differences and PyTorch in the tests\n")?;
+        writeln!(f, "{ops}")?;
+        match (self.n_failed(), self.n_checks()) {
+            (0, all) => writeln!(f, "all {all} checks passed"),
+            (n, all) => writeln!(f, "{n} of {all} checks FAILED"),
+        }
+    }
 }

@@ -27,26 +27,22 @@ pub fn run(args: &VerifyArgs, threads: usize) -> Result<Ending> {
 
     let started = Instant::now();
     let mut session = used.on(args.device.as_deref(), threads)?;
-    let machine = Machine::of(&mut session.opened);
-    print(&head(&session))?;
-    let findings = look(&mut session)?;
+    let mut verified = Verified::begun(&mut session);
+    print(&verified.head())?;
+    verified.claims = look(&mut session)?;
     session.opened.keep_pipelines();
-
-    let n_failed = findings.iter().filter(|f| !f.passed).count();
-    let verdict = match n_failed {
-        0 => format!("all {} claims hold", findings.len()),
-        n => format!("{n} of {} claims FAILED", findings.len()),
-    };
-    print(&format!("{verdict}, {}", duration(started.elapsed().as_secs_f64())))?;
+    verified.passed = verified.n_failed() == 0;
+    verified.seconds = started.elapsed().as_secs_f64();
+    print(&verified.verdict())?;
     if let Some(path) = &args.export {
-        export(path, &session, &machine, &findings)?;
+        replace_text(path, &serde_json::to_string_pretty(&verified)?).context("--export")?;
     }
     if let (Some(map), Some(picture)) = (&map, &picture) {
         show(map, picture)?;
     }
-    match n_failed {
+    match verified.n_failed() {
         0 => Ok(Ending::Done),
-        n => Err(anyhow!("verify: {n} of {} claims failed", findings.len())),
+        n => Err(anyhow!("verify: {n} of {} claims failed", verified.claims.len())),
     }
 }
 
@@ -65,13 +61,6 @@ fn place_for_the_map(args: &VerifyArgs, used: &Used) -> Result<Option<PathBuf>> 
             Ok(None)
         }
     }
-}
-
-/// What is verified.
-fn head(session: &Session) -> String {
-    let used = &session.used;
-    let (name, step) = (used.model.info().name, used.restored.checkpoint.step);
-    format!("{name} of {}, step {step}", used.folder.path().display())
 }
 
 /// Runs the checks; each finding is printed as soon as it is there.
@@ -119,20 +108,43 @@ fn show(map: &ContextMap, path: &Path) -> Result<()> {
     print(&path.display().to_string())
 }
 
-/// What `--export` writes.
+/// What came of it; `--export` writes it.
 #[derive(Serialize)]
-struct Export<'a> {
+struct Verified {
     #[serde(flatten)]
-    machine: &'a Machine,
-    model: &'a str,
+    machine: Machine,
+    run: String,
+    model: &'static str,
     step: u64,
     passed: bool,
-    claims: &'a [Finding],
+    seconds: f64,
+    claims: Vec<Finding>,
 }
 
-fn export(path: &Path, session: &Session, machine: &Machine, claims: &[Finding]) -> Result<()> {
-    let (model, step) = (session.used.model.info().name, session.used.restored.checkpoint.step);
-    let passed = claims.iter().all(|f| f.passed);
-    let text = serde_json::to_string_pretty(&Export { machine, model, step, passed, claims })?;
-    replace_text(path, &text).context("--export")
+impl Verified {
+    /// Nothing looked at yet.
+    fn begun(session: &mut Session) -> Self {
+        let machine = Machine::of(&mut session.opened);
+        let used = &session.used;
+        let run = used.folder.path().display().to_string();
+        let (model, step) = (used.model.info().name, used.restored.checkpoint.step);
+        Verified { machine, run, model, step, passed: false, seconds: 0.0, claims: vec![] }
+    }
+
+    fn n_failed(&self) -> usize {
+        self.claims.iter().filter(|f| !f.passed).count()
+    }
+
+    fn head(&self) -> String {
+        let Verified { run, model, step, .. } = self;
+        format!("{model} of {run}, step {step}")
+    }
+
+    fn verdict(&self) -> String {
+        let (all, seconds) = (self.claims.len(), duration(self.seconds));
+        match self.n_failed() {
+            0 => format!("all {all} claims hold, {seconds}"),
+            n => format!("{n} of {all} claims FAILED, {seconds}"),
+        }
+    }
 }
