@@ -37,6 +37,8 @@ use using::{LADDER_EXAMPLES, SAMPLE_EXAMPLES, SCORE_EXAMPLES};
 pub use verify::VerifyArgs;
 pub use watch::WatchArgs;
 
+use crate::output::Form;
+
 const EXAMPLES: &str = "Examples:
   calotype train dcgan                      # 5.4 minutes on two CPU cores
   calotype sample runs/dcgan-fashion-mnist-001
@@ -126,12 +128,15 @@ pub enum Command {
     Selftest(SelftestArgs),
     /// List the devices: the CPU and every GPU adapter
     #[command(after_help = "Example:\n  calotype devices")]
-    Devices,
+    Devices(Form),
     /// List the models, or one model's settings
     #[command(after_help = "Examples:\n  calotype models\n  calotype models dcgan")]
     Models {
         /// List the settings of this model, with the defaults of each preset
         model: Option<String>,
+
+        #[command(flatten)]
+        form: Form,
     },
     /// List the data sets, describe one, or download one
     #[command(
@@ -166,6 +171,9 @@ pub struct DataArgs {
     /// Draws 64 rows, evenly spaced among all, as they are read
     #[arg(long, value_name = "FILE.png", requires = "name")]
     pub sheet: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub form: Form,
 
     #[command(subcommand)]
     pub action: Option<DataAction>,
@@ -221,5 +229,27 @@ mod tests {
             }
         }
         check(&mut Cli::command());
+    }
+
+    /// What prints a table has `--json`, and nothing else has.
+    #[test]
+    fn every_table_is_answered_as_json() {
+        const NO_TABLE: [&str; 10] =
+            ["train", "sample", "report", "watch", "translate", "draw", "compose", "data fetch", "completions", "man"];
+        fn check(command: &clap::Command, above: &str, without: &mut Vec<String>) {
+            for command in command.get_subcommands() {
+                let name = format!("{above}{}", command.get_name());
+                if !command.get_arguments().any(|arg| arg.get_long() == Some("json")) {
+                    without.push(name.clone());
+                }
+                check(command, &format!("{name} "), without);
+            }
+        }
+        let mut without = vec![];
+        check(&Cli::command(), "", &mut without);
+        without.sort_unstable();
+        let mut no_table = NO_TABLE.map(str::to_owned);
+        no_table.sort_unstable();
+        assert_eq!(without, no_table);
     }
 }

@@ -1,5 +1,6 @@
 //! Output to files and to standard output. A closed pipe is no failure: `calotype models | head -1` succeeds.
 
+use std::fmt::Display;
 use std::fs;
 use std::io::{ErrorKind, Write, stderr, stdout};
 use std::path::{Path, PathBuf};
@@ -8,8 +9,59 @@ use anyhow::{Context, Result};
 
 pub use calotype_training::typed;
 use calotype_training::{grouped, temporary_of};
+use clap::Args;
+use serde::Serialize;
 
 use crate::fault::WrongUse;
+
+/// How a command answers that has a table: with the table, or with JSON. Both are of one value.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Form {
+    /// Prints the figures of the table as JSON, and nothing else on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+impl Form {
+    /// All of an answer.
+    ///
+    /// # Errors
+    /// As of [`print`].
+    pub fn answer(self, value: &(impl Display + Serialize)) -> Result<()> {
+        self.part(value)?;
+        self.whole(value)
+    }
+
+    /// A part of a table that takes long, as soon as it is there. JSON waits for [`Form::whole`].
+    ///
+    /// # Errors
+    /// As of [`print`].
+    pub fn part(self, part: &impl Display) -> Result<()> {
+        if self.json { Ok(()) } else { print(&part.to_string()) }
+    }
+
+    /// The JSON of what a table has shown part by part.
+    ///
+    /// # Errors
+    /// As of [`print`].
+    pub fn whole(self, value: &impl Serialize) -> Result<()> {
+        if self.json { print(&serde_json::to_string_pretty(value)?) } else { Ok(()) }
+    }
+
+    /// The path of a file that was written, behind the table; beside JSON it is a note.
+    ///
+    /// # Errors
+    /// As of [`print`].
+    pub fn file(self, path: &Path) -> Result<()> {
+        let path = path.display().to_string();
+        if self.json {
+            note(&path)
+        } else {
+            print(&path)?
+        }
+        Ok(())
+    }
+}
 
 /// Text to standard output, with a line end.
 ///

@@ -6,11 +6,13 @@ use calotype_training::Choice;
 use clap::Args;
 
 use super::seed;
+use crate::output::Form;
 
 pub const EXAMPLES: &str = "Examples:
   calotype evaluate runs/dcgan-fashion-mnist-001                       # a table, evaluation.json and nearest.png in the run
   calotype evaluate runs/progan-emoji-001 --count 500 --checkpoint last
   calotype evaluate runs/dcgan-fashion-mnist-001 --samples theirs.npy  # images of another program, held against the same rows
+  calotype evaluate runs/dcgan-fashion-mnist-001 --json | jq '.figures[] | {name, value: .samples.value}'
 
 Each figure stands beside its floor, which is what as many training rows have in the samples' place, and both have a standard error.
 The path of the table's JSON is printed last.";
@@ -48,4 +50,7 @@ pub struct EvaluateArgs {
     /// `auto` (a real GPU, else the CPU), `gpu`, `cpu`, or an index or part of a name from `calotype devices` [default: auto]
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
+
+    #[command(flatten)]
+    pub form: Form,
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use calotype_training::Choice;
 use clap::Args;
 
+use crate::output::Form;
+
 pub const EXAMPLES: &str = "Examples:
   calotype export runs/dcgan-emoji-001 --to generator.onnx
   calotype export runs/vae-digits-001 --part encoder --to encoder.onnx
@@ -39,6 +41,9 @@ pub struct ExportArgs {
     /// Checkpoint: `last`, `best` (on the held-out set) or a step [default: best if the run has a held-out set, else last]
     #[arg(long, value_name = "WHICH")]
     pub checkpoint: Option<Choice>,
+
+    #[command(flatten)]
+    pub form: Form,
 }
 
 fn size(text: &str) -> Result<[usize; 2], String> {

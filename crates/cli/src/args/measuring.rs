@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::training::ModelArgs;
+use crate::output::Form;
 
 pub const BENCH_EXAMPLES: &str = "Examples:
   calotype bench                                        # peak rates, then every kernel
@@ -43,6 +44,9 @@ pub struct BenchArgs {
     #[arg(long, value_name = "FILE.svg")]
     pub plot: Option<PathBuf>,
 
+    #[command(flatten)]
+    pub form: Form,
+
     #[command(subcommand)]
     pub what: Option<BenchCommand>,
 }
@@ -68,6 +72,9 @@ pub struct TuneArgs {
     /// Delete this adapter's tuned tiles
     #[arg(long)]
     pub reset: bool,
+
+    #[command(flatten)]
+    pub form: Form,
 }
 
 #[derive(Debug, Args)]
@@ -83,6 +90,9 @@ pub struct SelftestArgs {
     /// Writes the results as JSON
     #[arg(long, value_name = "FILE")]
     pub export: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub form: Form,
 }
 
 #[derive(Debug, Args)]
@@ -109,4 +119,7 @@ pub struct BenchTrainArgs {
     /// of each: for https://ui.perfetto.dev or chrome://tracing. On GPUs with timestamps, and on the CPU
     #[arg(long, value_name = "FILE.json")]
     pub trace: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub form: Form,
 }

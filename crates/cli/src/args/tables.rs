@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::output::Form;
+
 pub const COUNT_EXAMPLES: &str = "Examples:
   calotype count --pixels 784                           # MNIST's bits: 2^784 - 1, or 1,567, or 784
   calotype count --pixels 1 --channels 3 --levels 256   # one RGB pixel
@@ -37,6 +39,9 @@ pub struct CountArgs {
     /// Order of the Markov assumption: each value depends on the K values before it
     #[arg(long, value_name = "K", default_value = "1")]
     pub order: u64,
+
+    #[command(flatten)]
+    pub form: Form,
 }
 
 #[derive(Debug, Args)]
@@ -63,6 +68,9 @@ pub struct TableArgs {
     /// Additive smoothing: added to the count of every combination of values; 1 is Laplace's rule
     #[arg(long, value_name = "ALPHA", default_value = "0", value_parser = smoothing, allow_negative_numbers = true)]
     pub smoothing: f64,
+
+    #[command(flatten)]
+    pub form: Form,
 }
 
 fn fact(text: &str) -> Result<(String, String), String> {

@@ -6,6 +6,7 @@ use calotype_graph::Precision;
 use clap::{Args, ValueEnum};
 
 use super::{key_value, seed};
+use crate::output::Form;
 
 pub const TRAIN_EXAMPLES: &str = "Examples:
   calotype train dcgan                                     # on its default data, with its defaults
@@ -102,6 +103,9 @@ pub struct PlanArgs {
 
     #[command(flatten)]
     pub with: ModelArgs,
+
+    #[command(flatten)]
+    pub form: Form,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -7,6 +7,7 @@ use calotype_training::Choice;
 use clap::{Args, ValueEnum};
 
 use super::{key_value, seed};
+use crate::output::Form;
 
 pub const SAMPLE_EXAMPLES: &str = "Examples:
   calotype sample runs/dcgan-fashion-mnist-001 --count 100 --seed 7
@@ -27,6 +28,7 @@ pub const SCORE_EXAMPLES: &str = "Examples:
   calotype score runs/nade-digits-001                # mean, standard error, histogram of test rows
   calotype score runs/nade-digits-001 --out scores.csv --pixels log-p.npy
   calotype score runs/nade-digits-001 --explain 3    # the chain rule of row 3, factor by factor
+  calotype score runs/nade-digits-001 --json | jq .nats.mean
   calotype score runs/vae-fashion-mnist-001 --samples 1000                # a tighter bound
   calotype score runs/vae-digits-001 --explain 3 --posterior z.png        # of a run with --set latents=2
   calotype score runs/pixelcnn-fashion-mnist-001 --heatmaps surprise --count 20
@@ -278,6 +280,9 @@ pub struct ScoreArgs {
     /// `auto` (a real GPU, else the CPU), `gpu`, `cpu`, or an index or part of a name from `calotype devices` [default: auto]
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
+
+    #[command(flatten)]
+    pub form: Form,
 }
 
 #[derive(Debug, Args)]
@@ -327,6 +332,9 @@ pub struct EncodeArgs {
     /// `auto` (a real GPU, else the CPU), `gpu`, `cpu`, or an index or part of a name from `calotype devices` [default: auto]
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
+
+    #[command(flatten)]
+    pub form: Form,
 }
 
 #[derive(Debug, Args)]
@@ -358,6 +366,9 @@ pub struct LadderArgs {
     /// `auto` (a real GPU, else the CPU), `gpu`, `cpu`, or an index or part of a name from `calotype devices` [default: auto]
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
+
+    #[command(flatten)]
+    pub form: Form,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use calotype_training::Choice;
 use clap::Args;
 
+use crate::output::Form;
+
 pub const EXAMPLES: &str = "Examples:
   calotype verify runs/pixelcnn-digits-001
   calotype verify runs/nade-digits-001 --device gpu --export verified.json
@@ -33,4 +35,7 @@ pub struct VerifyArgs {
     /// `auto` (a real GPU, else the CPU), `gpu`, `cpu`, or an index or part of a name from `calotype devices` [default: auto]
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
+
+    #[command(flatten)]
+    pub form: Form,
 }

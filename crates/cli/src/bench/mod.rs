@@ -22,7 +22,7 @@ use crate::device::{self, Opened};
 use crate::fault::WrongUse;
 use crate::machine::Machine;
 use crate::names::chosen;
-use crate::output::{has_folder, note, print, replace_text};
+use crate::output::{Form, has_folder, note, replace_text};
 use crate::status::Status;
 use cases::kernels;
 use compare::{AGAIN, Comparison};
@@ -45,7 +45,7 @@ pub fn run(args: &BenchArgs, threads: usize) -> Result<Ending> {
     let mut opened = device::open(args.device.as_deref(), threads)?;
     let all = kernels(Scale::of(opened.device().profile().kind));
     let chosen: Vec<Kernel> = all.into_iter().filter(|k| wanted.contains(&k.stem)).collect();
-    let (report, against) = measure_all(&mut opened, &chosen, before.as_ref(), threads)?;
+    let (report, against) = measure_all(&mut opened, &chosen, before.as_ref(), args.form, threads)?;
     opened.keep_pipelines();
 
     if let Some(path) = &args.export {
@@ -56,9 +56,11 @@ pub fn run(args: &BenchArgs, threads: usize) -> Result<Ending> {
         replace_text(path, &plot::svg(&report)?).context("--plot")?;
     }
     if let Some(against) = &against {
-        print(&format!("\n{against}"))?;
+        args.form.part(&format!("\n{against}"))?;
     }
-    ending(&Benched { report, against })
+    let benched = Benched { report, against };
+    args.form.whole(&benched)?;
+    ending(&benched)
 }
 
 /// What `bench` answers: what `--export` writes, and what became of it since.
@@ -80,22 +82,23 @@ fn measure_all(
     opened: &mut Opened,
     kernels: &[Kernel],
     before: Option<&Report>,
+    form: Form,
     threads: usize,
 ) -> Result<(Report, Option<Comparison>)> {
     let mut status = Status::new();
     let machine = Machine::of(opened);
-    print(&machine.to_string())?;
+    form.part(&machine)?;
     status.show("measuring peak rates");
     let roofs = Roofs::measure(opened, threads)?;
     status.clear();
-    print(&format!("{roofs}\n{}", table::head()))?;
+    form.part(&format!("{roofs}\n{}", table::head()))?;
     let mut timer = Timer::new(opened, roofs, threads)?;
     let mut report = Report { machine, roofs, kernels: Vec::new() };
     for (n, kernel) in kernels.iter().enumerate() {
         status.show(&format!("{} of {}  {}", n + 1, kernels.len(), kernel.name()));
         let measured = timer.measure(kernel);
         status.clear();
-        print(&table::row(&measured))?;
+        form.part(&table::row(&measured))?;
         report.kernels.push(measured);
     }
     let Some(before) = before else { return Ok((report, None)) };

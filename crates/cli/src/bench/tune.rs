@@ -15,7 +15,7 @@ use crate::args::TuneArgs;
 use crate::command::Ending;
 use crate::device::{self, Opened};
 use crate::fault::WrongUse;
-use crate::output::{note, print};
+use crate::output::{Form, note};
 use crate::status::Status;
 use crate::tiles;
 
@@ -32,15 +32,16 @@ pub fn run(args: &TuneArgs, threads: usize) -> Result<Ending> {
     let adapter = device.description().clone();
     if args.reset {
         let deleted = tiles::forget(&adapter)?.map(|path| path.display().to_string());
-        print(&Reset { deleted }.to_string())?;
+        args.form.answer(&Reset { deleted })?;
         return Ok(Ending::Done);
     }
     device.set_tiles(TileTable::default());
-    let (table, products) = tune(&mut opened, threads)?;
+    let (table, products) = tune(&mut opened, args.form, threads)?;
     opened.keep_pipelines();
     let file = tiles::keep(&adapter, &table)?.display().to_string();
     let tuned = Tuned { device: adapter.name, products, n_new: table.len(), file };
-    print(&tuned.verdict())?;
+    args.form.part(&tuned.verdict())?;
+    args.form.whole(&tuned)?;
     note("existing runs keep their tiles; `calotype bench tune --reset` restores the defaults for new runs");
     Ok(Ending::Done)
 }
@@ -111,7 +112,7 @@ impl fmt::Display for Product {
 }
 
 /// Tries every way for every product. A kernel that is wrong in a way is never timed in it.
-fn tune(opened: &mut Opened, threads: usize) -> Result<(TileTable, Vec<Product>)> {
+fn tune(opened: &mut Opened, form: Form, threads: usize) -> Result<(TileTable, Vec<Product>)> {
     let mut status = Status::new();
     let kernels = kernels(Scale::of(opened.device().profile().kind));
     status.show("measuring peak rates");
@@ -120,7 +121,7 @@ fn tune(opened: &mut Opened, threads: usize) -> Result<(TileTable, Vec<Product>)
     let mut table = TileTable::default();
     let mut products = Vec::new();
     let mut seen: Vec<ProductShape> = Vec::new();
-    print(&Tuned::head())?;
+    form.part(&Tuned::head())?;
     for kernel in kernels.iter().filter(|k| PRODUCTS.contains(&k.stem)) {
         let Some(shape) = product(&mut timer, kernel).filter(|s| !seen.contains(s)) else { continue };
         seen.push(shape);
@@ -133,7 +134,7 @@ fn tune(opened: &mut Opened, threads: usize) -> Result<(TileTable, Vec<Product>)
             table.set(shape, tile)?;
         }
         let product = Product { kernel: kernel.name(), times: found.as_ref().ok().copied(), failure: found.err() };
-        print(&product.to_string())?;
+        form.part(&product)?;
         products.push(product);
     }
     Ok((table, products))

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{Ending, wanted};
 use crate::args::{BenchArgs, BenchCommand, BenchTrainArgs};
 use crate::fault::WrongUse;
-use crate::output::{bytes, has_folder, print, replace_text};
+use crate::output::{bytes, has_folder, replace_text};
 use crate::{bench, device};
 
 pub fn run(args: &BenchArgs, threads: usize) -> Result<Ending> {
@@ -47,7 +47,7 @@ fn train(args: &BenchTrainArgs, threads: usize) -> Result<Ending> {
         measured,
         kernels: trace.as_ref().map(Kernels::of),
     };
-    print(&timed.to_string())?;
+    args.form.answer(&timed)?;
     if let (Some(path), Some(trace)) = (&args.trace, &trace) {
         replace_text(path, &trace.to_json().to_string()).context("--trace")?;
     }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::Ending;
 use crate::args::CountArgs;
 use crate::fault::WrongUse;
-use crate::output::{counted, print};
+use crate::output::counted;
 
 pub fn run(args: &CountArgs) -> Result<Ending> {
     let n = args.pixels.saturating_mul(args.channels);
@@ -18,7 +18,7 @@ pub fn run(args: &CountArgs) -> Result<Ending> {
         let hint = if args.channels > 1 { " (--pixels times --channels)" } else { "" };
         WrongUse(format!("{e}{hint}"))
     })?;
-    print(&Counted::new(args, n, values).to_string())?;
+    args.form.answer(&Counted::new(args, n, values))?;
     Ok(Ending::Done)
 }
 

@@ -22,8 +22,8 @@ const ABOUT_PIXELS: usize = 800;
 pub fn run(args: &DataArgs) -> Result<Ending> {
     match (&args.action, &args.name) {
         (Some(DataAction::Fetch { name }), _) => bring(name)?,
-        (None, Some(name)) => print(&describe(name, args)?.to_string())?,
-        (None, None) => print(&List::new().to_string())?,
+        (None, Some(name)) => args.form.answer(&describe(name, args)?)?,
+        (None, None) => args.form.answer(&List::new())?,
     }
     Ok(Ending::Done)
 }

@@ -11,9 +11,9 @@ use serde::Serialize;
 
 use super::Ending;
 use crate::machine::{Limits, kind};
-use crate::output::{bytes, print};
+use crate::output::{Form, bytes};
 
-pub fn run(threads: usize) -> Result<Ending> {
+pub fn run(form: Form, threads: usize) -> Result<Ending> {
     let cpu = Cpu::<f32>::fast(threads)?;
     let found = pollster::block_on(adapters());
     let real = found.iter().any(|a| a.kind != DeviceKind::SoftwareGpu);
@@ -29,7 +29,7 @@ pub fn run(threads: usize) -> Result<Ending> {
         },
         adapters: found.into_iter().map(Adapter::from).collect(),
     };
-    print(&devices.to_string())?;
+    form.answer(&devices)?;
     Ok(Ending::Done)
 }
 

@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 use super::Ending;
 use crate::args::ExportArgs;
 use crate::fault::WrongUse;
-use crate::output::{counted, ending, has_folder, note, print, replace, writable};
+use crate::output::{counted, ending, has_folder, note, replace, writable};
 use crate::used::Used;
 
 pub fn run(args: &ExportArgs) -> Result<Ending> {
@@ -30,7 +30,7 @@ pub fn run(args: &ExportArgs) -> Result<Ending> {
         return Err(WrongUse(format!("{name} has no network: it counts, and there is nothing to write as ONNX")).into());
     }
     let Some(to) = args.to.as_deref().filter(|_| !args.list) else {
-        print(&Parts::of(&all).to_string())?;
+        args.form.answer(&Parts::of(&all))?;
         return Ok(Ending::Done);
     };
     let part = match &args.part {
@@ -46,7 +46,7 @@ pub fn run(args: &ExportArgs) -> Result<Ending> {
     if args.part.is_none() && !others.is_empty() {
         note(&format!("the {}; other parts, by --part: {}", part.name, others.join(", ")));
     }
-    print(&Written::new(part, &written, &used).to_string())?;
+    args.form.answer(&Written::new(part, &written, &used))?;
     Ok(Ending::Done)
 }
 

@@ -14,7 +14,7 @@ use super::sample::drawing::kept;
 use crate::args::LadderArgs;
 use crate::fault::WrongUse;
 use crate::mean::Mean;
-use crate::output::{has_folder, note, print, replace, replace_text, writable};
+use crate::output::{has_folder, note, replace, replace_text, writable};
 use crate::used::Used;
 
 /// Pixels on the screen that the picture is wide, about.
@@ -74,7 +74,7 @@ pub fn run(args: &LadderArgs, threads: usize) -> Result<Ending> {
     if let Some(path) = &args.table {
         replace_text(path, &ladder.markdown())?;
     }
-    print(&ladder.to_string())?;
+    args.form.answer(&ladder)?;
     Ok(Ending::Done)
 }
 

@@ -10,12 +10,12 @@ use calotype_training::{Scalar, common_settings, data_shape};
 use serde::{Serialize, Serializer};
 
 use super::Ending;
-use crate::output::print;
+use crate::output::Form;
 
-pub fn run(model: Option<&str>) -> Result<Ending> {
+pub fn run(model: Option<&str>, form: Form) -> Result<Ending> {
     match model {
-        Some(name) => print(&Described::new(find(name)?)?.to_string())?,
-        None => print(&List::new()?.to_string())?,
+        Some(name) => form.answer(&Described::new(find(name)?)?)?,
+        None => form.answer(&List::new()?)?,
     }
     Ok(Ending::Done)
 }

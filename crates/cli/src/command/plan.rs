@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 use super::{Ending, wanted};
 use crate::args::PlanArgs;
 use crate::device;
-use crate::output::{bytes, print};
+use crate::output::bytes;
 
 /// Tensors that are named.
 const LARGEST: usize = 5;
@@ -37,7 +37,7 @@ pub fn run(args: &PlanArgs, threads: usize) -> Result<Ending> {
         memory: Memory::new(&plans, &profile),
         steps: steps.collect::<Result<_>>()?,
     };
-    print(&planned.to_string())?;
+    args.form.answer(&planned)?;
     Ok(Ending::Done)
 }
 

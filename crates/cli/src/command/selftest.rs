@@ -14,7 +14,7 @@ use crate::args::SelftestArgs;
 use crate::device;
 use crate::machine::Machine;
 use crate::names::chosen;
-use crate::output::{has_folder, print};
+use crate::output::has_folder;
 use crate::status::Status;
 
 pub fn run(args: &SelftestArgs, threads: usize) -> Result<Ending> {
@@ -31,7 +31,7 @@ pub fn run(args: &SelftestArgs, threads: usize) -> Result<Ending> {
     opened.keep_pipelines();
 
     let tested = Tested { machine, passed: table.passed(), ops: table };
-    print(&tested.to_string())?;
+    args.form.answer(&tested)?;
     if let Some(path) = &args.export {
         let text = serde_json::to_string_pretty(&tested)?;
         write_atomically(path, text.as_bytes()).with_context(|| format!("--export {}", path.display()))?;

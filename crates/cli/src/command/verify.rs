@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::Ending;
 use crate::args::VerifyArgs;
 use crate::machine::Machine;
-use crate::output::{ending, has_folder, note, print, replace, replace_text, writable};
+use crate::output::{Form, ending, has_folder, note, replace, replace_text, writable};
 use crate::session::Session;
 use crate::status::Status;
 use crate::used::Used;
@@ -28,17 +28,18 @@ pub fn run(args: &VerifyArgs, threads: usize) -> Result<Ending> {
     let started = Instant::now();
     let mut session = used.on(args.device.as_deref(), threads)?;
     let mut verified = Verified::begun(&mut session);
-    print(&verified.head())?;
-    verified.claims = look(&mut session)?;
+    args.form.part(&verified.head())?;
+    verified.claims = look(&mut session, args.form)?;
     session.opened.keep_pipelines();
     verified.passed = verified.n_failed() == 0;
     verified.seconds = started.elapsed().as_secs_f64();
-    print(&verified.verdict())?;
+    args.form.part(&verified.verdict())?;
+    args.form.whole(&verified)?;
     if let Some(path) = &args.export {
         replace_text(path, &serde_json::to_string_pretty(&verified)?).context("--export")?;
     }
     if let (Some(map), Some(picture)) = (&map, &picture) {
-        show(map, picture)?;
+        show(map, picture, args.form)?;
     }
     match verified.n_failed() {
         0 => Ok(Ending::Done),
@@ -64,7 +65,7 @@ fn place_for_the_map(args: &VerifyArgs, used: &Used) -> Result<Option<PathBuf>> 
 }
 
 /// Runs the checks; each finding is printed as soon as it is there.
-fn look(session: &mut Session) -> Result<Vec<Finding>> {
+fn look(session: &mut Session, form: Form) -> Result<Vec<Finding>> {
     let Session { used, opened, loader, .. } = session;
     let path = &used.restored.path;
     let state = |spec: &StateSpec| -> Result<HostTensor, TrainingError> {
@@ -79,7 +80,7 @@ fn look(session: &mut Session) -> Result<Vec<Finding>> {
         Told::Found(finding) => {
             status.clear();
             if printed.is_ok() {
-                printed = print(&line(finding));
+                printed = form.part(&line(finding));
             }
         }
     };
@@ -101,11 +102,11 @@ fn line(f: &Finding) -> String {
 }
 
 /// Writes the context map and says what is on it.
-fn show(map: &ContextMap, path: &Path) -> Result<()> {
+fn show(map: &ContextMap, path: &Path, form: Form) -> Result<()> {
     let drawn = map.picture().map_err(TrainingError::from)?;
     replace(path, |file| picture::write_png(file, &drawn))?;
     note(&map.to_string());
-    print(&path.display().to_string())
+    form.file(path)
 }
 
 /// What came of it; `--export` writes it.

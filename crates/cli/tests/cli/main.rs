@@ -13,6 +13,7 @@ mod evaluating;
 mod exporting;
 #[cfg(unix)]
 mod interruptions;
+mod json;
 mod measuring;
 mod precision;
 mod progan;

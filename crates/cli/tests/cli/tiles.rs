@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use calotype_gpu_kernels::TILE_TABLE;
 
+use crate::json::{parsed, said};
 use crate::measuring::{has_adapter, says};
 use crate::support::{Place, same, text};
 
@@ -18,16 +19,12 @@ struct Adapter {
 
 impl Adapter {
     fn first(place: &Place) -> Self {
-        let devices = place.run(&["devices"]).ok().stdout;
-        let mut lines = devices.lines().skip_while(|l| !l.starts_with("0 "));
-        let (head, driver) = (lines.next().expect("the adapter"), lines.next().expect("its driver"));
-        let (name, rest) = head[1..].trim().rsplit_once(" (").expect("name and backend");
-        let backend = rest.split(',').next().expect("a backend");
-        let driver = driver.trim().strip_prefix("driver").expect("its driver").trim();
+        let devices = parsed(&place.run(&["devices", "--json"]).ok());
+        let [backend, name, driver] = ["backend", "name", "driver"].map(|key| said(&devices["adapters"][0], key));
         let file = format!("{backend}-{name}").replace(|c: char| !c.is_ascii_alphanumeric(), "-");
         let file = place.path(&format!("cache/calotype/tiles-{file}.txt"));
         fs::create_dir_all(file.parent().expect("a folder")).expect("it is made");
-        Adapter { backend: backend.to_owned(), name: name.to_owned(), driver: driver.to_owned(), file }
+        Adapter { backend, name, driver, file }
     }
 
     /// As if `bench tune` had found these, with this driver.

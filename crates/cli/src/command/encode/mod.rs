@@ -14,7 +14,7 @@ use calotype_training::{Examined, Labelled, SCORE_BATCH, Which};
 use super::{Ending, once};
 use crate::args::EncodeArgs;
 use crate::fault::WrongUse;
-use crate::output::{ending, has_folder, note, print, replace};
+use crate::output::{ending, has_folder, note, replace};
 use crate::used::Used;
 
 use encoded::{Accuracy, Encoded, Files, LinearProbe};
@@ -121,7 +121,7 @@ pub fn run(args: &EncodeArgs, threads: usize) -> Result<Ending> {
         encoded.linear_probe = Some(LinearProbe { n_classes, features: probe(by_features)?, raw_values: probe(by_values)? });
     }
     session.opened.keep_pipelines();
-    print(&encoded.to_string())?;
+    args.form.answer(&encoded)?;
     Ok(Ending::Done)
 }
 

@@ -14,7 +14,7 @@ use calotype_training::{Against, Classified, HeldBack, Material, write_report};
 use super::Ending;
 use crate::args::EvaluateArgs;
 use crate::fault::WrongUse;
-use crate::output::{ending, has_folder, note, print, replace, replace_text, writable};
+use crate::output::{ending, has_folder, note, replace, replace_text, writable};
 use crate::session::Session;
 use crate::used::Used;
 
@@ -113,7 +113,7 @@ pub fn run(args: &EvaluateArgs, threads: usize) -> Result<Ending> {
     if out == session.used.folder.evaluation() {
         write_report(session.used.folder.path())?;
     }
-    print(&Table { found: &findings, file: &out }.to_string())?;
+    args.form.answer(&Table { found: &findings, file: &out })?;
     Ok(Ending::Done)
 }
 

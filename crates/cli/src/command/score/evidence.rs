@@ -13,7 +13,7 @@ use super::laid_open::{LaidOpen, Parts, latents};
 use crate::args::ScoreArgs;
 use crate::command::Ending;
 use crate::fault::WrongUse;
-use crate::output::{note, print, replace};
+use crate::output::{note, replace};
 use crate::used::Used;
 
 /// Default of `--samples`.
@@ -81,7 +81,7 @@ pub(super) fn run(args: &ScoreArgs, used: Used, examined: &Examined, index: usiz
     session.opened.keep_pipelines();
     let standardised = values == Values::Standardised;
     let laid_open = LaidOpen { row: index, standardised, of_what, parts, latents: latents(&q) };
-    print(&laid_open.to_string())?;
+    args.form.answer(&laid_open)?;
     Ok(Ending::Done)
 }
 

@@ -19,7 +19,7 @@ use calotype_training::{Choice, Examined, TrainingError, Which, nats, rows_in_wo
 use super::{Ending, once};
 use crate::args::ScoreArgs;
 use crate::fault::WrongUse;
-use crate::output::{ending, has_folder, note, print};
+use crate::output::{ending, has_folder, note};
 use crate::session::Session;
 use crate::used::{Exactness, Used};
 use anomaly::Anomalies;
@@ -118,7 +118,7 @@ pub fn run(args: &ScoreArgs, threads: usize) -> Result<Ending> {
     if let Some(path) = &args.out_sheet {
         worst::draw(path, session.used.model.as_ref(), &examined, sets.scored.rows(), (&surprise, args.worst))?;
     }
-    print(&summary.to_string())?;
+    args.form.answer(&summary)?;
     Ok(Ending::Done)
 }
 
@@ -179,7 +179,7 @@ fn explained(args: &ScoreArgs, used: Used, examined: &Examined, index: usize, th
     let mut session = used.on(args.device.as_deref(), threads)?;
     let scorer = session.row_program(&program, 0)?;
     let log_p = session.run(&scorer, &row)?;
-    print(&Explained::new(session.used.density()?, &examined.dataset, index, &row, &log_p).to_string())?;
+    args.form.answer(&Explained::new(session.used.density()?, &examined.dataset, index, &row, &log_p))?;
     Ok(Ending::Done)
 }
 

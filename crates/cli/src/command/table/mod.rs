@@ -10,7 +10,6 @@ use calotype_models::distributions::JointTable;
 use super::Ending;
 use crate::args::TableArgs;
 use crate::fault::WrongUse;
-use crate::output::print;
 use answers::{Answers, Cells, Chain, Independence};
 
 /// `A,B|C,D` as typed.
@@ -50,7 +49,7 @@ pub fn run(args: &TableArgs) -> Result<Ending> {
         chain_rule: if all { Chain::new(&known)? } else { None },
         ..Answers::begun(args, &table, &event)?
     };
-    print(&answers.to_string())?;
+    args.form.answer(&answers)?;
     Ok(Ending::Done)
 }
 
