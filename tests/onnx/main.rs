@@ -3,6 +3,7 @@
 
 #[allow(dead_code)]
 mod exported;
+mod read;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -5,11 +5,13 @@
 
 mod ops;
 mod proto;
+mod read;
 mod writer;
 
 use calotype_graph::{Dtype, GraphError, HostTensor, NodeRef, Program, Source, StateSpec};
 
 use ops::Call;
+pub use read::{Loaded, Network, ReadError};
 use writer::{Size, Writer};
 
 /// Numbers of rows with which a program is built: no size of a network changes by as much.
