@@ -1,9 +1,10 @@
-//! `cargo xtask …`: what a developer types. Nothing but the standard library, so that it builds at once.
+//! `cargo xtask …`: what a developer types. Little beside the standard library, so that it builds at once.
 
 mod adapter;
 mod density;
 mod golden;
 mod probes;
+mod results;
 mod swiftshader;
 mod test;
 mod wasm;
@@ -24,6 +25,9 @@ usage: cargo xtask COMMAND
                   on) and writes their tables to assets/bench: digits-bits, digits-17-levels, fashion-bits, fashion-8-levels
   probes          trains every model with features on digits and Fashion-MNIST, and writes the accuracies of linear probes on them
                   to assets/bench/probes.md
+  results [MODEL…] [--device NAME]
+                  trains every model with its defaults on bundled data, hours on two cores, evaluates it, and writes docs/results.md from
+                  the records in assets/results; what is recorded there is kept, a MODEL that is named is recorded again
   golden [NAME…]  makes the golden vectors in assets/golden again, with PyTorch (CALOTYPE_PYTHON names the interpreter)
 ";
 
@@ -38,6 +42,7 @@ fn main() -> ExitCode {
         Some("density") => density::run(&rest),
         Some("golden") => golden::run(&rest),
         Some("probes") => probes::run(&rest),
+        Some("results") => results::run(&rest),
         Some("help" | "-h" | "--help") => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;
