@@ -21,7 +21,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use compose::ComposeArgs;
 pub use draw::DrawArgs;
-pub use evaluate::EvaluateArgs;
+pub use evaluate::{EvaluateArgs, Span};
 pub use export::ExportArgs;
 use measuring::{BENCH_EXAMPLES, SELFTEST_EXAMPLES};
 pub use measuring::{BenchArgs, BenchCommand, BenchTrainArgs, SelftestArgs, TuneArgs};

@@ -13,9 +13,25 @@ pub const EXAMPLES: &str = "Examples:
   calotype evaluate runs/progan-emoji-001 --count 500 --checkpoint last
   calotype evaluate runs/dcgan-fashion-mnist-001 --samples theirs.npy  # images of another program, held against the same rows
   calotype evaluate runs/dcgan-fashion-mnist-001 --json | jq '.figures[] | {name, value: .samples.value}'
+  calotype evaluate runs/dcgan-photos-001 --features inception.onnx    # FID and KID by a network that you have
 
 Each figure stands beside its floor, which is what as many training rows have in the samples' place, and both have a standard error.
 The path of the table's JSON is printed last.";
+
+/// Values of black and white.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Span {
+    pub low: f32,
+    pub high: f32,
+}
+
+fn span(text: &str) -> Result<Span, String> {
+    let number = |text: &str| text.trim().parse::<f32>().ok().filter(|v| v.is_finite());
+    match text.split_once(',').map(|(low, high)| (number(low), number(high))) {
+        Some((Some(low), Some(high))) if low != high => Ok(Span { low, high }),
+        _ => Err("expected two numbers, such as 0,1 or -1,1 or 0,255".to_owned()),
+    }
+}
 
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true)]
@@ -34,6 +50,14 @@ pub struct EvaluateArgs {
     /// Evaluates these rows in place of the model's: an array, a folder of images, or anything that --data of `train` takes
     #[arg(long, value_name = "NAME|PATH")]
     pub samples: Option<String>,
+
+    /// Features of FID, KID and the like by this network of images, such as an Inception one, in place of a classifier of the data: an ONNX file
+    #[arg(long, value_name = "NET.onnx")]
+    pub features: Option<PathBuf>,
+
+    /// Values of black and white that this network takes
+    #[arg(long, value_name = "LOW,HIGH", default_value = "0,1", value_parser = span, allow_hyphen_values = true, requires = "features")]
+    pub features_range: Span,
 
     /// Output file [default: evaluation.json in the run folder]
     #[arg(long, value_name = "FILE.json")]

@@ -26,22 +26,20 @@ pub(super) fn by_heart(sets: &Sets) -> (Vec<Figure>, Vec<(usize, f64)>) {
         Estimate::mean(&hits.collect::<Vec<_>>())
     };
     let figures = vec![
-        Figure {
-            name: NEAREST.into(),
-            samples: far(&to_samples),
-            floor: floor(far(&to_held_out)),
-            better: Better::Near,
-            what: "mean distance of a sample from the training row nearest to it, as a root mean square; the floor is of held-out rows"
-                .into(),
-        },
-        Figure {
-            name: AUTHENTIC.into(),
-            samples: part(&to_samples),
-            floor: floor(part(&to_held_out)),
-            better: Better::Near,
-            what: "samples that are farther from their nearest training row than that one is from another; the floor is of held-out rows"
-                .into(),
-        },
+        Figure::new(
+            NEAREST,
+            far(&to_samples),
+            Better::Near,
+            "mean distance of a sample from the training row nearest to it, as a root mean square; the floor is of held-out rows",
+        )
+        .with_floor(floor(far(&to_held_out))),
+        Figure::new(
+            AUTHENTIC,
+            part(&to_samples),
+            Better::Near,
+            "samples that are farther from their nearest training row than that one is from another; the floor is of held-out rows",
+        )
+        .with_floor(floor(part(&to_held_out))),
     ];
     (figures, to_samples.iter().flatten().map(|n| (n.at, f64::from(n.distance) / root)).collect())
 }

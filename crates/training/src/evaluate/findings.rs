@@ -35,8 +35,20 @@ pub struct FeaturesOf {
     pub network: String,
     /// Of its weights.
     pub sha256: String,
-    /// The part of the held-out rows whose class it names.
-    pub accuracy: f64,
+    /// The part of the held-out rows whose class it names, where it was trained on them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
+}
+
+/// In a sentence without an end.
+impl fmt::Display for FeaturesOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.network, self.sha256.get(..8).unwrap_or_default())?;
+        match self.accuracy {
+            Some(accuracy) => write!(f, ", which names the class of {:.1} % of the held-out rows", 100.0 * accuracy),
+            None => Ok(()),
+        }
+    }
 }
 
 /// -log p(x) in nats, or an upper bound on it.

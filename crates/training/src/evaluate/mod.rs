@@ -4,6 +4,7 @@
 
 mod by_heart;
 mod estimate;
+mod facets;
 mod findings;
 mod frechet;
 mod kernel;
@@ -13,11 +14,13 @@ mod similarity;
 mod verdict;
 
 use calotype_graph::philox::{Domain, Stream};
+use calotype_models::Model;
 use serde::{Deserialize, Serialize};
 
 use crate::quality::Patches;
 pub use by_heart::reduced;
 pub use estimate::Estimate;
+pub use facets::{Factored, Puzzled, Translated, agreement, by_samples, part, places, retrieval};
 pub use findings::{FeaturesOf, Findings, Likelihood};
 use neighbours::Among;
 
@@ -55,9 +58,35 @@ pub struct Figure {
     pub samples: Estimate,
     /// The same of training rows in place of the samples: what samples as good as the data have.
     pub floor: Option<Estimate>,
+    /// The same of what needs no model, such as doing nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub baselines: Vec<Baseline>,
     pub better: Better,
     /// In a sentence.
     pub what: String,
+}
+
+/// A figure of what needs no model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Baseline {
+    pub name: String,
+    #[serde(flatten)]
+    pub figure: Estimate,
+}
+
+impl Figure {
+    fn new(name: impl Into<String>, samples: Estimate, better: Better, what: &str) -> Self {
+        Figure { name: name.into(), samples, floor: None, baselines: vec![], better, what: what.into() }
+    }
+
+    fn with_floor(self, floor: impl Into<Option<Estimate>>) -> Self {
+        Figure { floor: floor.into(), ..self }
+    }
+
+    fn beside(mut self, name: &str, figure: Estimate) -> Self {
+        self.baselines.push(Baseline { name: name.into(), figure });
+        self
+    }
 }
 
 /// Rows [n, ..shape] to be compared: images from 0 to 1, or vectors.
@@ -122,6 +151,12 @@ pub fn evaluate(sets: &Sets, features: Option<&Features>, classes: Option<&Class
     Evaluated { figures, nearest, verdicts }
 }
 
+/// Whether a model makes rows that can be evaluated, from nothing or from others.
+pub fn makes_rows(model: &dyn Model) -> bool {
+    let from_others = model.text().is_some() || model.composer().is_some() || model.translator().is_some();
+    from_others || model.latent().is_some() || model.density().is_some()
+}
+
 /// Rows in an order that the seed draws: those of a data set may be in the order of their classes.
 pub fn mixed(mut rows: Vec<u32>, seed: u64) -> Vec<u32> {
     let mut random = Stream::new(seed, Domain::Test, "order", 0);
@@ -142,13 +177,8 @@ fn distance(sets: &Sets) -> Figure {
     let [samples, learned, held_out] =
         [sets.samples, sets.learned, sets.held_out].map(|rows| Patches::of(rows, sets.shape, sets.seed));
     let from = |rows: &Patches| Estimate::by_groups(n, |kept| rows.distance(&held_out, kept));
-    Figure {
-        name: DISTANCE.into(),
-        samples: from(&samples),
-        floor: Some(from(&learned)),
-        better: Better::Lower,
-        what: "distance of the samples' patches from those of held-out rows, over the levels of a Laplacian pyramid".into(),
-    }
+    let what = "distance of the samples' patches from those of held-out rows, over the levels of a Laplacian pyramid";
+    Figure::new(DISTANCE, from(&samples), Better::Lower, what).with_floor(from(&learned))
 }
 
 fn of_features(of: &Features) -> Vec<Figure> {
@@ -166,39 +196,29 @@ fn of_features(of: &Features) -> Vec<Figure> {
     };
     let kernel = |rows: &[&[f32]]| kernel::kernel_distance(rows, &held_out, of.d);
     let (made, real) = (Among::new(&held_out, &samples), Among::new(&held_out, &learned));
-    let figure = |name: String, samples: Estimate, floor: Estimate, better: Better, what: &str| Figure {
-        name,
-        samples,
-        floor: Some(floor),
-        better,
-        what: what.into(),
-    };
     use Better::{Higher, Lower, Near};
     vec![
-        figure(
+        Figure::new(
             format!("FID-{}", of.name),
             frechet(&samples),
-            frechet(&learned),
             Lower,
             "Fréchet distance of features; comparable only between figures of the same features and as many rows",
-        ),
-        figure(
+        )
+        .with_floor(frechet(&learned)),
+        Figure::new(
             format!("KID-{}", of.name),
             kernel(&samples),
-            kernel(&learned),
             Lower,
             "kernel distance of the same features, unbiased: noise around 0 for samples like the data",
-        ),
-        figure(
-            PRECISION.into(),
-            made.precision,
-            real.precision,
-            Higher,
-            "samples that lie among held-out rows: how real they are",
-        ),
-        figure(RECALL.into(), made.recall, real.recall, Higher, "held-out rows that lie among the samples: how various they are"),
-        figure("density".into(), made.density, real.density, Near, "how crowded with held-out rows it is where samples lie"),
-        figure(COVERAGE.into(), made.coverage, real.coverage, Higher, "held-out rows that a sample lies beside"),
+        )
+        .with_floor(kernel(&learned)),
+        Figure::new(PRECISION, made.precision, Higher, "samples that lie among held-out rows: how real they are")
+            .with_floor(real.precision),
+        Figure::new(RECALL, made.recall, Higher, "held-out rows that lie among the samples: how various they are")
+            .with_floor(real.recall),
+        Figure::new("density", made.density, Near, "how crowded with held-out rows it is where samples lie")
+            .with_floor(real.density),
+        Figure::new(COVERAGE, made.coverage, Higher, "held-out rows that a sample lies beside").with_floor(real.coverage),
     ]
 }
 
@@ -221,20 +241,20 @@ fn of_classes(of: &Classes) -> Vec<Figure> {
         })
     };
     vec![
-        Figure {
-            name: format!("classes found, of {}", of.n_classes),
-            samples: found(of.samples),
-            floor: Some(found(of.learned)),
-            better: Better::Higher,
-            what: "classes that the classifier sees in at least a tenth of an even share of the samples".into(),
-        },
-        Figure {
-            name: "class shares".into(),
-            samples: apart(of.samples),
-            floor: Some(apart(of.learned)),
-            better: Better::Lower,
-            what: "total variation between the classes of the samples and of held-out rows, from 0 to 1".into(),
-        },
+        Figure::new(
+            format!("classes found, of {}", of.n_classes),
+            found(of.samples),
+            Better::Higher,
+            "classes that the classifier sees in at least a tenth of an even share of the samples",
+        )
+        .with_floor(found(of.learned)),
+        Figure::new(
+            "class shares",
+            apart(of.samples),
+            Better::Lower,
+            "total variation between the classes of the samples and of held-out rows, from 0 to 1",
+        )
+        .with_floor(apart(of.learned)),
     ]
 }
 
@@ -245,13 +265,8 @@ fn likeness(sets: &Sets) -> Option<Figure> {
         let rows: Vec<&[f32]> = all.chunks_exact((h * w * c).max(1)).collect();
         similarity::similarity(&rows, [h, w, c], PAIRS, sets.seed)
     };
-    Some(Figure {
-        name: LIKENESS.into(),
-        samples: within(sets.samples)?,
-        floor: within(sets.learned),
-        better: Better::Near,
-        what: "structural similarity of random pairs of samples: above the data's, they differ too little".into(),
-    })
+    let what = "structural similarity of random pairs of samples: above the data's, they differ too little";
+    Some(Figure::new(LIKENESS, within(sets.samples)?, Better::Near, what).with_floor(within(sets.learned)))
 }
 
 #[cfg(test)]

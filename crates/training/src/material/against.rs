@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use calotype_data::{Evaluation, Split};
+use calotype_data::{Dataset, Evaluation, Split};
 
-use super::{Material, prepare, usable};
+use super::{Material, Second, Told, prepare, training_rows, usable};
+use crate::config::DataConfig;
 use crate::error::Result;
 use crate::score::SCORE_BATCH;
 
@@ -34,16 +35,34 @@ impl Material {
     /// Data that cannot be prepared.
     pub fn against(&self) -> Result<Against> {
         let (learned, validation) = self.rows()?;
+        let test = |rows| usable(&self.dataset, rows, self.data.exclude, &self.told);
+        self.held(&self.dataset, &self.data, (learned, validation), test)
+    }
+
+    /// The same of the second data set, where there is one; a run holds none of its rows out.
+    ///
+    /// # Errors
+    /// Data that cannot be prepared.
+    pub fn against_second(&self) -> Result<Option<Against>> {
+        let Some(Second { data, dataset }) = &self.second else { return Ok(None) };
+        let rows = training_rows(dataset, None, &Told::default())?;
+        self.held(dataset, data, dataset.hold_out(&rows, 0.0), |rows| rows).map(Some)
+    }
+
+    fn held(
+        &self,
+        dataset: &Dataset,
+        data: &DataConfig,
+        (learned, validation): (Vec<u32>, Vec<u32>),
+        test: impl Fn(Vec<u32>) -> Vec<u32>,
+    ) -> Result<Against> {
         let every_other = |from: usize| learned.iter().copied().skip(from).step_by(2).collect::<Vec<u32>>();
-        let (learned, held_out, which) = match self.dataset.has_splits() {
-            true => {
-                let test = self.dataset.rows(Split::Test)?;
-                (learned, usable(&self.dataset, test, self.data.exclude, &self.told), HeldBack::Test)
-            }
+        let (learned, held_out, which) = match dataset.has_splits() {
+            true => (learned, test(dataset.rows(Split::Test)?), HeldBack::Test),
             false if !validation.is_empty() => (learned, validation, HeldBack::Validation),
             false => (every_other(0), every_other(1), HeldBack::Nothing),
         };
-        let prepared = Arc::new(prepare(&self.dataset, &self.data)?);
+        let prepared = Arc::new(prepare(dataset, data)?);
         let of = |rows: Vec<u32>| Evaluation::new(Arc::clone(&prepared), rows, SCORE_BATCH, self.wanted.seed);
         Ok(Against { learned: of(learned)?, held_out: of(held_out)?, which })
     }

@@ -266,6 +266,11 @@ impl Material {
         &self.dataset
     }
 
+    /// The second one, of a model that learns from two.
+    pub fn second(&self) -> Option<&Dataset> {
+        self.second.as_ref().map(|second| &second.dataset)
+    }
+
     /// How samples are measured by rows that are held out, of a model whose are.
     fn measures_samples(&self) -> Option<Validation> {
         let rules = self.model.learning().descent().and_then(calotype_models::Descent::validation);

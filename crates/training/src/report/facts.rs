@@ -12,7 +12,7 @@ use crate::command::typed;
 use crate::config::{DataConfig, RunConfig};
 use crate::data_settings::{data_settings, value_in};
 use crate::error::{Result, TrainingError};
-use crate::evaluate::{Figure, Findings};
+use crate::evaluate::{Figure, Findings, makes_rows};
 use crate::folder::RunFolder;
 use crate::metrics::{self, HeldOut, Line};
 use crate::progress::{duration, grouped};
@@ -72,6 +72,7 @@ pub struct FigureRow {
     pub floor: String,
     pub better: &'static str,
     pub what: String,
+    pub baselines: Vec<Fact>,
 }
 
 /// A run as it is told.
@@ -165,7 +166,6 @@ impl Told {
         let model = config.and_then(|c| c.model().map_err(|e| troubles.push(e.to_string())).ok());
         let how = model.as_ref().map_or_else(How::default, |m| How::of(m.as_ref()));
         let evaluation = evaluation(folder, page, &mut troubles);
-        let samples_itself = model.as_ref().is_some_and(|m| m.latent().is_some() || m.density().is_some() || m.text().is_some());
         let run = typed(folder.path());
         Told {
             title: config.map_or_else(|| name.clone(), |c| format!("{} on {}", c.model, data_name(&c.data))),
@@ -174,7 +174,8 @@ impl Told {
             steps_expected: !how.counts,
             tiles: tiles(config, &lines, how.counts),
             warnings: warnings(&lines),
-            evaluate: (evaluation.is_none() && samples_itself).then(|| format!("calotype evaluate {run}")),
+            evaluate: (evaluation.is_none() && model.as_ref().is_some_and(|m| makes_rows(m.as_ref())))
+                .then(|| format!("calotype evaluate {run}")),
             evaluation,
             command: config.and_then(|c| c.command().ok()),
             facts: config.map_or_else(Vec::new, facts),
@@ -339,16 +340,14 @@ fn evaluation(folder: &RunFolder, page: PageFolder, troubles: &mut Vec<String>) 
         None => format!("{n} samples of step {}", grouped(found.step)),
         Some(from) => format!("{n} rows of {from}"),
     };
-    let features = found.features.as_ref().map_or_else(String::new, |f| {
-        let sha = f.sha256.get(..8).unwrap_or_default();
-        format!(" Features of {} ({sha}), which names the class of {:.1} % of the held-out rows.", f.network, 100.0 * f.accuracy)
-    });
+    let features = found.features.as_ref().map_or_else(String::new, |of| format!(" Features of {of}."));
     let row = |figure: &Figure| FigureRow {
         name: figure.name.clone(),
         samples: figure.samples.to_string(),
         floor: figure.floor.map_or_else(|| "-".to_owned(), |floor| floor.to_string()),
         better: figure.better.word(),
         what: figure.what.clone(),
+        baselines: figure.baselines.iter().map(|b| Fact::new(b.name.clone(), b.figure.to_string())).collect(),
     };
     Some(Evaluation {
         held: format!("{of}, held against {n} {}. Floor: {n} training rows in the samples' place.{features}", found.held_out),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use calotype_cpu_reference::Cpu;
-use calotype_data::{Batches, Options, Preparation, cache_folder};
-use calotype_training::evaluate::FeaturesOf;
+use calotype_data::{Batches, Dataset, Encoding, Evaluation, Options, Preparation, Prepared, Values, cache_folder};
+use calotype_training::evaluate::{FeaturesOf, part};
 use calotype_training::{Against, Classified, Classifier, DataConfig, Lessons, Loader, Material, brightness, prepare, signed};
 
 use crate::output::note;
@@ -25,6 +25,16 @@ pub struct Judge {
     accuracy: f64,
 }
 
+/// What a judge tells apart in the rows of a data set.
+pub struct Subject {
+    /// Such as `colour`.
+    pub name: String,
+    /// Of every row.
+    pub labels: Vec<u32>,
+    /// What each label is called.
+    pub values: Vec<String>,
+}
+
 impl Judge {
     /// Of a run on images with classes.
     ///
@@ -32,18 +42,70 @@ impl Judge {
     /// Data that cannot be prepared.
     pub fn of(used: &Used, material: &Material, against: &Against, threads: usize) -> Result<Option<Self>> {
         let dataset = material.dataset();
-        let n_classes = dataset.class_names().len();
-        let (&[_, _, 1 | 3], Some(labels)) = (used.model.shape(), dataset.labels()) else { return Ok(None) };
+        let (&[_, _, 1 | 3], Some(_)) = (used.model.shape(), dataset.labels()) else { return Ok(None) };
         let rows = against.learned.rows().to_vec();
-        if n_classes < 2 || rows.len() < BATCH {
+        if dataset.class_names().len() < 2 || rows.len() < BATCH {
             return Ok(None);
         }
+        Judge::taught(used, dataset, dataset.name().to_owned(), rows, &against.held_out, threads).map(Some)
+    }
+
+    /// Of something else that is known of all `learned` and held-out rows.
+    ///
+    /// # Errors
+    /// Data that cannot be prepared; fewer rows than a batch.
+    pub fn of_subject(
+        used: &Used,
+        dataset: &Dataset,
+        subject: Subject,
+        (learned, held_out): (Vec<u32>, &Evaluation),
+        threads: usize,
+    ) -> Result<Self> {
+        let images = Dataset::new(dataset.name(), dataset.shape(), dataset.values().clone())?;
+        let labelled = images.with_labels(subject.labels, subject.values, dataset.name())?;
+        Judge::taught(used, &labelled, format!("{}-{}", dataset.name(), subject.name), learned, held_out, threads)
+    }
+
+    /// Of images [n, ..shape] from 0 to 1, which are not kept; none of fewer than a batch.
+    ///
+    /// # Errors
+    /// What the device says.
+    pub fn of_images(
+        shape: &[usize],
+        images: &[f32],
+        (labels, names): (Vec<u32>, &[String]),
+        threads: usize,
+    ) -> Result<Option<Self>> {
+        if labels.len() < BATCH {
+            return Ok(None);
+        }
+        let name = "samples".to_owned();
+        let values = Values::Continuous(Arc::new(images.to_vec()));
+        let dataset = Dataset::new(&name, shape, values)?.with_labels(labels, names.to_vec(), &name)?;
+        let prepared = Prepared::new(&dataset, &Preparation { encoding: Encoding::Signed, ..Preparation::default() })?;
+        let rows = (0..dataset.n_rows() as u32).collect();
+        let batches = Batches::new(Arc::new(prepared), rows, BATCH, 0)?;
+        let (n_classes, values) = (names.len(), calotype_models::Values::Signed);
+        let lessons = Lessons { name: &name, batches: &batches, values, n_classes, steps: STEPS };
+        let mut device = Cpu::<f32>::fast(threads)?;
+        let classifier = Classifier::train(&mut device, Loader { threads }, &lessons)?;
+        Ok(Some(Judge { device, classifier, name, n_classes, accuracy: f64::NAN }))
+    }
+
+    fn taught(
+        used: &Used,
+        dataset: &Dataset,
+        name: String,
+        learned: Vec<u32>,
+        held_out: &Evaluation,
+        threads: usize,
+    ) -> Result<Self> {
         let data = DataConfig {
             preparation: Preparation { flips: false, crop: None, ..used.config.data.preparation.clone() },
             ..used.config.data.clone()
         };
-        let batches = Batches::new(Arc::new(prepare(dataset, &data)?), rows, BATCH, 0)?;
-        let name = dataset.name().to_owned();
+        let batches = Batches::new(Arc::new(prepare(dataset, &data)?), learned, BATCH, 0)?;
+        let n_classes = dataset.class_names().len();
         let lessons = Lessons { name: &name, batches: &batches, values: used.model.values(), n_classes, steps: STEPS };
         let mut device = Cpu::<f32>::fast(threads)?;
         let loader = Loader { threads };
@@ -53,12 +115,12 @@ impl Judge {
             Err(_) => Classifier::train(&mut device, loader, &lessons)?,
         };
         let mut judge = Judge { device, classifier, name, n_classes, accuracy: 0.0 };
-        let held_out = against.held_out.spaced(10_000);
-        let values: Vec<f32> = held_out.iter().flat_map(|&row| against.held_out.row(row)).collect();
+        let rows = held_out.spaced(10_000);
+        let values: Vec<f32> = rows.iter().flat_map(|&row| held_out.row(row)).collect();
         let said = judge.says(&brightness(used.model.values(), &values))?;
-        let right = held_out.iter().zip(&said.classes).filter(|(row, class)| labels[**row as usize] == **class).count();
-        judge.accuracy = right as f64 / held_out.len().max(1) as f64;
-        Ok(Some(judge))
+        let labels = dataset.labels().unwrap_or_default();
+        judge.accuracy = part(rows.iter().zip(&said.classes).map(|(row, class)| labels[*row as usize] == *class)).value;
+        Ok(judge)
     }
 
     /// Of images from 0 to 1.
@@ -73,7 +135,7 @@ impl Judge {
         FeaturesOf {
             network: format!("a classifier trained on {}", self.name),
             sha256: self.classifier.sha256().to_owned(),
-            accuracy: self.accuracy,
+            accuracy: Some(self.accuracy),
         }
     }
 }

@@ -13,8 +13,9 @@ pub struct Rows<'a> {
     pub shown: Vec<u32>,
     /// [n, ..shape].
     pub held_out: Vec<f32>,
-    /// Training rows, [n, ..shape].
+    /// Training rows, [n, ..shape], and their numbers.
     pub learned: Vec<f32>,
+    pub learned_numbers: Vec<u32>,
     /// The numbers of all training rows, and these made small.
     numbers: Vec<u32>,
     pub training: Vec<f32>,
@@ -30,10 +31,11 @@ impl<'a> Rows<'a> {
         if against.which == HeldBack::Nothing {
             numbers.extend(against.held_out.rows());
         }
-        let shown = chosen(&against.held_out);
+        let (shown, learned_numbers) = (chosen(&against.held_out), chosen(&against.learned));
         Rows {
             held_out: values_of(&against.held_out, &shown),
-            learned: values_of(&against.learned, &chosen(&against.learned)),
+            learned: values_of(&against.learned, &learned_numbers),
+            learned_numbers,
             training: numbers.iter().flat_map(|&row| reduced(&bright(&against.learned, values, row), shape)).collect(),
             against,
             values,

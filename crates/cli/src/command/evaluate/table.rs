@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use calotype_training::evaluate::Findings;
+use calotype_training::evaluate::{Baseline, Findings};
 use calotype_training::{Against, HeldBack, grouped};
 use serde::Serialize;
 
@@ -52,15 +52,22 @@ impl fmt::Display for Table<'_> {
         }
         writeln!(f, "held against {n} {}; floor: {n} training rows in the samples' place", found.held_out)?;
         if let Some(of) = &found.features {
-            let (sha, accuracy) = (&of.sha256[..8.min(of.sha256.len())], 100.0 * of.accuracy);
-            writeln!(f, "features: {} ({sha}), which names the class of {accuracy:.1} % of the held-out rows", of.network)?;
+            writeln!(f, "features: {of}")?;
         }
-        let wide = found.figures.iter().map(|figure| figure.name.chars().count()).max().unwrap_or(0).max("figure".len());
+        let wide = |name: &str| name.chars().count();
+        let names = found
+            .figures
+            .iter()
+            .flat_map(|of| [wide(&of.name)].into_iter().chain(of.baselines.iter().map(|b| 2 + wide(&b.name))));
+        let wide = names.fold(wide("figure"), usize::max);
         writeln!(f, "\n{:<wide$}  {:>17}  {:>17}  better", "figure", "samples", "floor")?;
         for figure in &found.figures {
             let floor = figure.floor.map_or_else(|| "-".to_owned(), |floor| floor.to_string());
             let better = figure.better.word();
             writeln!(f, "{:<wide$}  {:>17}  {floor:>17}  {better}", figure.name, figure.samples.to_string())?;
+            for Baseline { name, figure } in &figure.baselines {
+                writeln!(f, "{:<wide$}  {:>17}", format!("  {name}"), figure.to_string())?;
+            }
         }
         if let Some(of) = &found.likelihood {
             writeln!(f, "\n{of}")?;
