@@ -39,7 +39,7 @@ impl Claim {
 
 /// What a figure is held against. A figure that is no number is never within.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "snake_case")]
 pub enum Bound {
     /// Off 1 by at most this.
     AroundOne(f64),

@@ -142,7 +142,7 @@ fn claims() {
     }
     verified.line(&[&format!("all {} claims hold", verified.list("/claims").len())]);
     let sums = verified.list("/claims").iter().find(|claim| claim["claim"] == "sums-to-one").expect("a sum");
-    verified.line(&["sums to one", &format!("{:.7}", of(sums, "figure"))]);
+    verified.line(&["sums to one", &format!("{:.7}  (1 ± {})", of(sums, "figure"), of(&sums["bound"], "around_one"))]);
     let ended = place.run(&[&["verify", "markov", "--json"], &CPU[..]].concat()).ok();
     assert!(ended.stderr.contains("markov/context.png"), "the path is a note: {}", ended.stderr);
 
