@@ -57,7 +57,7 @@ impl Average {
 const KEEP: &str = "ema.keep";
 
 /// The name of the state that an average is of; the state's own where it is none.
-pub(crate) fn averaged(name: &str) -> &str {
+pub fn averaged(name: &str) -> &str {
     name.strip_prefix(AVERAGES).and_then(|rest| rest.strip_prefix('.')).unwrap_or(name)
 }
 

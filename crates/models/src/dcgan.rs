@@ -16,6 +16,7 @@ use crate::latent::{Latent, LatentKind, LatentPart};
 use crate::layers::{Kernel, Layers};
 use crate::losses::{Adversarial, bce_fake, bce_real};
 use crate::model::{DataShape, Descent, Learning, Model, ModelInfo, Validation, Values};
+use crate::modules::Module;
 use crate::optimisers::{Optimiser, Rule};
 use crate::settings::{Preset, Setting, SettingError, Settings};
 use crate::stages::{Sign, Stage, Turn};
@@ -163,6 +164,10 @@ impl Model for Dcgan {
 
     fn learning(&self) -> Learning<'_> {
         Learning::Descent(self)
+    }
+
+    fn modules(&self) -> Vec<Module> {
+        Module::scopes(["generator", "discriminator"])
     }
 
     fn latent(&self) -> Option<&dyn Latent> {

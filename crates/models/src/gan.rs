@@ -21,6 +21,7 @@ use crate::latent::{Latent, LatentKind, LatentPart};
 use crate::layers::Layers;
 use crate::losses::{Adversarial, gradient_penalty, r1};
 use crate::model::{DataShape, Descent, Learning, Model, ModelInfo, Validation, Values};
+use crate::modules::Module;
 use crate::optimisers::{Optimiser, Rule, Schedule};
 use crate::settings::{Preset, Setting, SettingError, Settings};
 use crate::stages::{Sign, Stage, Turn};
@@ -286,6 +287,10 @@ impl Model for Gan {
 
     fn learning(&self) -> Learning<'_> {
         Learning::Descent(self)
+    }
+
+    fn modules(&self) -> Vec<Module> {
+        Module::scopes(["generator", "discriminator"])
     }
 
     fn latent(&self) -> Option<&dyn Latent> {

@@ -26,6 +26,7 @@ pub mod layers;
 pub mod losses;
 pub mod markov;
 mod model;
+mod modules;
 pub mod nade;
 pub mod optimisers;
 pub mod pixel;
@@ -51,6 +52,7 @@ pub use facets::{
 pub use feeds::{Feed, Known, Named, Role, Source};
 pub use latent::{Latent, LatentKind, LatentPart};
 pub use model::{Counting, Counts, DataShape, Descent, Learning, Measure, Model, ModelInfo, Validation, Values, add, all, find};
+pub use modules::{Form, Module, NO_WEIGHTS, Renamed};
 pub use priors::Prior;
 pub use settings::{Preset, Setting, SettingError, Settings, Value, nearest};
 pub use stages::{Sign, Stage, Stages, Turn};

@@ -10,6 +10,7 @@ use crate::density::{self, Density};
 use crate::facets::{self, Autoencoder, Bound, Codes, Composer, Critic, Text, Translator};
 use crate::feeds::{Feed, Role};
 use crate::latent::Latent;
+use crate::modules::Module;
 use crate::pixel::{diagonal_bilstm, pixelcnn, row_lstm};
 use crate::settings::{Preset, Setting, SettingError, Settings, nearest};
 use crate::stages::{Sign, Stage, Turn};
@@ -88,6 +89,11 @@ pub trait Model: Send + Sync {
 
     /// How it comes by its states.
     fn learning(&self) -> Learning<'_>;
+
+    /// Its networks, as PyTorch modules that weights are exchanged with. What it is used for most comes first.
+    fn modules(&self) -> Vec<Module> {
+        vec![Module::whole()]
+    }
 
     /// Rows from latents.
     fn latent(&self) -> Option<&dyn Latent> {

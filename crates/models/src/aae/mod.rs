@@ -33,6 +33,7 @@ use crate::feeds::{Feed, Known};
 use crate::latent::{Latent, LatentKind, LatentPart};
 use crate::losses::{bce_fake, bce_real, cross_entropy, r1};
 use crate::model::{DataShape, Descent, Learning, Model, ModelInfo, Values};
+use crate::modules::Module;
 use crate::optimisers::{Clip, Optimiser, Rule, Schedule};
 use crate::priors::Prior;
 use crate::settings::{Preset, SettingError, Settings, Value};
@@ -200,6 +201,12 @@ impl Model for Aae {
 
     fn learning(&self) -> Learning<'_> {
         Learning::Descent(self)
+    }
+
+    fn modules(&self) -> Vec<Module> {
+        let mut all = Module::scopes(["decoder", "encoder", "discriminator"]);
+        all.extend(self.infers().then(|| Module { scope: "discriminator_y", ..Module::default() }));
+        all
     }
 
     fn latent(&self) -> Option<&dyn Latent> {

@@ -26,6 +26,7 @@ use crate::feeds::{Feed, Role};
 use crate::history;
 use crate::losses::{Adversarial, gradient_penalty};
 use crate::model::{DataShape, Descent, Learning, Model, ModelInfo, Values};
+use crate::modules::Module;
 use crate::optimisers::{Optimiser, Rule, Schedule};
 use crate::settings::{Preset, SettingError, Settings};
 use crate::stages::{Sign, Stage, Turn};
@@ -132,6 +133,10 @@ impl Model for CycleGan {
 
     fn learning(&self) -> Learning<'_> {
         Learning::Descent(self)
+    }
+
+    fn modules(&self) -> Vec<Module> {
+        Module::scopes(["netG_A", "netG_B", "netD_A", "netD_B"])
     }
 
     fn translator(&self) -> Option<&dyn Translator> {

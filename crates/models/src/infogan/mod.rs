@@ -34,6 +34,7 @@ use crate::latent::{Latent, LatentKind, LatentPart};
 use crate::layers::one_hot;
 use crate::losses::{Adversarial, bce_fake, bce_real};
 use crate::model::{DataShape, Descent, Learning, Model, ModelInfo, Validation, Values};
+use crate::modules::Module;
 use crate::optimisers::{Optimiser, Rule};
 use crate::settings::{Preset, SettingError, Settings};
 use crate::stages::{Sign, Stage, Turn};
@@ -164,6 +165,10 @@ impl Model for InfoGan {
 
     fn learning(&self) -> Learning<'_> {
         Learning::Descent(self)
+    }
+
+    fn modules(&self) -> Vec<Module> {
+        Module::scopes(["generator", "discriminator", "recognition"])
     }
 
     fn latent(&self) -> Option<&dyn Latent> {

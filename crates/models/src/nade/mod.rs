@@ -18,6 +18,7 @@ use crate::density::{Density, Drawing, input, nats, pixel_settings, pixels};
 use crate::descent::{self, Defaults};
 use crate::distributions::Conditional;
 use crate::model::{DataShape, Descent, Learning, Model, ModelInfo, Validation, Values};
+use crate::modules::{Form, Module};
 use crate::optimisers::Optimiser;
 use crate::settings::{Preset, Setting, SettingError, Settings};
 use crate::stages::{Stage, Turn};
@@ -127,6 +128,13 @@ impl Model for Nade {
 
     fn learning(&self) -> Learning<'_> {
         Learning::Descent(self)
+    }
+
+    /// With the letters and shapes of the paper: W [H, D], c [H], V [D, H], b \[D].
+    fn modules(&self) -> Vec<Module> {
+        let shape = Form::Shape(vec![self.dims(), self.hidden]);
+        let renamed = [("w", "W", Form::Transposed), ("v", "V", shape)];
+        vec![Module::whole().renamed(renamed.map(|(here, there, form)| (here.to_owned(), there.to_owned(), form)))]
     }
 
     fn density(&self) -> Option<&dyn Density> {

@@ -10,6 +10,7 @@
 
 mod networks;
 mod phases;
+mod published;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ use crate::feeds::Feed;
 use crate::latent::{Latent, LatentKind, LatentPart};
 use crate::losses::{Adversarial, gradient_penalty};
 use crate::model::{DataShape, Descent, Learning, Model, ModelInfo, Validation, Values};
+use crate::modules::Module;
 use crate::optimisers::{Optimiser, Rule};
 use crate::settings::{Preset, Setting, SettingError, Settings, Value};
 use crate::stages::{Stage, Turn};
@@ -119,6 +121,8 @@ pub struct ProGan {
 
 /// What a level's share of an image is, f32 [levels]: 1 - α and α while one is faded in, else 1 of one level.
 const BLEND: &str = "state.blend";
+const GENERATOR: &str = "generator";
+const DISCRIMINATOR: &str = "discriminator";
 /// α.
 const ALPHA: &str = "alpha";
 
@@ -144,7 +148,7 @@ impl ProGan {
         let phases = Phases::new(&batches, fade_images, stable_images, last_images);
         let steps = if settings.integer("steps") == 0 { phases.total() } else { settings.integer("steps") };
         let rule = Rule::Adam { beta1: settings.number("beta1"), beta2: settings.number("beta2"), eps: 1e-8 };
-        let [adam_d, adam_g] = ["discriminator", "generator"].map(|name| Optimiser::new(name, rule, settings.number("lr")));
+        let [adam_d, adam_g] = [DISCRIMINATOR, GENERATOR].map(|name| Optimiser::new(name, rule, settings.number("lr")));
         let average = adversarial::average(&settings);
         let settings = settings.with("steps", Value::Integer(steps)).with("latents", Value::Integer(nz as u64));
         let networks = Networks { maps, channels, nz };
@@ -176,7 +180,7 @@ impl ProGan {
     fn step(&self, level: usize, batch: usize) -> Result<Program, GraphError> {
         let graph = Graph::new(&format!("progan training, {}", name(level)));
         let scope = Scope::new(&graph, Mode::Train);
-        let (g, d) = (scope.sub("generator"), scope.sub("discriminator"));
+        let (g, d) = (scope.sub(GENERATOR), scope.sub(DISCRIMINATOR));
         let real = graph.input("x", Type::f32([batch, side(level), side(level), self.networks.channels]));
         let alpha = (level > 0).then(|| graph.scalar_input(ALPHA));
         let shown = match &alpha {
@@ -241,6 +245,10 @@ impl Model for ProGan {
         Learning::Descent(self)
     }
 
+    fn modules(&self) -> Vec<Module> {
+        published::modules(&self.networks)
+    }
+
     fn latent(&self) -> Option<&dyn Latent> {
         Some(self)
     }
@@ -302,7 +310,7 @@ impl Latent for ProGan {
         let z = graph.input("z", Type::f32([batch, self.networks.nz]));
         let blend = self.blend(&graph);
         let shown: Vec<(usize, Tensor)> = (0..self.n_levels()).map(|level| (level, blend.slice(0, level, level + 1))).collect();
-        let x = self.networks.generator(&self.average.used(&scope, "generator"), &z, &shown);
+        let x = self.networks.generator(&self.average.used(&scope, GENERATOR), &z, &shown);
         // No tanh bounds them (table 2).
         let rows = (x * 0.5 + 0.5).max(&graph.scalar(0.0)).min(&graph.scalar(1.0));
         graph.output("rows", &rows);

@@ -27,6 +27,7 @@ use crate::feeds::Feed;
 use crate::latent::{LatentKind, LatentPart};
 use crate::losses::{Adversarial, bce, bce_fake, bce_real};
 use crate::model::{DataShape, Descent, Learning, Model, ModelInfo, Values};
+use crate::modules::Module;
 use crate::optimisers::{Optimiser, Rule};
 use crate::settings::{Preset, SettingError, Settings};
 use crate::stages::{Sign, Stage, Turn};
@@ -166,6 +167,10 @@ impl Model for PuzzleGan {
 
     fn learning(&self) -> Learning<'_> {
         Learning::Descent(self)
+    }
+
+    fn modules(&self) -> Vec<Module> {
+        Module::scopes(["generator", "discriminator"])
     }
 
     fn composer(&self) -> Option<&dyn Composer> {

@@ -23,6 +23,7 @@ use crate::facets::{Domains, Translator, Way};
 use crate::feeds::Feed;
 use crate::losses::{Adversarial, gradient_penalty};
 use crate::model::{DataShape, Descent, Learning, Model, ModelInfo, Values};
+use crate::modules::Module;
 use crate::optimisers::{Optimiser, Rule, Schedule};
 use crate::settings::{Preset, SettingError, Settings};
 use crate::stages::{Stage, Turn};
@@ -167,6 +168,10 @@ impl Model for StarGan {
 
     fn learning(&self) -> Learning<'_> {
         Learning::Descent(self)
+    }
+
+    fn modules(&self) -> Vec<Module> {
+        Module::scopes(["generator", "discriminator"])
     }
 
     fn translator(&self) -> Option<&dyn Translator> {

@@ -27,6 +27,7 @@ use crate::feeds::Feed;
 use crate::latent::{LatentKind, LatentPart};
 use crate::losses::{Adversarial, bce_fake, bce_real};
 use crate::model::{DataShape, Descent, Learning, Model, ModelInfo, Values};
+use crate::modules::Module;
 use crate::optimisers::{Optimiser, Rule, Schedule};
 use crate::settings::{Preset, SettingError, Settings};
 use crate::stages::{Sign, Stage, Turn};
@@ -212,6 +213,10 @@ impl Model for Text2Image {
 
     fn learning(&self) -> Learning<'_> {
         Learning::Descent(self)
+    }
+
+    fn modules(&self) -> Vec<Module> {
+        Module::scopes([G, D, TEXT, IMAGE])
     }
 
     fn text(&self) -> Option<&dyn Text> {
