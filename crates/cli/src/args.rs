@@ -89,7 +89,7 @@ pub enum Command {
     #[command(after_help = report::EXAMPLES)]
     Report(ReportArgs),
 
-    /// Write a network of a run as an ONNX model, for other programs
+    /// Write a network of a run for other programs: as an ONNX model, or its weights for PyTorch
     #[command(after_help = export::EXAMPLES)]
     Export(ExportArgs),
 

@@ -97,11 +97,20 @@ pub fn has_folder(flag: &str, path: Option<&Path>) -> Result<()> {
 /// # Errors
 /// It ends otherwise.
 pub fn ending(flag: &str, path: &Path, wanted: &str) -> Result<()> {
-    let ends = path.extension().is_some_and(|e| e.eq_ignore_ascii_case(wanted));
-    match ends || matches!(Target::of(path), Target::Special) {
-        true => Ok(()),
-        false => Err(WrongUse(format!("{flag} {}: expected a file name that ends in .{wanted}", path.display())).into()),
-    }
+    one_of_endings(flag, path, &[wanted]).map(|_| ())
+}
+
+/// As [`ending`], of several; says which it has. A device or a pipe counts as the first.
+///
+/// # Errors
+/// It ends otherwise.
+pub fn one_of_endings<'a>(flag: &str, path: &Path, wanted: &[&'a str]) -> Result<&'a str> {
+    let has = |wanted: &&&str| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(wanted));
+    let special = || wanted.first().filter(|_| matches!(Target::of(path), Target::Special));
+    wanted.iter().find(has).or_else(special).copied().ok_or_else(|| {
+        let names = wanted.iter().map(|ending| format!(".{ending}")).collect::<Vec<_>>().join(" or ");
+        WrongUse(format!("{flag} {}: expected a file name that ends in {names}", path.display())).into()
+    })
 }
 
 /// Checks that a file can be written, before any work.

@@ -10,13 +10,14 @@ use std::io::Read;
 use std::path::Path;
 
 use calotype_data::hex;
-use calotype_graph::{Dtype, HostData, HostTensor, Layout, Shape, StateSpec};
+use calotype_graph::{Dtype, HostTensor, Shape, StateSpec};
 use safetensors::tensor::TensorView;
 use safetensors::{SafeTensors, View};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::config::Scalar;
+use crate::layouts::{inward, outward};
 use crate::validation::Record;
 
 /// Version of what is written here.
@@ -170,7 +171,7 @@ fn hash<'a>(
 }
 
 /// A tensor as safetensors wants to see it.
-struct InFile<'a>(&'a HostTensor);
+pub(crate) struct InFile<'a>(pub &'a HostTensor);
 
 impl View for InFile<'_> {
     fn dtype(&self) -> safetensors::Dtype {
@@ -211,61 +212,10 @@ fn tensor(name: &str, view: &TensorView) -> Result<HostTensor, String> {
     }
 }
 
-/// As PyTorch has it.
-fn outward(layout: Layout, value: HostTensor) -> HostTensor {
-    match layout.axes() {
-        Some(axes) => permute(&value, axes),
-        None => value,
-    }
-}
-
-/// As it is here.
-pub(crate) fn inward(layout: Layout, value: &HostTensor) -> HostTensor {
-    let Some(axes) = layout.axes() else { return value.clone() };
-    let mut inverse = vec![0; axes.len()];
-    axes.iter().enumerate().for_each(|(there, &here)| inverse[here] = there);
-    permute(value, &inverse)
-}
-
-/// Axis `d` of the result is axis `axes[d]` of the value. A value of another rank is left as it is: its shape will not be the
-/// expected one, and that is the error to report.
-fn permute(value: &HostTensor, axes: &[usize]) -> HostTensor {
-    let shape = &value.shape;
-    if shape.rank() != axes.len() {
-        return value.clone();
-    }
-    let dims: Vec<(usize, isize)> = axes.iter().map(|&a| (shape.dims()[a], shape.strides()[a])).collect();
-    let permuted = Shape::from(dims.iter().map(|d| d.0).collect::<Vec<_>>());
-    match &value.data {
-        HostData::F32(data) => HostTensor::f32(permuted, walk(data, &dims)),
-        HostData::U32(data) => HostTensor::u32(permuted, walk(data, &dims)),
-    }
-}
-
-/// Elements in row-major order of dimensions that are given with their strides.
-fn walk<T: Copy>(data: &[T], dims: &[(usize, isize)]) -> Vec<T> {
-    let mut walked = Vec::with_capacity(data.len());
-    let mut at = vec![0_usize; dims.len()];
-    let mut from = 0_isize;
-    for _ in 0..data.len() {
-        walked.push(data[from as usize]);
-        for (at, &(n, stride)) in at.iter_mut().zip(dims).rev() {
-            *at += 1;
-            from += stride;
-            if *at < n {
-                break;
-            }
-            from -= stride * n as isize;
-            *at = 0;
-        }
-    }
-    walked
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use calotype_graph::{Init, Type};
+    use calotype_graph::{Init, Layout, Type};
 
     fn spec(name: &str, ty: Type, layout: Layout) -> StateSpec {
         StateSpec { name: name.into(), ty, init: Init::Zeros, layout }

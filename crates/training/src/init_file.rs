@@ -6,18 +6,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use calotype_data::hex;
-use calotype_graph::{HostTensor, StateSpec};
-use calotype_models::{init, nearest};
-use half::f16;
-use safetensors::{Dtype, SafeTensors};
+use calotype_graph::{Dtype, HostTensor, Init, StateSpec};
+use calotype_models::averages::averaged;
+use calotype_models::{Form, Model, Module, NO_WEIGHTS, init, nearest};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::checkpoint::{Checkpoint, inward};
+use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
 use crate::error::{Result, TrainingError};
 use crate::fit::Plans;
+use crate::foreign::{Found, read};
 use crate::states::States;
+use crate::weights::{Source, Weight, called, weights};
 
 /// A file that a run began with, in `run.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,125 +51,217 @@ impl InitFile {
     }
 }
 
-/// Names of states that a run keeps beside its weights.
-const NO_WEIGHTS: [&str; 3] = ["optimizer.", "state.", "ema."];
 /// Ends of names of running statistics: public files have them where networks here use none.
 const STATISTICS: [&str; 3] = [".running_mean", ".running_var", ".num_batches_tracked"];
 
-/// The checkpoint of step 0 of a run that begins with the weights of files, and what `run.toml` says of these. A network is given whole or
-/// not at all; those of which no file says anything have their initial weights.
+/// How a run begins with weights that it was given.
+pub struct Begun {
+    /// Of step 0.
+    pub checkpoint: Checkpoint,
+    /// For `run.toml`.
+    pub described: Vec<InitConfig>,
+    /// For whoever began it: what was taken from which file, and what was not.
+    pub notes: Vec<String>,
+}
+
+/// The first checkpoint of a run that begins with the weights of files. A network is given whole or not at all; those of which no file says
+/// anything have their initial weights. Weights of stages to come are held as well.
 ///
 /// # Errors
 /// A model that counts; a file that cannot be read; tensors of other names or shapes than the networks have, or fewer; a network that is given twice.
-pub fn first_checkpoint(config: &RunConfig, plans: &Plans, files: &[InitFile]) -> Result<(Checkpoint, Vec<InitConfig>)> {
+pub fn first_checkpoint(config: &RunConfig, model: &dyn Model, plans: &Plans, files: &[InitFile]) -> Result<Begun> {
     if plans.training.is_none() {
         let message = format!("--init has no effect on {}, which counts every row; leave it out", config.model);
         return Err(TrainingError::Contradiction(message));
     }
-    let states = States::of(plans);
-    let specs = states.begun(0);
-    let is_weight = |name: &str| !NO_WEIGHTS.iter().any(|prefix| name.starts_with(prefix));
-    let weights: BTreeMap<&str, &StateSpec> =
-        specs.iter().filter(|s| is_weight(&s.name)).map(|s| (s.name.as_str(), *s)).collect();
-    let (mut given, mut described) = (BTreeMap::<String, HostTensor>::new(), vec![]);
+    let (states, modules) = (States::of(plans), model.modules());
+    let networks = Networks { model: model.info().name, modules: &modules, specs: &states.trained() };
+    let mut given = BTreeMap::<String, HostTensor>::new();
+    let (mut described, mut notes, mut names) = (vec![], vec![], BTreeSet::new());
     for file in files {
         let bytes = fs::read(&file.path).map_err(TrainingError::io(&file.path))?;
         let wrong = |reason: String| TrainingError::Foreign { path: file.path.clone(), reason };
-        let found = read(&bytes).map_err(wrong)?;
-        let own = fitting(found, file.network.as_deref(), &weights).map_err(wrong)?;
-        for (name, value) in own {
+        let found = read(&bytes, &file.path).map_err(wrong)?;
+        let fitted = networks.fitting(found, file.network.as_deref()).map_err(wrong)?;
+        let path = std::path::absolute(&file.path).unwrap_or_else(|_| file.path.clone()).display().to_string();
+        notes.push(format!("begins with the weights of {path}: {}", fitted.in_words()));
+        names.extend(fitted.networks);
+        for (name, value) in fitted.values {
             if given.insert(name.clone(), value).is_some() {
                 return Err(wrong(format!("`{name}` is in another file too; give each network once")));
             }
         }
-        described.push(InitConfig {
-            network: file.network.clone().unwrap_or_default(),
-            path: std::path::absolute(&file.path).unwrap_or_else(|_| file.path.clone()).display().to_string(),
-            sha256: hex(&Sha256::digest(&bytes)),
-        });
+        let network = file.network.clone().unwrap_or_default();
+        described.push(InitConfig { network, path, sha256: hex(&Sha256::digest(&bytes)) });
     }
-    let value = |spec: &StateSpec| given.remove(&spec.name).unwrap_or_else(|| init::initial(spec, config.seed));
-    let mut value = value;
-    let all: Vec<(&StateSpec, HostTensor)> = specs.iter().map(|&spec| (spec, value(spec))).collect();
-    Ok((Checkpoint::new(config.identity(), 0, all), described))
+    let others: Vec<&str> = networks.all().filter(|name| !names.contains(name)).collect();
+    if !others.is_empty() {
+        notes.push(format!("initial weights: {}", others.join(", ")));
+    }
+    // An average begins at what it is the average of.
+    let known = |spec: &StateSpec| given.get(averaged(&spec.name));
+    let at_first: BTreeSet<&str> = states.begun(0).into_iter().map(|spec| spec.name.as_str()).collect();
+    let held = states.trained().into_iter().filter(|spec| at_first.contains(spec.name.as_str()) || known(spec).is_some());
+    let value = |spec: &StateSpec| known(spec).cloned().unwrap_or_else(|| init::initial(spec, config.seed));
+    let checkpoint = Checkpoint::new(config.identity(), 0, held.map(|spec| (spec, value(spec))));
+    Ok(Begun { checkpoint, described, notes })
 }
 
-/// The numbers of a file by name as f32; other than floating-point numbers are left out.
-fn read(bytes: &[u8]) -> Result<BTreeMap<String, HostTensor>, String> {
-    let file = SafeTensors::deserialize(bytes).map_err(|e| {
-        format!("not a whole safetensors file ({e}); of a PyTorch file: safetensors.torch.save_file(torch.load(FILE), \"FILE.safetensors\")")
-    })?;
-    let mut all = BTreeMap::new();
-    for (name, view) in file.tensors() {
-        let words = |n: usize| view.data().chunks_exact(n);
-        let values: Vec<f32> = match view.dtype() {
-            Dtype::F32 => words(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
-            Dtype::BF16 => words(2).map(|b| f32::from_bits(u32::from(u16::from_le_bytes([b[0], b[1]])) << 16)).collect(),
-            Dtype::F64 => words(8).map(|b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]) as f32).collect(),
-            Dtype::F16 => words(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
-            _ => continue,
-        };
-        if let Some(bad) = values.iter().find(|v| !v.is_finite()) {
-            return Err(format!("`{name}` holds {bad}"));
+/// The networks that a file may have weights of.
+struct Networks<'a> {
+    model: &'a str,
+    modules: &'a [Module],
+    /// All states that are trained.
+    specs: &'a [&'a StateSpec],
+}
+
+/// What a file has of them.
+#[derive(Debug)]
+struct Fitted<'a> {
+    networks: Vec<&'a str>,
+    /// By their names here, as a device has them.
+    values: Vec<(String, HostTensor)>,
+    /// Tensors of the file that are of no use here.
+    passed_over: Vec<String>,
+}
+
+impl Fitted<'_> {
+    fn in_words(&self) -> String {
+        let n = self.values.len();
+        let tensors = if n == 1 { "tensor" } else { "tensors" };
+        let taken = format!("{n} {tensors} of {}", self.networks.join(", "));
+        match self.passed_over.as_slice() {
+            [] => taken,
+            others => format!("{taken}; passed over: {}", listed(others.iter().map(String::as_str))),
         }
-        all.insert(name, HostTensor::f32(view.shape(), values));
     }
-    Ok(all)
 }
 
-/// Those that are weights of networks, by their names here and as they lie here.
-fn fitting(
-    found: BTreeMap<String, HostTensor>,
-    network: Option<&str>,
-    weights: &BTreeMap<&str, &StateSpec>,
-) -> Result<Vec<(String, HostTensor)>, String> {
-    let networks: BTreeSet<&str> = weights.keys().filter_map(|name| name.split('.').next()).collect();
-    if let Some(unknown) = network.filter(|n| !networks.contains(n)) {
-        let guess = nearest(unknown, networks.iter().copied()).map_or_else(String::new, |g| format!(" (did you mean `{g}`?)"));
-        return Err(format!("no network `{unknown}`{guess}; there are: {}", listed(networks.iter().copied())));
+impl<'a> Networks<'a> {
+    fn all(&self) -> impl Iterator<Item = &'a str> {
+        let model = self.model;
+        self.modules.iter().map(move |module| called(module, model))
     }
-    let named = |name: String| network.map_or(name.clone(), |network| format!("{network}.{name}"));
-    let is_kept = |name: &String| !NO_WEIGHTS.iter().any(|prefix| name.starts_with(prefix));
-    let found: BTreeMap<String, HostTensor> =
-        found.into_iter().map(|(name, value)| (named(name), value)).filter(|(name, _)| is_kept(name)).collect();
-    let is_statistic = |name: &str| STATISTICS.iter().any(|end| name.ends_with(end));
-    let strange: Vec<&str> =
-        found.keys().map(String::as_str).filter(|name| !weights.contains_key(name) && !is_statistic(name)).collect();
-    if !strange.is_empty() {
-        let hint = match network {
-            None => format!(
-                "; if the names lack that of the network, give it: --init NETWORK=FILE, of {}",
-                listed(networks.iter().copied())
-            ),
-            Some(_) => String::new(),
+
+    /// Those that `--init NETWORK=FILE` means.
+    fn meant(&self, network: Option<&str>) -> Result<Vec<&'a Module>, String> {
+        let Some(network) = network else { return Ok(self.modules.iter().collect()) };
+        match self.modules.iter().find(|module| called(module, self.model) == network) {
+            Some(module) => Ok(vec![module]),
+            None => {
+                let guess = nearest(network, self.all()).map_or_else(String::new, |g| format!(" (did you mean `{g}`?)"));
+                Err(format!("no network `{network}`{guess}; there are: {}", listed(self.all())))
+            }
+        }
+    }
+
+    /// Those that are weights of networks, under their names here and as a device has them.
+    fn fitting(&self, mut found: BTreeMap<String, Found>, network: Option<&str>) -> Result<Fitted<'a>, String> {
+        let meant = self.meant(network)?;
+        let (mut networks, mut values, mut missing, mut expected) = (vec![], vec![], vec![], vec![]);
+        for module in &meant {
+            // With the network's name before it, unless that was said.
+            let full = |name: &str| match (network, module.scope) {
+                (Some(_), _) | (None, "") => name.to_owned(),
+                (None, scope) => format!("{scope}.{name}"),
+            };
+            let (before, mut lacks) = (values.len(), vec![]);
+            for weight in weights(module, self.specs.iter().copied()) {
+                let mut names = weight.names().map(|(name, source)| (full(name), source));
+                match names.find_map(|(name, source)| Some((found.remove(&name)?, name, source))) {
+                    Some((value, name, source)) => values.push((weight.spec.name.clone(), taken(&weight, value, &name, source)?)),
+                    None => lacks.push(full(weight.there())),
+                }
+            }
+            let is_there = values.len() > before;
+            if is_there { &mut missing } else { &mut expected }.extend(lacks);
+            networks.extend(is_there.then(|| called(module, self.model)));
+        }
+        self.agree(&found)?;
+        found.retain(|name, _| network.is_some() || !self.is_beside(name));
+        let (passed_over, strange): (Vec<String>, Vec<String>) = found.into_keys().partition(|name| is_passed_over(name, &meant));
+        if values.is_empty() {
+            return Err(self.nothing(&strange, &expected, network));
+        }
+        if !strange.is_empty() {
+            return Err(format!("tensors that no network here has: {}", listed(&strange)));
+        }
+        if !missing.is_empty() {
+            return Err(format!("it lacks {}", listed(&missing)));
+        }
+        Ok(Fitted { networks, values, passed_over })
+    }
+
+    /// # Errors
+    /// Weights that belong to other settings: of dimensions in another order.
+    fn agree(&self, found: &BTreeMap<String, Found>) -> Result<(), String> {
+        let differs = |spec: &&&StateSpec| match (&spec.init, found.get(&spec.name)) {
+            (Init::Given(own), Some(Found::Numbers(value))) => spec.ty.dtype == Dtype::U32 && own != value,
+            _ => false,
         };
-        return Err(format!("tensors that no network here has: {}{hint}", listed(strange)));
+        match self.specs.iter().find(differs) {
+            Some(StateSpec { name, .. }) => {
+                Err(format!("`{name}` is another one than that of this run; give the setting that the weights were trained with"))
+            }
+            None => Ok(()),
+        }
     }
-    let touched: BTreeSet<&str> = found.keys().filter_map(|name| name.split('.').next()).collect();
-    let of_touched = |name: &&&str| name.split('.').next().is_some_and(|network| touched.contains(network));
-    let missing: Vec<&str> = weights.keys().filter(of_touched).copied().filter(|name| !found.contains_key(*name)).collect();
-    if !missing.is_empty() {
-        return Err(format!("it lacks {}", listed(missing)));
+
+    /// Whether it is a state that a run keeps beside its weights.
+    fn is_beside(&self, name: &str) -> bool {
+        name.split('.').next().is_some_and(|scope| NO_WEIGHTS.contains(&scope)) || self.specs.iter().any(|spec| spec.name == name)
     }
-    let value = |(name, tensor): (String, HostTensor)| {
-        let spec = weights.get(name.as_str())?;
-        let value = inward(spec.layout, &tensor);
-        Some(match value.ty() == spec.ty {
-            true => Ok((name, value)),
-            false => Err(format!("shape mismatch of `{name}`: expected {}, found {} (both as here)", spec.ty, value.ty())),
-        })
+
+    /// Why a file has nothing that could be taken.
+    fn nothing(&self, found: &[String], expected: &[String], network: Option<&str>) -> String {
+        if found.is_empty() {
+            return format!("it holds no weights of {}", listed(self.all()));
+        }
+        let has = |module: &&Module| {
+            let own = weights(module, self.specs.iter().copied());
+            own.iter().flat_map(Weight::names).any(|(name, _)| found.iter().any(|f| f == name))
+        };
+        let within: Vec<&str> = self.modules.iter().filter(has).map(|module| called(module, self.model)).collect();
+        let hint = match (network, within.as_slice()) {
+            (None, [first, ..]) => {
+                format!("; these are names within {}: say which, as in --init {first}=FILE", within.join(", "))
+            }
+            _ => String::new(),
+        };
+        format!("no name of a tensor matches: found {}; expected {}{hint}", listed(found), listed(expected))
+    }
+}
+
+/// Whether nobody misses it here: running statistics of networks that use none, and what public code has for itself.
+fn is_passed_over(name: &str, modules: &[&Module]) -> bool {
+    let mut made = modules.iter().flat_map(|module| &module.renamed).filter(|renamed| matches!(renamed.form, Form::Made(_)));
+    let is_made = made.any(|renamed| name.split('.').next_back() == Some(renamed.there.as_str()));
+    is_made || STATISTICS.iter().any(|end| name.ends_with(end))
+}
+
+/// What a file has of a weight, as a device has it.
+fn taken(weight: &Weight, value: Found, name: &str, source: Source) -> Result<HostTensor, String> {
+    let kind = |dtype: &str| format!("`{name}` holds {dtype}; expected floating-point numbers: F32, F16, BF16 or F64");
+    let value = match value {
+        Found::Numbers(value) if value.as_f32().is_some() => value,
+        Found::Numbers(_) => return Err(kind("U32")),
+        Found::Other(dtype) => return Err(kind(&format!("{dtype:?}"))),
     };
-    let all = found.into_iter().filter_map(value).collect::<Result<Vec<_>, String>>()?;
-    if all.is_empty() {
-        return Err(format!("it holds no weights of {}", listed(networks)));
+    let expected = weight.shape(source);
+    match value.shape == expected {
+        true => Ok(weight.taken(value, source)),
+        false => Err(format!(
+            "shape mismatch of `{name}`: expected {expected}, found {}; the settings of the run decide the sizes (width, latents, …)",
+            value.shape
+        )),
     }
-    Ok(all)
 }
 
 /// `a, b, c and 12 more`.
-fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+fn listed(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     const MOST: usize = 5;
-    let names: Vec<&str> = names.into_iter().collect();
+    let names: Vec<_> = names.into_iter().collect();
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
     match names.len().checked_sub(MOST) {
         None | Some(0) => names.join(", "),
         Some(more) => format!("{} and {more} more", names[..MOST].join(", ")),
@@ -178,7 +271,7 @@ fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use calotype_graph::{Init, Layout, Type};
+    use calotype_graph::{Layout, Type};
 
     fn spec(name: &str, shape: &[usize], layout: Layout) -> StateSpec {
         StateSpec { name: name.into(), ty: Type::f32(shape), init: Init::Zeros, layout }
@@ -189,67 +282,72 @@ mod tests {
             spec("g.main.0.weight", &[3, 1], Layout::Linear),
             spec("g.main.0.bias", &[1], Layout::Plain),
             spec("d.main.0.weight", &[2], Layout::Plain),
+            spec("optimizer.g.main.0.bias.exp_avg", &[1], Layout::Plain),
         ]
     }
 
-    fn fit(found: &[(&str, &[usize])], network: Option<&str>) -> Result<Vec<(String, HostTensor)>, String> {
-        let specs = specs();
-        let weights = specs.iter().map(|s| (s.name.as_str(), s)).collect();
-        let tensor =
-            |shape: &[usize]| HostTensor::f32(shape, (0..shape.iter().product::<usize>()).map(|v| v as f32).collect::<Vec<_>>());
-        fitting(found.iter().map(|(name, shape)| ((*name).to_owned(), tensor(shape))).collect(), network, &weights)
+    /// `d` has a name and a form of its own in public code.
+    fn modules() -> Vec<Module> {
+        let [g, d] = Module::scopes(["g", "d"]).try_into().expect("two");
+        let renamed =
+            [("main.0.weight", "scale", Form::Shape(vec![2, 1])), ("state.level", "lod", Form::Made(HostTensor::clone))];
+        vec![g, d.renamed(renamed.map(|(here, there, form)| (here.to_owned(), there.to_owned(), form)))]
+    }
+
+    fn numbers(shape: &[usize]) -> HostTensor {
+        HostTensor::f32(shape, (0..shape.iter().product::<usize>()).map(|v| v as f32).collect::<Vec<_>>())
+    }
+
+    /// The values that are taken, by name; or the error.
+    fn fit(found: &[(&str, &[usize])], network: Option<&str>) -> Result<(Vec<(String, HostTensor)>, String), String> {
+        let (specs, modules) = (specs(), modules());
+        let networks = Networks { model: "m", modules: &modules, specs: &specs.iter().collect::<Vec<_>>() };
+        let found = found.iter().map(|(name, shape)| ((*name).to_owned(), Found::Numbers(numbers(shape)))).collect();
+        networks.fitting(found, network).map(|fitted| (fitted.values.clone(), fitted.in_words()))
     }
 
     #[test]
     fn a_network_is_taken_by_its_names_and_turned_to_the_layout_here() {
-        let all = fit(
-            &[("main.0.weight", &[1, 3]), ("main.0.bias", &[1]), ("main.1.running_mean", &[4]), ("optimizer.g.t", &[1])],
-            Some("g"),
-        )
-        .map_err(|e| e.clone());
-        // `g.optimizer…` is no name of a run.
-        assert!(all.expect_err("a strange name").contains("g.optimizer.g.t"));
-        let all = fit(
-            &[("g.main.0.weight", &[1, 3]), ("g.main.0.bias", &[1]), ("g.x.running_var", &[4]), ("optimizer.d.t", &[1])],
-            None,
+        let found: &[(&str, &[usize])] = &[("main.0.weight", &[1, 3]), ("main.0.bias", &[1]), ("main.1.running_mean", &[4])];
+        let (values, words) = fit(found, Some("g")).expect("it fits");
+        assert_eq!(words, "2 tensors of g; passed over: main.1.running_mean");
+        assert_eq!(values[0], ("g.main.0.weight".to_owned(), numbers(&[3, 1])));
+        // What lies beside the weights of a checkpoint is not told of.
+        let found: &[(&str, &[usize])] = &[("g.main.0.weight", &[1, 3]), ("g.main.0.bias", &[1]), ("optimizer.d.t", &[1])];
+        assert_eq!(fit(found, None).expect("it fits").1, "2 tensors of g");
+        let beside = [found, &[("optimizer.g.t", &[1])]].concat();
+        // With the name of the network twice.
+        assert!(
+            fit(&beside, Some("g")).expect_err("strange names").contains("found g.main.0.bias, g.main.0.weight, optimizer.d.t")
         );
-        let names: Vec<(String, Vec<usize>)> =
-            all.expect("it fits").into_iter().map(|(n, t)| (n, t.shape.dims().to_vec())).collect();
-        assert_eq!(names, [("g.main.0.bias".to_owned(), vec![1]), ("g.main.0.weight".to_owned(), vec![3, 1])]);
+    }
+
+    /// By either name, each in its form.
+    #[test]
+    fn names_of_public_code_are_taken_with_their_form() {
+        let want = vec![("d.main.0.weight".to_owned(), numbers(&[2]))];
+        let fitted = |found: &[(&str, &[usize])], network| fit(found, network).expect("it fits");
+        assert_eq!(fitted(&[("main.0.weight", &[2])], Some("d")).0, want);
+        let public = [("scale", [2, 1].as_slice()), ("lod", &[])];
+        assert_eq!(fitted(&public, Some("d")), (want.clone(), "1 tensor of d; passed over: lod".to_owned()));
+        assert_eq!(fitted(&[("d.scale", &[2, 1])], None).0, want);
+        let message = fit(&[("scale", &[2])], Some("d")).expect_err("another shape");
+        assert!(message.contains("shape mismatch of `scale`: expected [2, 1], found [2]"), "{message}");
     }
 
     #[test]
     fn what_does_not_fit_is_refused_by_name() {
         let message = |found: &[(&str, &[usize])], network| fit(found, network).expect_err("it does not fit");
-        assert!(message(&[("main.0.weight", &[1, 3])], None).contains("--init NETWORK=FILE, of d, g"));
-        assert!(message(&[("main.0.weight", &[1, 3])], Some("g")).contains("it lacks g.main.0.bias"));
-        assert!(message(&[("main.0.weight", &[3])], Some("d")).contains("shape mismatch of `d.main.0.weight`"));
-        assert!(message(&[("x", &[3])], Some("gen")).contains("no network `gen`"));
-        assert!(message(&[], None).contains("no weights"));
-        assert!(read(b"not one").expect_err("no safetensors").contains("safetensors.torch.save_file"));
-    }
-
-    /// 1.5 and -2 in each kind of number; counters of batches are passed over.
-    #[test]
-    fn numbers_of_all_widths_are_read() {
-        use safetensors::tensor::TensorView;
-        let kinds: [(&str, Dtype, &[u8]); 5] = [
-            ("half", Dtype::F16, &[0x00, 0x3e, 0x00, 0xc0]),
-            ("brain", Dtype::BF16, &[0xc0, 0x3f, 0x00, 0xc0]),
-            ("single", Dtype::F32, &[0, 0, 0xc0, 0x3f, 0, 0, 0, 0xc0]),
-            ("double", Dtype::F64, &[0, 0, 0, 0, 0, 0, 0xf8, 0x3f, 0, 0, 0, 0, 0, 0, 0, 0xc0]),
-            ("num_batches_tracked", Dtype::I64, &[7, 0, 0, 0, 0, 0, 0, 0]),
-        ];
-        let view = |(name, dtype, bytes): (&'static str, Dtype, &'static [u8])| {
-            let n = if dtype == Dtype::I64 { 1 } else { 2 };
-            (name, TensorView::new(dtype, vec![n], bytes).expect("as many bytes"))
-        };
-        let found = read(&safetensors::serialize(kinds.map(view), None).expect("a file")).expect("it reads");
-        assert_eq!(found.keys().collect::<Vec<_>>(), ["brain", "double", "half", "single"]);
-        assert!(found.values().all(|tensor| *tensor == HostTensor::f32([2], [1.5, -2.0])), "{found:?}");
-        let infinite = [("half", TensorView::new(Dtype::F16, vec![1], &[0x00, 0x7c]).expect("two bytes"))];
-        let message = read(&safetensors::serialize(infinite, None).expect("a file")).expect_err("it is infinite");
-        assert!(message.contains("`half` holds inf"), "{message}");
+        let without = message(&[("main.0.weight", &[1, 3])], None);
+        assert!(without.contains("within g, d: say which, as in --init g=FILE"), "{without}");
+        let nothing = message(&[("x", &[3]), ("y", &[3])], None);
+        assert_eq!(nothing, "no name of a tensor matches: found x, y; expected g.main.0.weight, g.main.0.bias, d.scale");
+        assert!(message(&[("main.0.weight", &[1, 3])], Some("g")).contains("it lacks main.0.bias"));
+        assert!(message(&[("scale", &[2, 1]), ("x", &[3])], Some("d")).contains("no network here has: x"));
+        let shape = message(&[("main.0.weight", &[3, 1])], Some("g"));
+        assert!(shape.contains("shape mismatch of `main.0.weight`: expected [1, 3], found [3, 1]"), "{shape}");
+        assert!(message(&[("x", &[3])], Some("dd")).contains("no network `dd` (did you mean `d`?); there are: g, d"));
+        assert!(message(&[], None).contains("no weights of g, d"));
     }
 
     #[test]

@@ -47,6 +47,20 @@ impl States {
         self.trained_from.get(&spec.name).is_some_and(|&from| from < step.max(1))
     }
 
+    /// As [`States`], of a run that goes on from a checkpoint. What that holds of stages to come, every later one does: weights that
+    /// the run was given.
+    pub fn with_given(mut self, from: Option<&Checkpoint>) -> Self {
+        for name in from.iter().flat_map(|c| c.tensors().keys()) {
+            self.trained_from.entry(name.clone()).and_modify(|step| *step = 0);
+        }
+        self
+    }
+
+    /// Those of all stages of training.
+    pub fn trained(&self) -> Vec<&StateSpec> {
+        self.specs.iter().filter(|s| self.trained_from.contains_key(&s.name)).collect()
+    }
+
     /// Those that a checkpoint of `step` holds.
     pub fn begun(&self, step: u64) -> Vec<&StateSpec> {
         self.specs.iter().filter(|s| self.has_begun(s, step)).collect()

@@ -178,7 +178,7 @@ impl<'a> Trainer<'a> {
         };
         let record = from.and_then(|c| c.validation).map(|record| (step, record));
         let watch = gauge.zip(rules).map(|(gauge, rules)| Watch::new(gauge, rules, feeder.steps_per_epoch(), record));
-        let states = States::of(plans);
+        let states = States::of(plans).with_given(from);
         states.write(device, folder, config.seed, from)?;
         let log = Log::open(&folder.metrics(), step)?;
         let log = if tensorboard { log.with_events(folder, step)? } else { log };

@@ -11,10 +11,12 @@ pub const EXAMPLES: &str = "Examples:
   calotype export runs/dcgan-emoji-001 --to generator.onnx
   calotype export runs/vae-digits-001 --part encoder --to encoder.onnx
   calotype export runs/cyclegan-emoji-001 --part translator-to-b --size 256x256 --to to-b.onnx
+  calotype export runs/dcgan-emoji-001 --to generator.safetensors    # for load_state_dict of a PyTorch module
   calotype export runs/nade-digits-001 --list            # the parts that a run has
 
-A model takes any number of rows: their axis is named `batch`. Images are [batch, height, width, channels]. Networks have the weights of the best
-checkpoint, or of the newest where none is best. Recurrences over neighbours (row-lstm, diagonal-bilstm) are not in ONNX and are refused.";
+Networks have the weights of the best checkpoint, or of the newest where none is best; averages of weights where samples come from them. An
+ONNX model takes any number of rows: their axis is named `batch`. Images are [batch, height, width, channels]. Recurrences over neighbours
+(row-lstm, diagonal-bilstm) are not in ONNX and are refused.";
 
 #[derive(Debug, Args)]
 pub struct ExportArgs {
@@ -22,11 +24,12 @@ pub struct ExportArgs {
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
 
-    /// Output file
-    #[arg(long, value_name = "FILE.onnx", required_unless_present = "list")]
+    /// Output file: `.onnx` for a model that other programs run, `.safetensors` for the weights of a network as PyTorch's
+    /// `load_state_dict` takes them
+    #[arg(long, value_name = "FILE", required_unless_present = "list")]
     pub to: Option<PathBuf>,
 
-    /// Part of the model [default: the first that --list shows]
+    /// Part of the model; of weights the network [default: the first that --list shows]
     #[arg(long, value_name = "PART")]
     pub part: Option<String>,
 

@@ -80,8 +80,8 @@ pub struct TrainArgs {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 
-    /// Begin with the weights of a safetensors file whose tensors have the names and layouts of a checkpoint of `calotype`, which are
-    /// PyTorch's; NETWORK=FILE where the names lack that of the network, as in the state dict of one network. May be repeated
+    /// Begin with the weights of a safetensors file, whose tensors have the names and layouts of public PyTorch code or of a checkpoint
+    /// of `calotype`; NETWORK=FILE where the names lack that of the network, as in the state dict of one network. May be repeated
     #[arg(long, value_name = "[NETWORK=]FILE", conflicts_with = "resume")]
     pub init: Vec<String>,
 

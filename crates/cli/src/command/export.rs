@@ -1,53 +1,86 @@
 //! `calotype export`.
 
 use std::fmt::{self, Formatter};
+use std::path::Path;
 
 use anyhow::Result;
 use calotype_formats::onnx::{Dim, Model, Port};
 use calotype_graph::Dtype;
+use calotype_models::Module;
 use calotype_training::export::{Part, export, parts};
 use calotype_training::grouped;
+use calotype_training::state_dict::{StateDict, networks, state_dict};
 use serde::{Serialize, Serializer};
 
 use super::Ending;
 use crate::args::ExportArgs;
 use crate::fault::WrongUse;
-use crate::output::{counted, ending, has_folder, note, replace, writable};
+use crate::output::{counted, has_folder, note, one_of_endings, replace, writable};
 use crate::used::Used;
 
+/// Endings of what is written.
+const ONNX: &str = "onnx";
+const STATE_DICT: &str = "safetensors";
+
 pub fn run(args: &ExportArgs) -> Result<Ending> {
-    if let Some(to) = args.to.as_deref().filter(|_| !args.list) {
-        has_folder("--to", Some(to))?;
-        ending("--to", to, "onnx")?;
-        writable(to)?;
-    }
+    let to = args.to.as_deref().filter(|_| !args.list);
+    let to = match to {
+        None => None,
+        Some(to) => {
+            has_folder("--to", Some(to))?;
+            let ending = one_of_endings("--to", to, &[ONNX, STATE_DICT])?;
+            writable(to)?;
+            Some((to, ending))
+        }
+    };
     let used = Used::open(&args.run, args.checkpoint.unwrap_or_default())?;
-    let model = used.model.as_ref();
-    fits(args, &used)?;
-    let all = parts(model, args.size);
-    let name = model.info().name;
-    if all.is_empty() {
-        return Err(WrongUse(format!("{name} has no network: it counts, and there is nothing to write as ONNX")).into());
+    let (all, modules) = (parts(used.model.as_ref(), args.size), networks(used.model.as_ref()));
+    match to {
+        None => {
+            fits(args, &used)?;
+            args.form.answer(&Parts::of(&all, &modules))?;
+        }
+        Some((to, STATE_DICT)) => write_state_dict(args, &used, to, &modules)?,
+        Some((to, _)) => {
+            fits(args, &used)?;
+            write_onnx(args, &used, to, &all)?;
+        }
     }
-    let Some(to) = args.to.as_deref().filter(|_| !args.list) else {
-        args.form.answer(&Parts::of(&all))?;
-        return Ok(Ending::Done);
-    };
-    let part = match &args.part {
-        None => &all[0],
-        Some(wanted) => all.iter().find(|part| part.name == wanted).ok_or_else(|| {
-            let names: Vec<&str> = all.iter().map(|part| part.name).collect();
-            WrongUse(format!("--part {wanted}: {name} has no such part; it has {}", names.join(", ")))
-        })?,
-    };
-    let written = export(part, model, &used.config, &used.restored)?;
-    replace(to, |file| std::fs::write(file, &written.bytes))?;
-    let others: Vec<&str> = all.iter().map(|p| p.name).filter(|name| *name != part.name).collect();
-    if args.part.is_none() && !others.is_empty() {
-        note(&format!("the {}; other parts, by --part: {}", part.name, others.join(", ")));
-    }
-    args.form.answer(&Written::new(part, &written, &used))?;
     Ok(Ending::Done)
+}
+
+fn write_onnx(args: &ExportArgs, used: &Used, to: &Path, all: &[Part]) -> Result<()> {
+    let part = &all[chosen(args, used, &all.iter().map(|part| part.name).collect::<Vec<_>>())?];
+    let written = export(part, used.model.as_ref(), &used.config, &used.restored)?;
+    replace(to, |file| std::fs::write(file, &written.bytes))?;
+    args.form.answer(&Written::new(part, &written, used))
+}
+
+fn write_state_dict(args: &ExportArgs, used: &Used, to: &Path, modules: &[(&str, Module)]) -> Result<()> {
+    if args.size.is_some() {
+        return Err(WrongUse(format!("--size has no effect on weights, which a .{STATE_DICT} file holds; leave it out")).into());
+    }
+    let (name, module) = &modules[chosen(args, used, &modules.iter().map(|(name, _)| *name).collect::<Vec<_>>())?];
+    let written = state_dict(used.model.as_ref(), module, &used.config, &used.restored)?;
+    replace(to, |file| std::fs::write(file, &written.bytes))?;
+    args.form.answer(&Weights::new(name, &written, used))
+}
+
+/// Which of these is asked for; the first where nothing is said, with a note of the others.
+fn chosen(args: &ExportArgs, used: &Used, names: &[&str]) -> Result<usize> {
+    let model = used.model.info().name;
+    match (&args.part, names) {
+        (_, []) => Err(WrongUse(format!("{model} has no network: it counts, and there is nothing to write")).into()),
+        (Some(wanted), _) => names
+            .iter()
+            .position(|name| name == wanted)
+            .ok_or_else(|| WrongUse(format!("--part {wanted}: {model} has no such part; it has {}", names.join(", "))).into()),
+        (None, [_]) => Ok(0),
+        (None, [first, others @ ..]) => {
+            note(&format!("the {first}; other parts, by --part: {}", others.join(", ")));
+            Ok(0)
+        }
+    }
 }
 
 /// That a size is given for what takes one, and is one that it takes.
@@ -64,7 +97,7 @@ fn fits(args: &ExportArgs, used: &Used) -> Result<()> {
     }
 }
 
-/// The parts of a run.
+/// The parts of a run, and its networks as weights for PyTorch.
 #[derive(Serialize)]
 struct Parts(Vec<Listed>);
 
@@ -72,18 +105,63 @@ struct Parts(Vec<Listed>);
 struct Listed {
     part: &'static str,
     what: &'static str,
+    /// The ending of the file.
+    to: &'static str,
 }
 
 impl Parts {
-    fn of(all: &[Part]) -> Self {
-        Parts(all.iter().map(|part| Listed { part: part.name, what: part.what }).collect())
+    fn of(all: &[Part], modules: &[(&'static str, Module)]) -> Self {
+        let parts = all.iter().map(|part| Listed { part: part.name, what: part.what, to: ONNX });
+        let weights = modules.iter().map(|(name, _)| Listed { part: name, what: "weights for PyTorch", to: STATE_DICT });
+        Parts(parts.chain(weights).collect())
     }
 }
 
 impl fmt::Display for Parts {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let width = self.0.iter().map(|listed| listed.part.len()).max().unwrap_or(0);
-        self.0.iter().try_for_each(|Listed { part, what }| writeln!(f, "{part:width$}  {what}"))
+        let (parts, weights): (Vec<&Listed>, Vec<&Listed>) = self.0.iter().partition(|listed| listed.to == ONNX);
+        let width = parts.iter().map(|listed| listed.part.len()).max().unwrap_or(0);
+        parts.iter().try_for_each(|Listed { part, what, .. }| writeln!(f, "{part:width$}  {what}"))?;
+        match weights.as_slice() {
+            [] => Ok(()),
+            [Listed { what, .. }, ..] => {
+                let names: Vec<&str> = weights.iter().map(|listed| listed.part).collect();
+                writeln!(f, "\n{what}, --to FILE.{STATE_DICT}: {}", names.join(", "))
+            }
+        }
+    }
+}
+
+/// Weights that were written.
+#[derive(Serialize)]
+struct Weights {
+    part: &'static str,
+    model: &'static str,
+    step: u64,
+    n_tensors: u64,
+    n_values: u64,
+    averaged: bool,
+}
+
+impl Weights {
+    fn new(part: &'static str, written: &StateDict, used: &Used) -> Self {
+        Weights {
+            part,
+            model: used.model.info().name,
+            step: used.restored.checkpoint.step,
+            n_tensors: written.n_tensors as u64,
+            n_values: written.n_values as u64,
+            averaged: written.averaged,
+        }
+    }
+}
+
+impl fmt::Display for Weights {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let &Weights { part, model, step, n_tensors, n_values, averaged } = self;
+        let (step, tensors, values) = (counted(step, "step"), counted(n_tensors, "tensor"), counted(n_values, "number"));
+        let averages = if averaged { ", moving averages of its weights" } else { "" };
+        write!(f, "{part} of {model}, {step}: {tensors}, {values}{averages}")
     }
 }
 

@@ -61,9 +61,9 @@ fn fresh(args: &TrainArgs, threads: usize) -> Result<Ready> {
         [] => None,
         files => {
             let files: Vec<InitFile> = files.iter().map(|text| InitFile::parse(text)).collect();
-            let (checkpoint, described) = first_checkpoint(&config, &plans, &files)?;
-            config.init = described;
-            Some(checkpoint)
+            let begun = first_checkpoint(&config, material.model.as_ref(), &plans, &files)?;
+            config.init = begun.described.clone();
+            Some(begun)
         }
     };
     let path = match &args.out {
@@ -71,13 +71,14 @@ fn fresh(args: &TrainArgs, threads: usize) -> Result<Ready> {
         None => RunFolder::next_free(Path::new("runs"), &format!("{model}-{}", material.short_name))?,
     };
     let (folder, lock) = RunFolder::create(&path, &config).context("the run folder")?;
-    if let Some(checkpoint) = &from {
+    if let Some(begun) = &from {
         // So that a run that is stopped before its next checkpoint begins with these weights again.
         let path = folder.checkpoint(0);
-        let bytes = checkpoint.encode().map_err(|reason| TrainingError::Damaged { path: path.clone(), reason })?;
+        let bytes = begun.checkpoint.encode().map_err(|reason| TrainingError::Damaged { path: path.clone(), reason })?;
         write_atomically(&path, &bytes)?;
-        config.init.iter().for_each(|init| note(&format!("begins with the weights of {}", init.path)));
+        begun.notes.iter().for_each(|text| note(text));
     }
+    let from = from.map(|begun| begun.checkpoint);
     Ok(Ready { folder, _lock: lock, config, material, rows, plans, opened, from, tensorboard: args.tensorboard })
 }
 

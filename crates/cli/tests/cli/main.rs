@@ -26,6 +26,7 @@ mod translating;
 mod verifying;
 #[cfg(unix)]
 mod watching;
+mod weights;
 
 /// What is run.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_calotype");

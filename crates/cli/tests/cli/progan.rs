@@ -5,7 +5,7 @@ use std::fs;
 use crate::support::Place;
 
 /// Three levels, whose phases are of three steps.
-const TINY: &[&str] = &[
+pub const TINY: &[&str] = &[
     "train",
     "progan",
     "--data",

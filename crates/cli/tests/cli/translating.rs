@@ -282,7 +282,7 @@ fn a_run_begins_with_given_weights() {
         train(&place, "cyclegan", CYCLE, &[&data[..], &["--out", "none", "--init", init]].concat()).refused(1, says);
         assert!(!place.path("none").exists());
     };
-    refused("g.safetensors", &["tensors that no network here has", "--init NETWORK=FILE"]);
+    refused("g.safetensors", &["no name of a tensor matches", "within netG_A, netG_B", "--init netG_A=FILE"]);
     refused("netG=g.safetensors", &["no network `netG`"]);
     refused("nowhere.safetensors", &["nowhere.safetensors"]);
     refused("seasons/trainA/0.png", &["not a whole safetensors file"]);
