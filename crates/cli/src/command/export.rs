@@ -21,6 +21,8 @@ use crate::used::Used;
 /// Endings of what is written.
 const ONNX: &str = "onnx";
 const STATE_DICT: &str = "safetensors";
+/// What a network is as such a file.
+const WEIGHTS: &str = "weights for PyTorch, --to FILE.safetensors";
 
 pub fn run(args: &ExportArgs) -> Result<Ending> {
     let to = args.to.as_deref().filter(|_| !args.list);
@@ -56,7 +58,7 @@ fn write_onnx(args: &ExportArgs, used: &Used, to: &Path, all: &[Part]) -> Result
     args.form.answer(&Written::new(part, &written, used))
 }
 
-fn write_state_dict(args: &ExportArgs, used: &Used, to: &Path, modules: &[(&str, Module)]) -> Result<()> {
+fn write_state_dict(args: &ExportArgs, used: &Used, to: &Path, modules: &[(&'static str, Module)]) -> Result<()> {
     if args.size.is_some() {
         return Err(WrongUse(format!("--size has no effect on weights, which a .{STATE_DICT} file holds; leave it out")).into());
     }
@@ -112,23 +114,15 @@ struct Listed {
 impl Parts {
     fn of(all: &[Part], modules: &[(&'static str, Module)]) -> Self {
         let parts = all.iter().map(|part| Listed { part: part.name, what: part.what, to: ONNX });
-        let weights = modules.iter().map(|(name, _)| Listed { part: name, what: "weights for PyTorch", to: STATE_DICT });
+        let weights = modules.iter().map(|(name, _)| Listed { part: name, what: WEIGHTS, to: STATE_DICT });
         Parts(parts.chain(weights).collect())
     }
 }
 
 impl fmt::Display for Parts {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (parts, weights): (Vec<&Listed>, Vec<&Listed>) = self.0.iter().partition(|listed| listed.to == ONNX);
-        let width = parts.iter().map(|listed| listed.part.len()).max().unwrap_or(0);
-        parts.iter().try_for_each(|Listed { part, what, .. }| writeln!(f, "{part:width$}  {what}"))?;
-        match weights.as_slice() {
-            [] => Ok(()),
-            [Listed { what, .. }, ..] => {
-                let names: Vec<&str> = weights.iter().map(|listed| listed.part).collect();
-                writeln!(f, "\n{what}, --to FILE.{STATE_DICT}: {}", names.join(", "))
-            }
-        }
+        let width = self.0.iter().map(|listed| listed.part.len()).max().unwrap_or(0);
+        self.0.iter().try_for_each(|Listed { part, what, .. }| writeln!(f, "{part:width$}  {what}"))
     }
 }
 

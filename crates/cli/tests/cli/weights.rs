@@ -55,7 +55,7 @@ fn a_network_goes_out_and_in() {
     place.run(&["export", "first", "--to", "d.safetensors", "--part", "discriminator"]).ok();
     assert_eq!(read(&place, "d.safetensors"), of(&place, "first", 40, "discriminator."));
     let listed = place.run(&["export", "first", "--list"]).ok().stdout;
-    assert!(listed.contains("--to FILE.safetensors: generator, discriminator"), "{listed}");
+    assert!(listed.contains("discriminator  weights for PyTorch, --to FILE.safetensors"), "{listed}");
 
     // Where there is an average, it begins at what was given.
     let both = ["--init", "generator=g.safetensors", "--init", "discriminator=d.safetensors", "--set", "ema=0.9"];
