@@ -172,3 +172,22 @@ fn best(timer: &mut Timer, kernel: &Kernel, shape: ProductShape, status: &mut St
 fn median(m: &Measured) -> Result<f64, String> {
     m.times.map(|t| t.median_s).ok_or_else(|| m.failure.clone().unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_product_has_its_times_or_why_not() {
+        let times = BestTile { default_s: 0.002, best_s: 0.0015, tile: "medium" };
+        let product = |times, failure| Product { kernel: "matmul: 4x4x4".into(), times, failure };
+        let tuned = product(Some(times), None);
+        let json = serde_json::to_value(&tuned).expect("JSON");
+        assert_eq!((&json["default_s"], &json["best_s"], &json["tile"]), (&0.002.into(), &0.0015.into(), &"medium".into()));
+        assert!(tuned.to_string().contains("2.00 ms    1.50 ms  medium"), "{tuned}");
+        let failed = product(None, Some("element 3".into()));
+        let json = serde_json::to_value(&failed).expect("JSON");
+        assert!(json.get("best_s").is_none() && json["failure"] == "element 3", "{json}");
+        assert!(failed.to_string().ends_with("FAILED element 3"), "{failed}");
+    }
+}
