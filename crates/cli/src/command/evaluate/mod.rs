@@ -10,6 +10,7 @@ mod table;
 mod translated;
 
 use anyhow::Result;
+use calotype_data::Evaluation;
 use calotype_data::picture::{self, RgbImage};
 use calotype_models::Values;
 use calotype_training::evaluate::{
@@ -63,11 +64,11 @@ pub fn run(args: &EvaluateArgs, threads: usize) -> Result<Ending> {
     let given = args.samples.as_ref().map(|from| made::given(&used, from, n, args.seed)).transpose()?;
     let begun = table::begun(&used, &against, n, args);
     let translates = given.is_none() && used.model.translator().is_some();
-    let evaluation = Evaluation { args, material: &material, against: &against, n, threads };
+    let evaluator = Evaluator { args, material: &material, against: &against, n, threads };
     let (session, findings) = match translates {
-        true => evaluation.of_translations(used, begun)?,
+        true => evaluator.of_translations(used, begun)?,
         false => {
-            let (session, findings, pairs) = evaluation.of_rows(used, begun, given)?;
+            let (session, findings, pairs) = evaluator.of_rows(used, begun, given)?;
             if let Some(picture) = pairs {
                 replace(&nearest, |file| picture::write_png(file, &picture))?;
                 note(&format!("{}: the samples that are nearest to a training row, each above it", nearest.display()));
@@ -86,7 +87,7 @@ pub fn run(args: &EvaluateArgs, threads: usize) -> Result<Ending> {
 
 /// What is evaluated against what.
 #[derive(Clone, Copy)]
-struct Evaluation<'a> {
+struct Evaluator<'a> {
     args: &'a EvaluateArgs,
     material: &'a Material,
     against: &'a Against,
@@ -95,7 +96,7 @@ struct Evaluation<'a> {
     threads: usize,
 }
 
-impl Evaluation<'_> {
+impl Evaluator<'_> {
     /// Translations of held-out rows.
     fn of_translations(self, used: Used, begun: Findings) -> Result<(Session, Findings)> {
         let mut session = used.on(self.args.device.as_deref(), self.threads)?;
@@ -111,7 +112,7 @@ impl Evaluation<'_> {
         mut findings: Findings,
         given: Option<Vec<f32>>,
     ) -> Result<(Session, Findings, Option<RgbImage>)> {
-        let Evaluation { args, material, against, n, threads } = self;
+        let Evaluator { args, material, against, n, threads } = self;
         let shape = used.model.shape().to_vec();
         let rows = Rows::of(against, used.model.values(), &shape, n, args.seed);
         let judge = Judge::of(&used, material, against, threads)?;
@@ -186,7 +187,7 @@ impl Evaluation<'_> {
 
     /// As many rows of the model as are held out, and figures that only such a model has.
     fn by_the_model(&self, session: &mut Session, rows: &Rows) -> Result<(Vec<f32>, Vec<Figure>)> {
-        let &Evaluation { args, material, against, n, threads } = self;
+        let &Evaluator { args, material, against, n, threads } = self;
         let (dataset, model) = (material.dataset(), std::sync::Arc::clone(&session.used.model));
         if let (Some(_), Some(captions)) = (model.text(), dataset.captions()) {
             let drawn = made::drawn(session, captions, &rows.shown, args.seed)?;
@@ -213,9 +214,7 @@ impl Evaluation<'_> {
 /// Of a model that has one, or a bound of it.
 fn likelihood(session: &mut Session, against: &Against, n: usize) -> Result<Option<Likelihood>> {
     let Ok((_, exactness)) = session.used.scoring(None) else { return Ok(None) };
-    let mut of = |rows: &calotype_data::Evaluation| -> Result<Estimate> {
-        Ok(Estimate::mean(&session.nats(&rows.of(rows.spaced(n))?, None)?))
-    };
+    let mut of = |rows: &Evaluation| -> Result<Estimate> { Ok(Estimate::mean(&session.nats(&rows.of(rows.spaced(n))?, None)?)) };
     let (held_out, training) = (of(&against.held_out)?, of(&against.learned)?);
     let n_values = session.used.model.shape().iter().product::<usize>() as f64;
     let continuous = session.used.model.values() == Values::Standardised;

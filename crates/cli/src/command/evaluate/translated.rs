@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use calotype_data::Dataset;
+use calotype_data::{Dataset, Evaluation};
 use calotype_models::{Domains, Role, Translator, Way};
 use calotype_training::evaluate::{Figure, Translated, mixed, part};
 use calotype_training::{Against, Attributed, Material, Translations, brightness, signed};
@@ -61,7 +61,7 @@ impl Of<'_> {
         Ok(self.programs.translate(session.opened.device(), way, &signed(rows), domains)?)
     }
 
-    fn rows(&self, of: &calotype_data::Evaluation, rows: &[u32]) -> Vec<f32> {
+    fn rows(&self, of: &Evaluation, rows: &[u32]) -> Vec<f32> {
         brightness(self.translator.values(), &rows.iter().flat_map(|&row| of.row(row)).collect::<Vec<f32>>())
     }
 
