@@ -35,6 +35,10 @@ pub enum TrainingError {
     #[error("{path} does not belong to this run: {reason}", path = path.display())]
     Foreign { path: PathBuf, reason: String },
 
+    /// A file of weights that the run cannot begin with.
+    #[error("--init {path}: {reason}", path = path.display())]
+    Init { path: PathBuf, reason: String },
+
     /// Flags that contradict the run or each other.
     #[error("{0}")]
     Contradiction(String),

@@ -80,7 +80,7 @@ pub fn first_checkpoint(config: &RunConfig, model: &dyn Model, plans: &Plans, fi
     let (mut described, mut notes, mut names) = (vec![], vec![], BTreeSet::new());
     for file in files {
         let bytes = fs::read(&file.path).map_err(TrainingError::io(&file.path))?;
-        let wrong = |reason: String| TrainingError::Foreign { path: file.path.clone(), reason };
+        let wrong = |reason: String| TrainingError::Init { path: file.path.clone(), reason };
         let found = read(&bytes, &file.path).map_err(wrong)?;
         let fitted = networks.fitting(found, file.network.as_deref()).map_err(wrong)?;
         let path = std::path::absolute(&file.path).unwrap_or_else(|_| file.path.clone()).display().to_string();

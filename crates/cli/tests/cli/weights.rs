@@ -132,7 +132,10 @@ fn what_cannot_be_begun_with_is_refused() {
     refused("generator=odd.safetensors", &["it lacks main.0.weight"]);
     // What torch.save writes.
     fs::write(place.path("net G.pth"), b"PK\x03\x04and so on").expect("it is written");
-    refused("generator=net G.pth", &["PyTorch pickle", "torch.load(\"net G.pth\"", "\"net G.safetensors\"", "save_file"]);
+    refused(
+        "generator=net G.pth",
+        &["--init net G.pth: a PyTorch pickle", "torch.load(\"net G.pth\"", "\"net G.safetensors\"", "save_file"],
+    );
     fs::write(place.path("none.bin"), b"text").expect("it is written");
     refused("generator=none.bin", &["not a whole safetensors file"]);
 }
