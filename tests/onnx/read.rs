@@ -43,34 +43,33 @@ fn a_network_of_pytorch_has_its_features() {
     assert!(refused.contains("3 channels") && refused.contains("these have 1"), "{refused}");
 }
 
-/// Every model's features, written and read again.
+/// Features of models, written and read again; of those without what is not read, such as recurrences and tables.
 #[test]
 fn what_is_written_is_read() {
-    let mut n_read = 0;
+    let mut read = std::collections::BTreeSet::new();
     for exported in of_models().iter().filter(|exported| exported.name.ends_with(": features")) {
         let Ok(model) = &exported.model else { continue };
         for [inputs, outputs] in exported.results() {
-            let x = &inputs[0].1;
+            let (x, wanted) = (&inputs[0].1, &outputs[0].1);
             if x.shape.rank() != 4 {
                 continue;
             }
             let network = Network::read(&model.bytes).unwrap_or_else(|e| panic!("{}: {e}", exported.name));
             match features(&network, x) {
                 Ok(found) => {
-                    let wanted = &outputs[0].1;
                     let n = x.shape.dims()[0];
                     let wanted = HostTensor::f32([n, wanted.shape.numel() / n], wanted.as_f32().expect("floats"));
                     compare(&found, &wanted, exported.tolerance).unwrap_or_else(|e| panic!("{}: {e}", exported.name));
-                    n_read += 1;
+                    read.insert(exported.name.clone());
                 }
-                Err(ReadError::Op { op, .. }) => {
-                    assert!(["LSTM", "Einsum", "Where", "ScatterElements"].contains(&op.as_str()), "{}: {op}", exported.name)
-                }
+                Err(ReadError::Op { .. }) => {}
                 Err(e) => panic!("{}: {e}", exported.name),
             }
         }
     }
-    assert!(n_read >= 4, "{n_read} were read");
+    for name in ["dcgan", "infogan", "vae", "aae"] {
+        assert!(read.contains(&format!("{name}: features")), "{name} is not among {read:?}");
+    }
 }
 
 /// Every beginning of the file, and bytes of it changed: an error or another network, never worse.

@@ -7,14 +7,17 @@ use anyhow::Result;
 use calotype_cpu_reference::Cpu;
 use calotype_data::{Batches, Dataset, Encoding, Evaluation, Options, Preparation, Prepared, Values, cache_folder};
 use calotype_training::evaluate::{FeaturesOf, part};
-use calotype_training::{Against, Classified, Classifier, DataConfig, Lessons, Loader, Material, brightness, prepare, signed};
+use calotype_training::{
+    Against, Classified, Classifier, DataConfig, Lessons, Loader, Material, brightness, grouped, prepare, signed,
+};
 
 use crate::output::note;
 use crate::used::Used;
 
-/// Rows of a step, and steps.
+/// Rows of a step, and steps: so many, or of few rows so many times over all of them.
 const BATCH: usize = 64;
 const STEPS: u64 = 2000;
+const PASSES: u64 = 50;
 
 pub struct Judge {
     device: Cpu<f32>,
@@ -23,6 +26,10 @@ pub struct Judge {
     pub name: String,
     pub n_classes: usize,
     accuracy: f64,
+}
+
+fn steps(batches: &Batches) -> u64 {
+    STEPS.min(PASSES * batches.steps_per_epoch())
 }
 
 /// What a judge tells apart in the rows of a data set.
@@ -86,7 +93,7 @@ impl Judge {
         let rows = (0..dataset.n_rows() as u32).collect();
         let batches = Batches::new(Arc::new(prepared), rows, BATCH, 0)?;
         let (n_classes, values) = (names.len(), calotype_models::Values::Signed);
-        let lessons = Lessons { name: &name, batches: &batches, values, n_classes, steps: STEPS };
+        let lessons = Lessons { name: &name, batches: &batches, values, n_classes, steps: steps(&batches) };
         let mut device = Cpu::<f32>::fast(threads)?;
         let classifier = Classifier::train(&mut device, Loader { threads }, &lessons)?;
         Ok(Some(Judge { device, classifier, name, n_classes, accuracy: f64::NAN }))
@@ -106,10 +113,11 @@ impl Judge {
         };
         let batches = Batches::new(Arc::new(prepare(dataset, &data)?), learned, BATCH, 0)?;
         let n_classes = dataset.class_names().len();
-        let lessons = Lessons { name: &name, batches: &batches, values: used.model.values(), n_classes, steps: STEPS };
+        let steps = steps(&batches);
+        let lessons = Lessons { name: &name, batches: &batches, values: used.model.values(), n_classes, steps };
         let mut device = Cpu::<f32>::fast(threads)?;
         let loader = Loader { threads };
-        note(&format!("features: a classifier of {name}, {STEPS} steps unless it was kept"));
+        note(&format!("features: a classifier of {name}, {} steps unless it was kept", grouped(steps)));
         let classifier = match cache_folder(&Options::default()) {
             Ok(folder) => Classifier::kept(&mut device, loader, &lessons, (&folder.join("classifiers"), &data.sha256))?,
             Err(_) => Classifier::train(&mut device, loader, &lessons)?,
