@@ -7,14 +7,16 @@ mod support;
 #[path = "../toy/model.rs"]
 mod toy;
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use calotype_graph::philox::{Domain, Stream};
-use calotype_models::{Ability, Learning, Model, ModelInfo, abilities, all, find, in_words};
+use calotype_models::{Ability, Learning, Model, ModelInfo, abilities, all, in_words};
 use calotype_tests::{Suite, tiny};
 use calotype_training::{Material, Wanted};
 use support::{Place, lines, newest, same, until};
@@ -28,12 +30,13 @@ fn main() -> ExitCode {
         let name = info.name;
         suite.test(format!("{name}: repeats"), move || repeats(info));
         suite.test(format!("{name}: goes on as one that never stopped"), move || goes_on(info));
+        if learns_by_steps(info) {
+            suite.test(format!("{name}: resumed after any step"), move || resumes_anywhere(info));
+        }
         suite.test(format!("{name}: killed at any instant, nothing is lost"), move || is_killed(info));
         suite.test(format!("{name}: every command uses it or refuses"), move || is_used(info));
         suite.test(format!("{name}: help and README say what it can do"), move || is_described(info));
     }
-    suite.test("progan: resumed at any step of any phase", resumes_anywhere);
-    suite.test("text2image: resumed before and after the encoder's last step", resumes_after_pretraining);
     suite.run()
 }
 
@@ -59,13 +62,12 @@ fn train(info: &ModelInfo, out: &str, more: &[&str]) -> Vec<String> {
 
 /// The same with other values for some of its tiny settings.
 fn train_with(info: &ModelInfo, other: &[(&str, &str)], out: &str, more: &[&str]) -> Vec<String> {
-    let has = |key: &str| (info.settings)(info.default_preset()).iter().any(|s| s.key == key);
     let fixed = ["train", info.name, "--out", out, "--data", data(info), "--device", "cpu", "--threads", "1"];
     let mut args: Vec<String> = fixed.iter().map(|a| (*a).to_owned()).collect();
     if info.roles().len() > 1 {
         args.extend(["--data-b", DATA_B].map(str::to_owned));
     }
-    if has("batch") {
+    if has(info, "batch") {
         args.extend(["--batch", "8"].map(str::to_owned));
     }
     let usual = tiny(info.name).iter().filter(|(key, _)| other.iter().all(|(o, _)| o != key));
@@ -78,8 +80,13 @@ fn run(place: &Place, args: &[String]) -> support::Ended {
     place.run(&args.iter().map(String::as_str).collect::<Vec<_>>()).ok()
 }
 
+/// Whether a model has a setting.
+fn has(info: &ModelInfo, key: &str) -> bool {
+    (info.settings)(info.default_preset()).iter().any(|s| s.key == key)
+}
+
 fn learns_by_steps(info: &ModelInfo) -> bool {
-    (info.settings)(info.default_preset()).iter().any(|s| s.key == "steps")
+    has(info, "steps")
 }
 
 /// The step of a finished tiny run of at most `steps`.
@@ -142,6 +149,18 @@ fn compose(place: &Place, run: &str, out: &str) -> support::Ended {
     place.run(&["compose", run, "--from", "test:3", "--count", "2", "--out", out, "--device", "cpu"])
 }
 
+/// Settings by which a look at the held-out set, or a learning rate that falls, comes within the first steps.
+fn looks(info: &ModelInfo) -> &'static [&'static str] {
+    match (has(info, "validate_every"), has(info, "decay_steps")) {
+        (true, _) => &["--set", "validate_every=3"],
+        (_, true) => &["--set", "constant_steps=9", "--set", "decay_steps=20"],
+        _ => &[],
+    }
+}
+
+/// After so many steps it does.
+const FALLS: u64 = 9;
+
 /// N steps are N/2 steps, resumed: also where the schedule goes from one stage to the next in between, where programs take turns and
 /// N/2 is in the middle of a round, and across a look at the held-out set.
 fn goes_on(info: &'static ModelInfo) {
@@ -153,13 +172,7 @@ fn goes_on(info: &'static ModelInfo) {
         place.run(&["train", "--resume", "whole"]).ok();
         return same(&before, &place.checkpoint("whole", 1));
     }
-    let has = |key: &str| (info.settings)(info.default_preset()).iter().any(|s| s.key == key);
-    let looks: &[&str] = match (has("validate_every"), has("decay_steps")) {
-        (true, _) => &["--set", "validate_every=3"],
-        // It falls where the run is resumed, or after.
-        (_, true) => &["--set", "constant_steps=9", "--set", "decay_steps=20"],
-        _ => &[],
-    };
+    let looks = looks(info);
     for half in [4_u64, 7, 11] {
         let (part, whole) = (format!("part-{half}"), format!("whole-{half}"));
         let (first, all) = (half.to_string(), (2 * half).to_string());
@@ -170,41 +183,58 @@ fn goes_on(info: &'static ModelInfo) {
     }
 }
 
-/// 14 steps, of three levels and five phases, are k steps and the rest of them, for every k: states, shares, moments that begin anew, and the
-/// picture of the growth.
-fn resumes_anywhere() {
-    const STEPS: u64 = 14;
-    let (place, info) = (Place::new(), find("progan").expect("a model"));
-    let picture = |name: &str| fs::read(place.path(&format!("{name}/samples/growth.png"))).expect("a picture");
-    let all = STEPS.to_string();
-    run(&place, &train(info, "whole", &["--set", "validation=0", "--steps", &all]));
-    for done in 1..STEPS {
-        let (part, first) = (format!("part-{done}"), done.to_string());
-        run(&place, &train(info, &part, &["--set", "validation=0", "--steps", &first]));
-        place.run(&["train", "--resume", &part, "--steps", &all]).ok();
-        same(&place.checkpoint(&part, STEPS), &place.checkpoint("whole", STEPS));
-        assert_eq!(picture(&part), picture("whole"), "resumed after step {done}");
+/// From any of its first steps a run comes to the same end: on both sides of each border between stages, in the middle of a round of
+/// programs that take turns, where something begins anew, and between a look at the held-out set and the next.
+fn resumes_anywhere(info: &'static ModelInfo) {
+    // Where a learning rate begins to fall is a border too.
+    let falls = if has(info, "decay_steps") { FALLS } else { 3 };
+    let (place, steps) = (Place::new(), 3 + last_border(info).max(falls));
+    let (all, every) = (steps.to_string(), ["--set", "checkpoint_every=1", "--set", "keep_checkpoints=1000"]);
+    run(&place, &train(info, "whole", &[looks(info), &["--steps", &all], &every].concat()));
+    let pictures = |name: &str| -> BTreeMap<PathBuf, Vec<u8>> {
+        let folder = place.path(&format!("{name}/samples"));
+        let files = fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+        files.map(|path| (path.strip_prefix(&folder).expect("below it").to_owned(), fs::read(&path).expect("a file"))).collect()
+    };
+    assert!(!pictures("whole").is_empty());
+    for done in 1..steps {
+        let part = format!("part-{done}");
+        as_it_was(&place.path("whole"), &place.path(&part), done);
+        let resumed = place.run(&["train", "--resume", &part]).ok();
+        assert!(resumed.stderr.contains(&format!("resuming from step {done}")), "{}", resumed.stderr);
+        same(&place.checkpoint(&part, steps), &place.checkpoint("whole", steps));
+        assert!(pictures(&part) == pictures("whole"), "pictures of one that was resumed after step {done}");
     }
 }
 
-/// From the checkpoint of any of six steps, two of which are the encoder's, a run comes to the same end.
-fn resumes_after_pretraining() {
-    const STEPS: u64 = 6;
-    let (place, info) = (Place::new(), find("text2image").expect("a model"));
-    let often = ["--steps", "6", "--set", "checkpoint_every=1", "--set", "keep_checkpoints=10"];
-    run(&place, &train(info, "whole", &often));
-    for done in 1..STEPS {
-        let part = place.path(&format!("part-{done}"));
-        for folder in ["checkpoints", "samples"] {
-            fs::create_dir_all(part.join(folder)).expect("a folder");
+/// The last step before which something happens for the first time: one stage comes after another one, or states begin anew.
+fn last_border(info: &ModelInfo) -> u64 {
+    const FIRST: u64 = 40;
+    let model = configured(info);
+    let descent = model.learning().descent().expect("it learns by steps");
+    let turns: Vec<_> = (0..FIRST).map(|step| descent.at(step, 1.0)).collect();
+    let borders: Vec<_> = turns.windows(2).map(|pair| (pair[0].stage, pair[1].stage, pair[1].resets.clone())).collect();
+    let is_new = |at: &usize| {
+        let (from, to, resets) = &borders[*at];
+        (from != to || !resets.is_empty()) && !borders[..*at].contains(&borders[*at])
+    };
+    (0..borders.len()).rfind(is_new).map_or(0, |at| at as u64 + 1)
+}
+
+/// The folder of a run as it was after `done` steps.
+fn as_it_was(whole: &Path, part: &Path, done: u64) {
+    for folder in ["checkpoints", "samples"] {
+        fs::create_dir_all(part.join(folder)).expect("a folder");
+        for entry in fs::read_dir(whole.join(folder)).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let step = path.file_stem().and_then(|stem| stem.to_str()?.rsplit('-').next()?.parse::<u64>().ok());
+            if step.is_some_and(|step| step <= done) {
+                fs::copy(&path, part.join(folder).join(path.file_name().expect("a name"))).expect("it is copied");
+            }
         }
-        for file in ["run.toml", "metrics.jsonl"] {
-            fs::copy(place.path("whole").join(file), part.join(file)).expect("it is copied");
-        }
-        let name = format!("checkpoints/step-{done:07}.safetensors");
-        fs::copy(place.path("whole").join(&name), part.join(&name)).expect("it is copied");
-        place.run(&["train", "--resume", support::text(&part)]).ok();
-        same(&place.checkpoint(&format!("part-{done}"), STEPS), &place.checkpoint("whole", STEPS));
+    }
+    for file in ["run.toml", "metrics.jsonl"] {
+        fs::copy(whole.join(file), part.join(file)).expect("it is copied");
     }
 }
 
@@ -225,8 +255,7 @@ fn is_killed(info: &'static ModelInfo) {
     if !learns_by_steps(info) {
         return a_count_is_killed(info, &place, &mut random);
     }
-    let has = |key: &str| (info.settings)(info.default_preset()).iter().any(|s| s.key == key);
-    let no_end: &[&str] = match (has("validation"), has("decay_steps")) {
+    let no_end: &[&str] = match (has(info, "validation"), has(info, "decay_steps")) {
         (true, _) => &["--set", "validation=0"],
         // A learning rate that falls over so many steps, not over those that a run is given.
         (_, true) => &["--set", "constant_steps=500000", "--set", "decay_steps=500000"],
@@ -352,7 +381,8 @@ fn bounds_repeat(place: &Place) {
 
 /// The model of a tiny run.
 fn configured(info: &ModelInfo) -> Arc<dyn Model> {
-    let set = tiny(info.name).iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let batch = has(info, "batch").then_some(("batch", "8"));
+    let set = tiny(info.name).iter().copied().chain(batch).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
     let data_b = (info.roles().len() > 1).then(|| DATA_B.to_owned());
     let wanted = Wanted { model: info.name.into(), data: Some(data(info).into()), data_b, set, ..Wanted::default() };
     Material::open(&wanted).expect("it can be configured").model
