@@ -16,6 +16,9 @@ use crate::error::{DataError, Result};
 
 pub(super) const MOST_FILE_BYTES: u64 = 256 << 20;
 const MOST_DECODED_BYTES: u64 = 512 << 20;
+/// So many of any file; of larger ones as many as they may hold: deflate packs to a 1,032nd, of pixels that may have a bit alone.
+const ALWAYS_DECODED_BYTES: u64 = 32 << 20;
+const MOST_PER_BYTE: u64 = 8 * 1032;
 const MOST_SIDE: u32 = 1 << 15;
 
 /// A picture, and what a person should know of its file.
@@ -49,6 +52,11 @@ pub(crate) fn dimensions(path: &Path) -> Result<[usize; 2]> {
     }
 }
 
+/// What a file of so many bytes is decoded to at most, whatever its header claims.
+fn most_decoded(file_bytes: usize) -> u64 {
+    MOST_DECODED_BYTES.min(ALWAYS_DECODED_BYTES.saturating_add(MOST_PER_BYTE.saturating_mul(file_bytes as u64)))
+}
+
 /// Decodes a picture of bounded size, turned upright as its metadata says.
 pub(crate) fn decode_image(origin: &str, bytes: &[u8]) -> Result<DynamicImage> {
     decode(origin, bytes).map(|decoded| decoded.picture)
@@ -68,46 +76,48 @@ fn decode_known(origin: &str, bytes: &[u8]) -> Result<Decoded> {
     if no_end && !jpeg_is_whole(bytes) {
         return Err(corrupt("a JPEG that ends before its pixels do".into()));
     }
+    let most_bytes = most_decoded(bytes.len());
     let mut limits = Limits::default();
     limits.max_image_width = Some(MOST_SIDE);
     limits.max_image_height = Some(MOST_SIDE);
-    limits.max_alloc = Some(MOST_DECODED_BYTES);
+    limits.max_alloc = Some(most_bytes);
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| corrupt(e.to_string()))?;
     reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(|e| undecoded(origin, e))?;
+    let mut decoder = reader.into_decoder().map_err(|e| undecoded(origin, e, most_bytes))?;
     let (width, height) = decoder.dimensions();
     if width == 0 || height == 0 {
         return Err(corrupt(format!("{height}x{width} pixels")));
     }
-    if decoder.total_bytes() > MOST_DECODED_BYTES {
-        return Err(too_large(origin, format!("an image of {height}x{width} pixels")));
+    if decoder.total_bytes() > most_bytes {
+        return Err(too_large(origin, format!("an image of {height}x{width} pixels"), most_bytes));
     }
     if matches!(decoder.color_type(), ColorType::Rgb32F | ColorType::Rgba32F) {
         let (what, remedy) = ("an image of floating-point numbers".into(), "save it with 16 bits, or as .npy");
         return Err(DataError::NotImage { origin: origin.to_owned(), what, remedy });
     }
     let orientation = decoder.orientation().map_err(|e| corrupt(e.to_string()))?;
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(|e| undecoded(origin, e))?;
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(|e| undecoded(origin, e, most_bytes))?;
     picture.apply_orientation(orientation);
     Ok(Decoded { picture, no_end })
 }
 
 /// What a decoder says: damaged, of a kind that it does not read, or larger than may be.
-fn undecoded(origin: &str, error: ImageError) -> DataError {
+fn undecoded(origin: &str, error: ImageError, most_bytes: u64) -> DataError {
     match error {
         ImageError::Unsupported(why) if !matches!(why.kind(), UnsupportedErrorKind::Format(_)) => DataError::NotImage {
             origin: origin.to_owned(),
             what: format!("an image of a kind that is not read ({why})"),
             remedy: "save it as PNG or JPEG",
         },
-        ImageError::Limits(_) => too_large(origin, "an image".into()),
+        ImageError::Limits(_) => too_large(origin, "an image".into(), most_bytes),
         other => DataError::Corrupt { origin: origin.to_owned(), reason: other.to_string() },
     }
 }
 
-fn too_large(origin: &str, what: String) -> DataError {
-    let most = MOST_DECODED_BYTES >> 20;
-    let what = format!("{what} of more than {most} MB decoded or more than {MOST_SIDE} pixels a side");
+fn too_large(origin: &str, what: String, most_bytes: u64) -> DataError {
+    let most = most_bytes >> 20;
+    let few = if most_bytes < MOST_DECODED_BYTES { ", which so small a file cannot hold," } else { "" };
+    let what = format!("{what} of more than {most} MB decoded{few} or more than {MOST_SIDE} pixels a side");
     DataError::NotImage { origin: origin.to_owned(), what, remedy: "make it smaller, or remove it" }
 }
 
@@ -124,7 +134,7 @@ fn decoded_jpeg(bytes: &[u8]) -> Option<Vec<u8>> {
     let options = DecoderOptions::default().set_strict_mode(false).set_max_width(side).set_max_height(side);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     decoder.decode_headers().ok()?;
-    let n_bytes = decoder.output_buffer_size().filter(|&n| n as u64 <= MOST_DECODED_BYTES)?;
+    let n_bytes = decoder.output_buffer_size().filter(|&n| n as u64 <= most_decoded(bytes.len()))?;
     let mut pixels = vec![0; n_bytes];
     decoder.decode_into(&mut pixels).ok()?;
     Some(pixels)

@@ -104,7 +104,9 @@ impl Place {
         if n_bytes as u64 > options.max_bytes || n_bytes > MOST_ENTRY_BYTES {
             return None;
         }
-        let mut bytes = Vec::with_capacity(n_bytes);
+        // Of as many as are there, whatever the header claims.
+        let left_bytes = file.get_ref().metadata().ok()?.len();
+        let mut bytes = Vec::with_capacity(n_bytes.min(left_bytes as usize));
         file.take(n_bytes as u64 + 1).read_to_end(&mut bytes).ok()?;
         let sound = facts.kept.iter().all(|&file| (file as usize) < self.n_files);
         if bytes.len() != n_bytes || !sound || Header::sha256(&facts, levels, &bytes)? != sha256 {
