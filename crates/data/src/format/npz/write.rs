@@ -1,7 +1,7 @@
 //! Writing `.npz`: a zip of one array, as `numpy.savez` writes an array without a name.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use zip::write::SimpleFileOptions;
@@ -24,13 +24,66 @@ pub fn write_npz<T: NpyElement>(path: &Path, shape: &[usize], data: &[T]) -> Res
         .compression_method(CompressionMethod::Deflated)
         .large_file(size_of_val(data) >= u32::MAX as usize);
     let write = || {
-        let mut zip = ZipWriter::new(BufWriter::new(File::create(path)?));
+        let mut zip = ZipWriter::new(Remembering { file: BufWriter::new(File::create(path)?), at: 0, end: 0, failed: None });
         zip.start_file(NAME, options)?;
         zip.write_all(&npy_header::<T>(shape))?;
         data.iter().try_for_each(|v| v.put(&mut zip))?;
-        zip.finish()?.flush()
+        zip.finish()?.done()
     };
     write().map_err(|e| DataError::io(path, e))
+}
+
+/// A file that remembers why it could not be written, and takes all that follows as if it could: a zip whose file fails would say so on
+/// standard error, too, when it is dropped.
+struct Remembering {
+    file: BufWriter<File>,
+    at: u64,
+    end: u64,
+    failed: Option<io::Error>,
+}
+
+impl Remembering {
+    /// That all of it was written. Errors: what the system said first.
+    fn done(mut self) -> io::Result<()> {
+        self.flush()?;
+        self.failed.map_or(Ok(()), Err)
+    }
+
+    fn unless_failed<T>(&mut self, otherwise: T, what: impl FnOnce(&mut BufWriter<File>) -> io::Result<T>) -> io::Result<T> {
+        if self.failed.is_none() {
+            match what(&mut self.file) {
+                Err(e) if e.kind() != io::ErrorKind::Interrupted => self.failed = Some(e),
+                other => return other,
+            }
+        }
+        Ok(otherwise)
+    }
+}
+
+impl Write for Remembering {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.unless_failed(bytes.len(), |file| file.write(bytes))?;
+        self.at += n as u64;
+        self.end = self.end.max(self.at);
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.unless_failed((), Write::flush)
+    }
+}
+
+impl Seek for Remembering {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let place = match to {
+            SeekFrom::Start(place) => Some(place),
+            SeekFrom::End(by) => self.end.checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        };
+        let place = place.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        self.at = self.unless_failed(place, |file| file.seek(SeekFrom::Start(place)))?;
+        Ok(self.at)
+    }
 }
 
 #[cfg(test)]
