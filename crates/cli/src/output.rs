@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Write, stderr, stdout};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use calotype_data::{plain, plain_message};
 
 pub use calotype_training::typed;
 use calotype_training::{grouped, temporary_of};
@@ -69,7 +70,7 @@ impl Form {
 /// What the system says; a reader that has gone is none.
 pub fn print(text: &str) -> Result<()> {
     let mut out = stdout().lock();
-    match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+    match writeln!(out, "{}", plain(text.trim_end())).and_then(|()| out.flush()) {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(e).context("standard output"),
         _ => Ok(()),
     }
@@ -166,7 +167,7 @@ pub fn replace_text(out: &Path, text: &str) -> Result<()> {
 
 /// A line to standard error, for the user. A closed standard error is no failure.
 pub fn note(text: &str) {
-    let _ = writeln!(stderr(), "{text}");
+    let _ = writeln!(stderr(), "{}", plain_message(text));
 }
 
 /// `1 row`, `12,345 rows`.
