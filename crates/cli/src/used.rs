@@ -66,7 +66,7 @@ impl Used {
     /// No run, no such checkpoint, none that is whole.
     pub fn open(run: &Path, choice: Choice) -> Result<Self> {
         let (folder, config) = RunFolder::open(run)?;
-        let model = config.model()?;
+        let model = folder.model(&config)?;
         let restored = choose(&folder, &config.identity(), choice)?;
         restored.remarks().for_each(|remark| note(&remark));
         Ok(Used { folder, config, model, restored })

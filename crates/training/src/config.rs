@@ -407,7 +407,12 @@ impl RunConfig {
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(TrainingError::io(path))?;
         let wrong = |reason: String| TrainingError::Config { path: path.to_owned(), reason };
-        let config: RunConfig = toml::from_str(&text).map_err(|e| wrong(e.to_string().trim_end().replace('\n', " ")))?;
+        let line = |e: &toml::de::Error| {
+            let at = e.span().map(|span| 1 + text.bytes().take(span.start).filter(|&b| b == b'\n').count());
+            at.map_or_else(String::new, |line| format!("line {line}: "))
+        };
+        let config: RunConfig =
+            toml::from_str(&text).map_err(|e| wrong(format!("{}{}", line(&e), e.message().replace('\n', " "))))?;
         match config.format {
             FORMAT => Ok(config),
             other => Err(wrong(format!("format mismatch: expected {FORMAT}, found {other}"))),

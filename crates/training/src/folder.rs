@@ -3,6 +3,9 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use calotype_models::Model;
 
 use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
@@ -68,6 +71,14 @@ impl RunFolder {
         let mut config = RunConfig::read(&folder.config_path())?;
         config.tables = files::load(path, &config.files)?;
         Ok((folder, config))
+    }
+
+    /// The model of its run.
+    ///
+    /// # Errors
+    /// As of [`RunConfig::model`], with the file that says so.
+    pub fn model(&self, config: &RunConfig) -> Result<Arc<dyn Model>> {
+        config.model().map_err(|e| TrainingError::Config { path: self.config_path(), reason: e.to_string() })
     }
 
     /// `runs/STEM-NNN` with the next free number. It is made, so that two processes never get the same.

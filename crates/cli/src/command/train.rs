@@ -84,6 +84,7 @@ fn fresh(args: &TrainArgs, threads: usize) -> Result<Ready> {
 
 fn resume(args: &TrainArgs, run: &Path, threads: usize) -> Result<Ready> {
     let (folder, mut config) = RunFolder::open(run)?;
+    folder.model(&config)?;
     agree(args, run, &config)?;
     let lock = folder.lock()?;
     let names = |config: &RunConfig| (config.data.name.clone(), config.data_b.as_ref().map(|data| data.name.clone()));
