@@ -47,6 +47,13 @@ pub struct Status {
 }
 
 impl Status {
+    /// What a file says; none where it is no status. A rate that is none is left out.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        let status: Status = serde_json::from_slice(bytes).ok()?;
+        let rate = status.rate.filter(|&rate| rate > 0.0 && rate.is_finite());
+        (status.wall_s >= 0.0).then_some(Status { rate, ..status })
+    }
+
     /// Seconds until the last step, at the rate of late.
     pub fn to_go_s(&self) -> Option<f64> {
         self.rate.map(|rate| self.steps.saturating_sub(self.step) as f64 / rate)
@@ -191,8 +198,9 @@ fn attend(shared: &Shared, folder: &RunFolder, interrupt: &Interrupt) {
 /// Replaces the file in one go, but without waiting for the disk: it means nothing after a crash.
 fn put(path: &Path, status: &Status) -> std::io::Result<()> {
     let temporary = temporary_of(path);
-    fs::write(&temporary, serde_json::to_vec(status)?)?;
-    fs::rename(&temporary, path)
+    let put = fs::write(&temporary, serde_json::to_vec(status)?).and_then(|()| fs::rename(&temporary, path));
+    // On a full disk it would lie there half written.
+    put.inspect_err(|_| drop(fs::remove_file(&temporary)))
 }
 
 /// Steps a second over the last seconds.

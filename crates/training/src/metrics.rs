@@ -110,10 +110,12 @@ impl Line {
 
     fn parse(text: &str) -> Option<Self> {
         let fields: Map<String, Value> = serde_json::from_str(text).ok()?;
-        let loss = |(name, value): (&String, &Value)| (name.clone(), value.as_f64().map(|v| v as f32));
+        let finite = |v: f64| Some(v as f32).filter(|v| v.is_finite());
+        let loss = |(name, value): (&String, &Value)| (name.clone(), value.as_f64().and_then(finite));
         let losses = fields.iter().filter(|(name, _)| !matches!(name.as_str(), "step" | "wall_s" | WARNING)).map(loss).collect();
         let warning = fields.get(WARNING).and_then(Value::as_str).map(str::to_owned);
-        Some(Line { step: fields.get("step")?.as_u64()?, wall_s: fields.get("wall_s")?.as_f64()?, losses, warning })
+        let wall_s = fields.get("wall_s")?.as_f64().filter(|&s| s >= 0.0)?;
+        Some(Line { step: fields.get("step")?.as_u64()?, wall_s, losses, warning })
     }
 }
 

@@ -21,7 +21,8 @@ pub struct Progress {
     total: u64,
     /// Where and when counting began: after the first step.
     origin: Option<(u64, Instant)>,
-    shown: Instant,
+    /// None before anything was.
+    shown: Option<Instant>,
     announced: bool,
     /// Shown behind the losses until there is another one.
     remark: String,
@@ -44,16 +45,7 @@ impl Progress {
     }
 
     fn with(what: &'static str, silent: bool) -> Self {
-        Progress {
-            what,
-            silent,
-            bar: None,
-            total: 0,
-            origin: None,
-            shown: Instant::now(),
-            announced: false,
-            remark: String::new(),
-        }
+        Progress { what, silent, bar: None, total: 0, origin: None, shown: None, announced: false, remark: String::new() }
     }
 
     /// A line for the user.
@@ -69,7 +61,7 @@ impl Progress {
     pub fn begin(&mut self, step: u64, total: u64) {
         (self.total, self.origin, self.announced) = (total, None, false);
         // The first plain line comes soon, the next ones after a pause.
-        self.shown = Instant::now() - LINE_PAUSE;
+        self.shown = None;
         if !self.silent && stderr().is_terminal() {
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
             // A fixed template: it cannot be wrong.
@@ -104,8 +96,8 @@ impl Progress {
             self.say(&format!("{:.1} ms a {}: {} to go", per_step_s * 1e3, self.what, duration(rest)));
         }
         let pause = if self.bar.is_some() { BAR_PAUSE } else { LINE_PAUSE };
-        if self.shown.elapsed() >= pause || step == self.total {
-            self.shown = Instant::now();
+        if self.shown.is_none_or(|shown| shown.elapsed() >= pause) || step == self.total {
+            self.shown = Some(Instant::now());
             // Losses of several steps are read at once: the time between two of them is nobody's.
             self.show(step, per_step_s.filter(|_| measured >= MEASURED), losses);
         }

@@ -22,8 +22,30 @@ const LATEST: usize = 20;
 /// Whether a run trains, by its `status.json`.
 #[derive(Debug, Default)]
 pub(super) struct Pulse {
-    /// When the file was written, and since when that is known.
-    written: Option<(SystemTime, Instant)>,
+    seen: Option<Seen>,
+}
+
+/// A file as it was first seen.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    written: SystemTime,
+    at: Instant,
+    /// How old it was then.
+    age: Duration,
+}
+
+impl Seen {
+    /// At first sight the clock decides how old it is. A time that is to come is of a clock that was set back since: a run that
+    /// trains writes its file by the clock of now.
+    fn first(written: SystemTime) -> Self {
+        let age = written.elapsed().unwrap_or_else(|ahead| ahead.duration());
+        Seen { written, at: Instant::now(), age }
+    }
+
+    /// Whatever the clock says, it has changed.
+    fn again(written: SystemTime) -> Self {
+        Seen { written, at: Instant::now(), age: Duration::ZERO }
+    }
 }
 
 impl Pulse {
@@ -31,17 +53,16 @@ impl Pulse {
     pub fn feel(&mut self, folder: &RunFolder) -> Option<Status> {
         let path = folder.status();
         let written = fs::metadata(&path).and_then(|m| m.modified()).ok()?;
-        let since = match self.written {
-            Some((before, since)) if before == written => since,
-            // At first sight the clock decides; later, that it changes.
-            Some(_) => Instant::now(),
-            None => Instant::now().checked_sub(written.elapsed().unwrap_or_default()).unwrap_or_else(Instant::now),
+        let seen = match self.seen {
+            Some(before) if before.written == written => before,
+            Some(_) => Seen::again(written),
+            None => Seen::first(written),
         };
-        self.written = Some((written, since));
-        if since.elapsed() > SILENT {
+        self.seen = Some(seen);
+        if seen.age.saturating_add(seen.at.elapsed()) > SILENT {
             return None;
         }
-        serde_json::from_slice(&fs::read(&path).ok()?).ok()
+        Status::parse(&fs::read(&path).ok()?)
     }
 }
 
@@ -310,5 +331,26 @@ mod tests {
         assert!(Pulse::default().feel(&folder).is_none());
         write(0);
         assert!(Pulse::default().feel(&folder).is_some());
+    }
+
+    /// It was killed, and then the clock was set back by an hour, or to before 1970.
+    #[test]
+    fn a_file_of_a_time_to_come_is_of_no_run_that_trains() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let folder = RunFolder::at(dir.path());
+        let write = |time: SystemTime| {
+            fs::write(folder.status(), serde_json::to_vec(&Status::default()).expect("JSON")).expect("it is written");
+            let file = fs::File::options().write(true).open(folder.status()).expect("it is there");
+            file.set_modified(time).expect("a time");
+        };
+        let mut pulse = Pulse::default();
+        write(SystemTime::now() + Duration::from_secs(3600));
+        assert_eq!(pulse.feel(&folder), None);
+        assert_eq!(Pulse::default().feel(&folder), None);
+        // Of one that trains while it is set back the file changes.
+        write(SystemTime::now() + Duration::from_secs(3599));
+        assert!(pulse.feel(&folder).is_some());
+        write(SystemTime::UNIX_EPOCH);
+        assert_eq!(Pulse::default().feel(&folder), None);
     }
 }
