@@ -10,6 +10,7 @@ use crate::error::{Result, TrainingError};
 use crate::material::Rows;
 use crate::metrics::{Line, Log};
 use crate::pictures::{Pictures, Studio};
+use crate::report;
 use crate::rows::RowProgram;
 use crate::sampler::Sampler;
 use crate::states::States;
@@ -52,5 +53,6 @@ pub(crate) fn count(setup: Setup, counting: &dyn Counting, from: Option<&Checkpo
     log.sync()?;
     pictures.write(device, folder, DONE)?;
     write_checkpoint(folder, config, &checkpoint)?;
+    report::write(folder, config)?;
     Ok(done(Ending::Finished))
 }

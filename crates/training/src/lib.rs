@@ -47,6 +47,7 @@ mod live;
 mod load;
 mod material;
 pub mod metrics;
+mod pace;
 pub mod pictures;
 mod probe;
 mod progress;

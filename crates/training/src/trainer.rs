@@ -23,6 +23,7 @@ use crate::live::{Live, Request, Status};
 use crate::load::Loader;
 use crate::material::Rows;
 use crate::metrics::{self, LEARNING_RATE, Line, Log, Losses};
+use crate::pace::Pace;
 use crate::pictures::{Pictures, Studio};
 use crate::progress::{Progress, grouped};
 use crate::quality::Quality;
@@ -109,6 +110,8 @@ pub struct Trainer<'a> {
     in_flight: VecDeque<(u64, usize, Ticket)>,
     /// Losses since the last line of the log.
     losses: Losses,
+    /// When the report is written anew, after a checkpoint.
+    reports: Pace,
     started: Instant,
     /// Seconds of training before this process.
     wall_before_s: f64,
@@ -192,6 +195,7 @@ impl<'a> Trainer<'a> {
             saved,
             in_flight: VecDeque::new(),
             losses: Losses::default(),
+            reports: Pace::of(Duration::ZERO),
             started: Instant::now(),
             config,
             folder,
@@ -280,8 +284,8 @@ impl<'a> Trainer<'a> {
         if ending != Ending::Interrupted {
             self.pictures.growth(self.folder, self.step)?;
             self.pictures.films(self.folder)?;
-            report::write(self.folder, self.config)?;
         }
+        report::write(self.folder, self.config)?;
         Ok(Outcome { ending, step: self.step, checkpoint: self.folder.checkpoint(self.step) })
     }
 
@@ -439,15 +443,17 @@ impl<'a> Trainer<'a> {
         write_checkpoint(self.folder, self.config, &checkpoint)?;
         self.saved = Some(self.step);
         self.live.tell(|status| status.saved = self.saved);
+        if self.reports.is_due() {
+            self.reports.done(|| report::write(self.folder, self.config))?;
+        }
         Ok(())
     }
 }
 
-/// Puts a checkpoint into its folder, removes old ones, and writes the report anew.
+/// Puts a checkpoint into its folder, and removes old ones.
 pub(crate) fn write_checkpoint(folder: &RunFolder, config: &RunConfig, checkpoint: &Checkpoint) -> Result<()> {
     let path = folder.checkpoint(checkpoint.step);
     let bytes = checkpoint.encode().map_err(|reason| TrainingError::Damaged { path: path.clone(), reason })?;
     write_atomically(&path, &bytes)?;
-    folder.prune(config.period.keep_checkpoints)?;
-    report::write(folder, config)
+    folder.prune(config.period.keep_checkpoints)
 }

@@ -202,6 +202,23 @@ fn agree(args: &TrainArgs, run: &Path, config: &RunConfig) -> Result<()> {
     Ok(())
 }
 
+/// That a long run writes more, by its periods, than anyone will look at. A model that counts has none.
+fn crowded(c: &RunConfig) -> Option<String> {
+    const MOST_LINES: u64 = 1_000_000;
+    const MOST_PICTURES: u64 = 20_000;
+    let (lines, pictures) = (c.steps / c.period.log_every.max(1), c.steps / c.period.sample_every.max(1));
+    let of_lines = (lines > MOST_LINES).then(|| {
+        let every = c.steps.div_ceil(MOST_LINES / 10);
+        format!("{} lines of metrics.jsonl: --set log_every={every} writes fewer", grouped(lines))
+    });
+    let of_pictures = (pictures > MOST_PICTURES).then(|| {
+        let every = c.steps.div_ceil(MOST_PICTURES / 20);
+        format!("{} sample grids: --set sample_every={every} makes fewer", grouped(pictures))
+    });
+    let both: Vec<String> = of_lines.into_iter().chain(of_pictures).collect();
+    (!both.is_empty()).then(|| format!("the run folder will hold {}", both.join("; ")))
+}
+
 /// The last and the best of what was measured by the held-out set; none where nothing is held out.
 fn held_out(lines: &[metrics::Line]) -> Option<String> {
     let (what, values) = metrics::HeldOut::found(lines)?;
@@ -270,6 +287,7 @@ impl Ready {
             None => note(&format!("planned memory: {}", bytes(total))),
         }
         note(&format!("run folder: {}", self.folder.path().display()));
+        crowded(c).iter().for_each(|text| note(text));
         if self.plans.training.is_some() {
             note(&format!("to follow it in a browser: calotype watch {}", typed(self.folder.path())));
         }

@@ -4,16 +4,17 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use crate::error::{Result, TrainingError};
 use crate::folder::RunFolder;
+use crate::pace::Pace;
 use crate::report::{RunRow, runs_page, runs_rows};
 
 use super::follow::Pulse;
 use super::http::encoded;
 
-/// A run that trains is read anew so often; how far it is, is known from less.
+/// A run that trains is read anew so often at most; how far it is, is known from less.
 const READ_EVERY: Duration = Duration::from_secs(5);
 
 /// A folder of runs, or one of them.
@@ -29,7 +30,8 @@ struct Known {
     row: Option<RunRow>,
     /// When its files were written that the row is made of.
     written: [Option<(SystemTime, u64)>; 2],
-    read: Instant,
+    /// When it is read anew while the run trains.
+    pace: Pace,
     pulse: Pulse,
 }
 
@@ -86,15 +88,13 @@ impl Runs {
         let stamp = |path: PathBuf| fs::metadata(path).ok().and_then(|meta| Some((meta.modified().ok()?, meta.len())));
         let written = [stamp(folder.metrics()), stamp(folder.config_path())];
         let read = || RunRow::of(&folder, format!("run/{}/", encoded(name))).ok();
-        let known = known.entry(name.to_owned()).or_insert_with(|| Known {
-            row: read(),
-            written,
-            read: Instant::now(),
-            pulse: Pulse::default(),
+        let known = known.entry(name.to_owned()).or_insert_with(|| {
+            let mut pace = Pace::of(READ_EVERY);
+            Known { row: pace.done(read), written, pace, pulse: Pulse::default() }
         });
         let status = known.pulse.feel(&folder);
-        if known.written != written && (status.is_none() || known.read.elapsed() >= READ_EVERY) {
-            (known.row, known.written, known.read) = (read(), written, Instant::now());
+        if known.written != written && (status.is_none() || known.pace.is_due()) {
+            (known.row, known.written) = (known.pace.done(read), written);
         }
         let row = known.row.clone()?;
         Some(match status {

@@ -229,7 +229,11 @@ const PROGRESS: [&str; 3] = ["steps", "time", "speed"];
 fn tiles(config: Option<&RunConfig>, lines: &[Line], counted: bool) -> Vec<Fact> {
     let mut tiles = vec![];
     if let Some(last) = lines.last().filter(|_| !counted) {
-        let speed = format!("{:.1} steps/s", last.step as f64 / last.wall_s.max(1e-9));
+        // Lines have milliseconds: of the first there may be none yet.
+        let speed = match last.wall_s > 0.0 {
+            true => format!("{:.1} steps/s", last.step as f64 / last.wall_s),
+            false => "-".to_owned(),
+        };
         let values = [grouped(last.step), duration(last.wall_s), speed];
         tiles.extend(PROGRESS.into_iter().zip(values).map(|(name, value)| Fact::new(name, value)));
         if let Some((what, found)) = HeldOut::found(lines)
