@@ -79,6 +79,59 @@ fn a_run_is_trained_by_one_process_at_a_time() {
     child.wait().expect("it is gone");
 }
 
+/// Several that begin at once in one folder: one of them trains there, as if it were alone, and the others are told why not.
+#[test]
+fn of_several_that_begin_at_once_one_trains() {
+    let place = Place::new();
+    place.train("alone", &["--steps", "3"]);
+    for round in 0..4 {
+        let name = format!("run-{round}");
+        let begin = [&["train", "dcgan", "--out", &name, "--steps", "3"], TINY].concat();
+        let all: Vec<Child> = (0..4).map(|_| place.begin(&begin)).collect();
+        let all: Vec<Ended> = all.into_iter().map(|child| ended(child.wait_with_output().expect("it ends"))).collect();
+        let (trained, refused): (Vec<Ended>, Vec<Ended>) = all.into_iter().partition(|ended| ended.code == Some(0));
+        assert_eq!(trained.len(), 1, "round {round}");
+        for other in refused {
+            let said = other.stderr.clone();
+            match said.contains("holds a run already") {
+                true => drop(other.refused(2, &[&name, "--resume"])),
+                false => drop(other.refused(1, &[&name, "is being trained by another process"])),
+            }
+        }
+        same(&place.checkpoint(&name, 3), &place.checkpoint("alone", 3));
+    }
+    // Without `--out` each gets a folder of its own.
+    let begin = [&["train", "dcgan", "--steps", "3"], TINY].concat();
+    let all: Vec<Child> = (0..3).map(|_| place.begin(&begin)).collect();
+    let folders = all.into_iter().map(|child| ended(child.wait_with_output().expect("it ends")).ok().stdout);
+    let folders: std::collections::BTreeSet<String> = folders.collect();
+    assert_eq!(folders.len(), 3);
+    for folder in folders {
+        same(&place.checkpoint(folder.trim(), 3), &place.checkpoint("alone", 3));
+    }
+}
+
+/// The file that a killed process leaves is no lock: what holds the run is the process.
+#[test]
+fn what_a_killed_process_leaves_blocks_nobody() {
+    let place = Place::new();
+    let mut child = place.begin(&[&["train", "dcgan", "--out", "run"], TINY, MANY].concat());
+    until(&mut child, &place.path("run/status.json"), |_| true);
+    fs::create_dir_all(place.path("run/control")).expect("a folder");
+    fs::write(place.path("run/control/pause"), "").expect("it is written");
+    let status = place.path("run/status.json");
+    until(&mut child, &status, |text| String::from_utf8_lossy(text).contains("\"paused\":true"));
+    child.kill().expect("it is killed");
+    child.wait().expect("it is gone");
+    assert!(place.path("run/lock").exists() && status.exists() && place.path("run/control/pause").exists());
+    // What was asked of the process that is gone is forgotten, too.
+    let total = newest(&place, "run").unwrap_or(0) + 6;
+    place.run(&["train", "--resume", "run", "--steps", &total.to_string()]).ok();
+    assert!(!status.exists() && !place.path("run/control/pause").exists());
+    place.train("whole", &["--steps", &total.to_string()]);
+    same(&place.checkpoint("run", total), &place.checkpoint("whole", total));
+}
+
 /// A limit on the size of files stands for a full disk: the checkpoint cannot be written, what was there stays, and when there is
 /// room again the run goes on to the same bits.
 #[test]

@@ -11,6 +11,8 @@ mod densities;
 mod drawing;
 mod evaluating;
 mod exporting;
+#[cfg(target_os = "linux")]
+mod full_disk;
 #[cfg(unix)]
 mod interruptions;
 mod json;
