@@ -129,11 +129,12 @@ fn weights() -> Vec<Files> {
 
 fn begun_with(folder: &Path) -> Result<(), String> {
     let file = InitFile { network: None, path: folder.join("a.safetensors") };
-    let begun = PLANNED.with(|plans| first_checkpoint(&TRAINED.config, plans, &[file]));
-    let (checkpoint, described) = begun.map_err(|e| e.to_string())?;
-    assert_eq!(described.len(), 1);
+    let model = TRAINED.config.model().expect("a model");
+    let begun = PLANNED.with(|plans| first_checkpoint(&TRAINED.config, model.as_ref(), plans, &[file]));
+    let begun = begun.map_err(|e| e.to_string())?;
+    assert_eq!(begun.described.len(), 1);
     let finite = |t: &calotype_graph::HostTensor| t.as_f32().is_none_or(|values| values.iter().all(|v| v.is_finite()));
-    assert!(checkpoint.tensors().values().all(finite), "weights that are not finite");
+    assert!(begun.checkpoint.tensors().values().all(finite), "weights that are not finite");
     Ok(())
 }
 

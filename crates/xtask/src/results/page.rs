@@ -116,7 +116,7 @@ fn estimate(of: &Value) -> String {
 /// `12,345`.
 fn grouped(n: u64) -> String {
     let digits = n.to_string();
-    let from_end = |at: usize| (digits.len() - at) % 3 == 0 && at > 0;
+    let from_end = |at: usize| (digits.len() - at).is_multiple_of(3) && at > 0;
     digits.char_indices().flat_map(|(at, c)| from_end(at).then_some(',').into_iter().chain([c])).collect()
 }
 
