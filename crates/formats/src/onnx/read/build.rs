@@ -285,7 +285,17 @@ impl Builder {
                 let rank = x.dims().len();
                 let turned: Vec<i64> = (0..rank as i64).rev().collect();
                 let axes = node.ints("perm").unwrap_or(&turned).iter().map(|&a| axis(a, rank)).collect::<Result<Vec<_>, _>>()?;
-                Ok(Held::Plain(self.plain(&x)?.permute(&axes)))
+                if (0..rank).any(|axis| !axes.contains(&axis)) || axes.len() != rank {
+                    return Err(format!("its order of axes is {axes:?}"));
+                }
+                match x {
+                    // Weights that the file has in another order are weights still.
+                    Held::Floats { dims, values } => Ok(Held::Floats {
+                        values: Arc::new(permuted(&dims, &values, &axes)),
+                        dims: axes.iter().map(|&axis| dims[axis]).collect(),
+                    }),
+                    other => Ok(Held::Plain(self.plain(&other)?.permute(&axes))),
+                }
             }
             "Concat" => self.concat(node),
             "Pad" => self.pad(node),
