@@ -5,13 +5,14 @@ use std::path::Path;
 
 use image::error::UnsupportedErrorKind;
 use image::metadata::Orientation;
-use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageReader, Limits, RgbImage};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::sniff::no_image;
 use super::source::Source;
+use super::tiff::holds_its_values;
 use crate::error::{DataError, Result};
 
 pub(super) const MOST_FILE_BYTES: u64 = 256 << 20;
@@ -36,7 +37,10 @@ pub(crate) fn decode_file(path: &Path) -> Result<DynamicImage> {
 /// Height and width of a picture, turned upright, by its header. Errors: as [`decode_file`].
 pub(crate) fn dimensions(path: &Path) -> Result<[usize; 2]> {
     let header = || {
-        let mut decoder = ImageReader::open(path).ok()?.with_guessed_format().ok()?.into_decoder().ok()?;
+        let reader = ImageReader::open(path).ok()?.with_guessed_format().ok()?;
+        // What a TIFF's header claims is not believed before the whole file is there.
+        let mut decoder =
+            reader.format().filter(|format| *format != ImageFormat::Tiff).and_then(|_| reader.into_decoder().ok())?;
         let ((width, height), orientation) = (decoder.dimensions(), decoder.orientation().ok()?);
         let turned = matches!(
             orientation,
@@ -75,6 +79,9 @@ fn decode_known(origin: &str, bytes: &[u8]) -> Result<Decoded> {
     let no_end = bytes.starts_with(&[0xff, 0xd8]) && !jpeg_ends(bytes);
     if no_end && !jpeg_is_whole(bytes) {
         return Err(corrupt("a JPEG that ends before its pixels do".into()));
+    }
+    if !holds_its_values(bytes) {
+        return Err(corrupt("a TIFF whose header claims more values than the file has bytes".into()));
     }
     let most_bytes = most_decoded(bytes.len());
     let mut limits = Limits::default();

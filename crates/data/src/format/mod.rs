@@ -15,6 +15,7 @@ mod records;
 mod sniff;
 mod source;
 mod table;
+mod tiff;
 
 use std::fs::{self, File};
 use std::io::Read;
