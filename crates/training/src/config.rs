@@ -242,6 +242,15 @@ impl DataConfig {
         if !dataset.is_content(&self.sha256) {
             return differs("", &self.sha256, dataset.content_hash());
         }
+        // The hash is of the shape, too: the data are as they were.
+        if self.shape != dataset.shape() {
+            let reason = format!(
+                "shape mismatch: expected {:?} as in run.toml, found {:?}: run.toml has changed; restore it, or train a new run",
+                self.shape,
+                dataset.shape()
+            );
+            return Err(TrainingError::Unfit { model, data: self.name.clone(), reason });
+        }
         match (&self.splits_sha256, dataset.split_hash()) {
             (Some(expected), found) if found.as_ref() != Some(expected) => {
                 differs(" of the splits", expected, found.as_deref().unwrap_or("none"))
