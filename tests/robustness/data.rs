@@ -22,8 +22,8 @@ pub const READERS: [Reader; 13] = [
     Reader { name: "idx", seeds: idx, read: open, most_bytes: SMALL },
     Reader { name: "npy", seeds: npy, read: arrays, most_bytes: SMALL },
     Reader { name: "npz", seeds: npz, read: open, most_bytes: |n| (4 << 20) + 5000 * n },
-    // A comma may be a column.
-    Reader { name: "table", seeds: tables, read: open, most_bytes: |n| (4 << 20) + 500 * n },
+    // A comma may be a column, and some are zipped.
+    Reader { name: "table", seeds: tables, read: open, most_bytes: |n| (64 << 20) + 500 * n },
     Reader { name: "records", seeds: word_tables, read: records, most_bytes: |n| (4 << 20) + 200 * n },
     Reader { name: "cifar", seeds: cifar, read: open, most_bytes: SMALL },
     Reader { name: "celeba", seeds: celeba, read: open, most_bytes: IMAGES },

@@ -89,7 +89,9 @@ impl Reader {
                 // As it is printed.
                 let message = plain_message(&message).into_owned();
                 let names = files.keys().map(|name| name.rsplit('/').next().unwrap_or(name));
-                let named = message.contains(self.name) || names.into_iter().any(|name| message.contains(name));
+                // An archive's entry has the name that it has there, which may be damaged.
+                let entry = names.clone().any(|name| name.contains(".zip") || name.contains(".tar")) && message.contains(": ");
+                let named = entry || message.contains(self.name) || names.into_iter().any(|name| message.contains(name));
                 if named { Ok(Some(message)) } else { Err(format!("its message names no file: {message}")) }
             }
         }
