@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use calotype_cpu_reference::Cpu;
+use calotype_formats::onnx::{Network, ReadError};
 use calotype_graph::Device;
 use calotype_training::{
     Checkpoint, Choice, Dashboard, InitFile, Interrupt, Material, Plans, RunConfig, RunFolder, Status, choose, first_checkpoint,
@@ -25,9 +26,10 @@ const PAGES: fn(usize) -> usize = |n_bytes| (16 << 20) + 200 * n_bytes;
 /// A model is planned.
 const PLANS: fn(usize) -> usize = |n_bytes| (64 << 20) + 60 * n_bytes;
 
-pub const READERS: [Reader; 6] = [
+pub const READERS: [Reader; 7] = [
     Reader { name: "checkpoint", seeds: checkpoints, read: restored, most_bytes: |n| (4 << 20) + 60 * n },
     Reader { name: "init", seeds: weights, read: begun_with, most_bytes: |n| (8 << 20) + 60 * n },
+    Reader { name: "onnx", seeds: networks, read: network, most_bytes: |n| (8 << 20) + 60 * n },
     Reader { name: "config", seeds: configs, read: configured, most_bytes: PLANS },
     Reader { name: "metrics", seeds: logs, read: measured, most_bytes: |n| (4 << 20) + 60 * n },
     Reader { name: "report", seeds: whole, read: reported, most_bytes: PAGES },
@@ -135,6 +137,26 @@ fn begun_with(folder: &Path) -> Result<(), String> {
     assert_eq!(begun.described.len(), 1);
     let finite = |t: &calotype_graph::HostTensor| t.as_f32().is_none_or(|values| values.iter().all(|v| v.is_finite()));
     assert!(begun.checkpoint.tensors().values().all(finite), "weights that are not finite");
+    Ok(())
+}
+
+/// A network of others. Of a file of 35 kB most is weights: their numbers may be any.
+fn networks() -> Vec<Files> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/golden/onnx_features.onnx");
+    vec![Files::from([("a.onnx".into(), Content::plain(fs::read(path).expect("it is there")))])]
+}
+
+/// As features of images are made by it.
+fn network(folder: &Path) -> Result<(), String> {
+    let wrong = |e: ReadError| format!("a.onnx: {e}");
+    let network = Network::read(&fs::read(folder.join("a.onnx")).expect("it is there")).map_err(wrong)?;
+    let [channels, height, width] = network.image();
+    let image = [height.unwrap_or(30), width.unwrap_or(34), channels.unwrap_or(3)];
+    if image.iter().any(|n| *n > 1000) {
+        return Err("a.onnx: its images are larger than any here".into());
+    }
+    let loaded = network.program(2, image).map_err(wrong)?;
+    assert!(loaded.program.outputs().all(|(_, ty)| ty.shape.rank() == 2), "rows of features");
     Ok(())
 }
 

@@ -80,4 +80,54 @@ impl HostTensor {
     pub fn item(&self) -> Option<f32> {
         self.as_f32().filter(|v| v.len() == 1).map(|v| v[0])
     }
+
+    /// Axis `d` of the result is axis `axes[d]` of this.
+    ///
+    /// # Panics
+    /// When `axes` are not all axes of this, each once.
+    #[must_use]
+    pub fn permuted(&self, axes: &[usize]) -> Self {
+        let (from, strides) = (self.shape.dims(), self.shape.strides());
+        assert!(axes.len() == from.len() && (0..from.len()).all(|axis| axes.contains(&axis)), "axes {axes:?} of {}", self.shape);
+        let dims: Vec<(usize, isize)> = axes.iter().map(|&axis| (from[axis], strides[axis])).collect();
+        let shape = Shape::from(dims.iter().map(|d| d.0).collect::<Vec<_>>());
+        match &self.data {
+            HostData::F32(data) => Self::f32(shape, walk(data, &dims)),
+            HostData::U32(data) => Self::u32(shape, walk(data, &dims)),
+        }
+    }
+}
+
+/// Elements in row-major order of dimensions that are given with their strides.
+fn walk<T: Copy>(data: &[T], dims: &[(usize, isize)]) -> Vec<T> {
+    let mut walked = Vec::with_capacity(data.len());
+    let mut at = vec![0_usize; dims.len()];
+    let mut from = 0_isize;
+    for _ in 0..data.len() {
+        walked.push(data[from as usize]);
+        for (at, &(n, stride)) in at.iter_mut().zip(dims).rev() {
+            *at += 1;
+            from += stride;
+            if *at < n {
+                break;
+            }
+            from -= stride * n as isize;
+            *at = 0;
+        }
+    }
+    walked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axes_are_permuted_as_named() {
+        let t = HostTensor::u32([2, 3, 1], [0, 1, 2, 3, 4, 5]);
+        assert_eq!(t.permuted(&[1, 2, 0]), HostTensor::u32([3, 1, 2], [0, 3, 1, 4, 2, 5]));
+        assert_eq!(t.permuted(&[1, 2, 0]).permuted(&[2, 0, 1]), t);
+        assert_eq!(HostTensor::f32([0, 2], []).permuted(&[1, 0]), HostTensor::f32([2, 0], []));
+        assert_eq!(HostTensor::scalar(3.0).permuted(&[]), HostTensor::scalar(3.0));
+    }
 }

@@ -68,39 +68,10 @@ fn turned(mut value: HostTensor) -> HostTensor {
     value
 }
 
-/// Axis `d` of the result is axis `axes[d]` of the value. A value of another rank is left as it is: its shape will not be the
-/// expected one, and that is the error to report.
+/// [`HostTensor::permuted`]. A value of another rank is left as it is: its shape will not be the expected one, and that is the error to
+/// report.
 fn permute(value: &HostTensor, axes: &[usize]) -> HostTensor {
-    let shape = &value.shape;
-    if shape.rank() != axes.len() {
-        return value.clone();
-    }
-    let dims: Vec<(usize, isize)> = axes.iter().map(|&a| (shape.dims()[a], shape.strides()[a])).collect();
-    let permuted = Shape::from(dims.iter().map(|d| d.0).collect::<Vec<_>>());
-    match &value.data {
-        HostData::F32(data) => HostTensor::f32(permuted, walk(data, &dims)),
-        HostData::U32(data) => HostTensor::u32(permuted, walk(data, &dims)),
-    }
-}
-
-/// Elements in row-major order of dimensions that are given with their strides.
-fn walk<T: Copy>(data: &[T], dims: &[(usize, isize)]) -> Vec<T> {
-    let mut walked = Vec::with_capacity(data.len());
-    let mut at = vec![0_usize; dims.len()];
-    let mut from = 0_isize;
-    for _ in 0..data.len() {
-        walked.push(data[from as usize]);
-        for (at, &(n, stride)) in at.iter_mut().zip(dims).rev() {
-            *at += 1;
-            from += stride;
-            if *at < n {
-                break;
-            }
-            from -= stride * n as isize;
-            *at = 0;
-        }
-    }
-    walked
+    if value.shape.rank() == axes.len() { value.permuted(axes) } else { value.clone() }
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use calotype_data::DatasetSpec;
 use calotype_graph::{DeviceProfile, Precision};
 use calotype_models::{Ability, Preset, abilities};
 use calotype_training::{
-    Checkpoint, Ending as How, InitFile, Interrupt, Loader, Lock, Material, Outcome, Plans, Progress, Restored, Rows, RunConfig,
-    RunFolder, Setup, TrainingError, duration, first_checkpoint, grouped, learn, metrics, planning_profile, plans,
+    Checkpoint, Ending as How, InitFile, Interrupt, Loader, Lock, Material, Outcome, Period, Plans, Progress, Restored, Rows,
+    RunConfig, RunFolder, Setup, TrainingError, duration, first_checkpoint, grouped, learn, metrics, planning_profile, plans,
     restore_newest, write_atomically,
 };
 
@@ -203,16 +203,16 @@ fn agree(args: &TrainArgs, run: &Path, config: &RunConfig) -> Result<()> {
 }
 
 /// That a long run writes more, by its periods, than anyone will look at. A model that counts has none.
-fn crowded(c: &RunConfig) -> Option<String> {
+fn crowded(steps: u64, period: &Period) -> Option<String> {
     const MOST_LINES: u64 = 1_000_000;
     const MOST_PICTURES: u64 = 20_000;
-    let (lines, pictures) = (c.steps / c.period.log_every.max(1), c.steps / c.period.sample_every.max(1));
+    let (lines, pictures) = (steps / period.log_every.max(1), steps / period.sample_every.max(1));
     let of_lines = (lines > MOST_LINES).then(|| {
-        let every = c.steps.div_ceil(MOST_LINES / 10);
+        let every = steps.div_ceil(MOST_LINES / 10);
         format!("{} lines of metrics.jsonl: --set log_every={every} writes fewer", grouped(lines))
     });
     let of_pictures = (pictures > MOST_PICTURES).then(|| {
-        let every = c.steps.div_ceil(MOST_PICTURES / 20);
+        let every = steps.div_ceil(MOST_PICTURES / 20);
         format!("{} sample grids: --set sample_every={every} makes fewer", grouped(pictures))
     });
     let both: Vec<String> = of_lines.into_iter().chain(of_pictures).collect();
@@ -287,7 +287,7 @@ impl Ready {
             None => note(&format!("planned memory: {}", bytes(total))),
         }
         note(&format!("run folder: {}", self.folder.path().display()));
-        crowded(c).iter().for_each(|text| note(text));
+        crowded(c.steps, &c.period).iter().for_each(|text| note(text));
         if self.plans.training.is_some() {
             note(&format!("to follow it in a browser: calotype watch {}", typed(self.folder.path())));
         }
@@ -363,5 +363,23 @@ impl Ready {
                 Err(anyhow::anyhow!("{e} ({kept}; once this is fixed, resume with: {go_on})"))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is advised is enough.
+    #[test]
+    fn a_run_that_crowds_its_folder_is_told_of() {
+        let period = |log_every, sample_every| Period { checkpoint_every: 1000, sample_every, log_every, keep_checkpoints: 3 };
+        assert_eq!(crowded(1_000_000, &period(10, 500)), None);
+        assert_eq!(crowded(0, &period(0, 0)), None);
+        let told = crowded(50_000_000, &period(10, 500)).expect("it is");
+        assert!(told.contains("5,000,000 lines") && told.contains("100,000 sample grids"), "{told}");
+        let advised = |key: &str| told.split(key).nth(1)?.split([' ', ';']).next()?.parse::<u64>().ok();
+        let (Some(log), Some(sample)) = (advised("log_every="), advised("sample_every=")) else { panic!("{told}") };
+        assert_eq!(crowded(50_000_000, &period(log, sample)), None);
     }
 }

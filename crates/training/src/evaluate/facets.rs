@@ -42,7 +42,7 @@ pub fn retrieval(right: &[bool], among: usize, captions: &str) -> Figure {
         format!("retrieval by {captions} captions"),
         part(right.iter().copied()),
         Better::Higher,
-        "captions for which the most similar of 64 random images is one that it describes",
+        &format!("captions for which the most similar of {among} random images is one that it describes"),
     )
     .beside("chance", exactly(1.0 / among.max(1) as f64))
 }

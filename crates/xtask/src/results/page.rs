@@ -1,4 +1,4 @@
-//! `docs/results.md`, made of records alone.
+//! `docs/results.md`, made of records alone. Numbers are written as `calotype` writes them, of whose crates none is used here.
 
 use std::fmt::Write as _;
 

@@ -25,7 +25,8 @@ pub struct Judge {
     /// What figures are called after.
     pub name: String,
     pub n_classes: usize,
-    accuracy: f64,
+    /// Of held-out rows, where it learned from such.
+    accuracy: Option<f64>,
 }
 
 fn steps(batches: &Batches) -> u64 {
@@ -96,7 +97,7 @@ impl Judge {
         let lessons = Lessons { name: &name, batches: &batches, values, n_classes, steps: steps(&batches) };
         let mut device = Cpu::<f32>::fast(threads)?;
         let classifier = Classifier::train(&mut device, Loader { threads }, &lessons)?;
-        Ok(Some(Judge { device, classifier, name, n_classes, accuracy: f64::NAN }))
+        Ok(Some(Judge { device, classifier, name, n_classes, accuracy: None }))
     }
 
     fn taught(
@@ -122,12 +123,13 @@ impl Judge {
             Ok(folder) => Classifier::kept(&mut device, loader, &lessons, (&folder.join("classifiers"), &data.sha256))?,
             Err(_) => Classifier::train(&mut device, loader, &lessons)?,
         };
-        let mut judge = Judge { device, classifier, name, n_classes, accuracy: 0.0 };
+        let mut judge = Judge { device, classifier, name, n_classes, accuracy: None };
         let rows = held_out.spaced(10_000);
         let values: Vec<f32> = rows.iter().flat_map(|&row| held_out.row(row)).collect();
         let said = judge.says(&brightness(used.model.values(), &values))?;
         let labels = dataset.labels().unwrap_or_default();
-        judge.accuracy = part(rows.iter().zip(&said.classes).map(|(row, class)| labels[*row as usize] == *class)).value;
+        let right = part(rows.iter().zip(&said.classes).map(|(row, class)| labels[*row as usize] == *class));
+        judge.accuracy = Some(right.value);
         Ok(judge)
     }
 
@@ -143,7 +145,7 @@ impl Judge {
         FeaturesOf {
             network: format!("a classifier trained on {}", self.name),
             sha256: self.classifier.sha256().to_owned(),
-            accuracy: Some(self.accuracy),
+            accuracy: self.accuracy,
         }
     }
 }

@@ -115,12 +115,12 @@ impl Evaluator<'_> {
         let Evaluator { args, material, against, n, threads } = self;
         let shape = used.model.shape().to_vec();
         let rows = Rows::of(against, used.model.values(), &shape, n, args.seed);
-        let judge = Judge::of(&used, material, against, threads)?;
         let mut session = used.on(args.device.as_deref(), threads)?;
         let brought = match &args.features {
             Some(path) => Some(Brought::load(&mut session, path, args.features_range)?),
             None => None,
         };
+        let judge = Judge::of(&session.used, material, against, threads)?;
         let is_given = given.is_some();
         let (samples, own) = match given {
             Some(given) => (given, vec![]),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use calotype_data::{enlarged, hex};
 use calotype_formats::onnx::{Loaded, Network};
 use calotype_graph::{PlanOptions, plan};
@@ -47,7 +47,7 @@ impl Brought {
         let &[h, w, c @ (1 | 3)] = session.used.model.shape() else {
             return Err(WrongUse(format!("--features {shown}: networks take images, and rows of this run are none")).into());
         };
-        let bytes = fs::read(path).with_context(|| format!("--features {shown}"))?;
+        let bytes = fs::read(path).map_err(|e| WrongUse(format!("--features {shown}: {e}")))?;
         let wrong = |e: calotype_formats::onnx::ReadError| WrongUse(format!("--features {shown}: {e}"));
         let network = Network::read(&bytes).map_err(wrong)?;
         let [channels, height, width] = network.image();

@@ -1,5 +1,6 @@
 //! What translations of held-out rows are like.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -50,7 +51,7 @@ struct Of<'a> {
 /// Rows of a domain, from 0 to 1.
 struct Side {
     held_out: Vec<f32>,
-    /// A caption of each, where there are any.
+    /// What is said of each, where it is said of no other.
     captions: Vec<String>,
     learned: Vec<f32>,
 }
@@ -67,15 +68,18 @@ impl Of<'_> {
 
     fn side(&self, dataset: &Dataset, against: &Against, n: usize) -> Side {
         let held_out = mixed(against.held_out.spaced(n), self.seed);
-        let caption = |&row: &u32| dataset.captions().map(|all| all.first(row).to_owned());
+        let said =
+            dataset.captions().map_or_else(Vec::new, |all| held_out.iter().map(|&row| all.first(row).to_owned()).collect());
+        let differ = said.iter().collect::<BTreeSet<_>>().len() == said.len();
         Side {
-            captions: held_out.iter().filter_map(caption).collect(),
+            captions: if differ { said } else { vec![] },
             learned: self.rows(&against.learned, &mixed(against.learned.spaced(n), self.seed)),
             held_out: self.rows(&against.held_out, &held_out),
         }
     }
 
-    /// Between two data sets. Rows that have one caption in both, such as one emoji of two vendors, are each other's translation.
+    /// Between two data sets. Rows of the same caption, such as one emoji of two vendors, are each other's translation, where a caption is of
+    /// one row alone.
     fn roles(&self, session: &mut Session, n: usize) -> Result<Vec<Figure>> {
         let Some((second, other)) = self.material.second().zip(self.material.against_second()?) else { return Ok(vec![]) };
         let n_values = self.translator.shape().iter().product();

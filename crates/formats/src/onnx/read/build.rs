@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use calotype_graph::{Graph, HostTensor, Init, Layout, Shape, Tensor, Type};
 
-use super::fold::{Ints, folded};
-use super::{Attribute, Constant, Loaded, Network, Node, ReadError};
+use super::fold::folded;
+use super::{Attribute, Constant, Ints, Loaded, Network, Node, ReadError};
 
 /// The value of a name.
 #[derive(Clone)]
@@ -15,14 +15,16 @@ pub(super) enum Held {
     Image(Tensor),
     /// Axes as they are in the file.
     Plain(Tensor),
-    Floats {
-        dims: Vec<usize>,
-        values: Arc<Vec<f32>>,
-    },
+    /// In the file.
+    Floats(Arc<HostTensor>),
     Ints(Ints),
 }
 
 impl Held {
+    pub fn floats(value: HostTensor) -> Self {
+        Held::Floats(Arc::new(value))
+    }
+
     pub fn ints(&self) -> Option<&Ints> {
         if let Held::Ints(ints) = self { Some(ints) } else { None }
     }
@@ -32,7 +34,8 @@ impl Held {
         match self {
             Held::Image(t) => [0, 3, 1, 2].map(|axis| t.dims()[axis]).to_vec(),
             Held::Plain(t) => t.dims().to_vec(),
-            Held::Floats { dims, .. } | Held::Ints(Ints { dims, .. }) => dims.clone(),
+            Held::Floats(value) => value.shape.dims().to_vec(),
+            Held::Ints(ints) => ints.dims.clone(),
         }
     }
 }
@@ -99,28 +102,14 @@ pub(super) fn program(network: &Network, batch: usize, [h, w, c]: [usize; 3]) ->
 
 fn constant_of(constant: &Constant) -> Held {
     match constant {
-        Constant::Floats { dims, values } => Held::Floats { dims: dims.clone(), values: Arc::new(values.clone()) },
-        Constant::Ints { dims, values } => Held::Ints(Ints { dims: dims.clone(), values: values.clone() }),
+        Constant::Floats(value) => Held::Floats(Arc::clone(value)),
+        Constant::Ints(ints) => Held::Ints(ints.clone()),
     }
 }
 
-/// The values in another order of axes.
-pub(super) fn permuted(dims: &[usize], values: &[f32], axes: &[usize]) -> Vec<f32> {
-    let strides: Vec<usize> = (0..dims.len()).map(|axis| dims[axis + 1..].iter().product()).collect();
-    let to: Vec<usize> = axes.iter().map(|&axis| dims[axis]).collect();
-    let mut at = vec![0; to.len()];
-    let mut out = Vec::with_capacity(values.len());
-    for _ in 0..values.len() {
-        out.push(values[at.iter().zip(axes).map(|(i, &axis)| i * strides[axis]).sum::<usize>()]);
-        for axis in (0..to.len()).rev() {
-            at[axis] += 1;
-            if at[axis] < to[axis] {
-                break;
-            }
-            at[axis] = 0;
-        }
-    }
-    out
+/// The same numbers in another shape, of as many.
+pub(super) fn reshaped(value: &HostTensor, shape: Vec<usize>) -> HostTensor {
+    HostTensor { shape: Shape::from(shape), data: value.data.clone() }
 }
 
 pub(super) struct Builder {
@@ -133,11 +122,11 @@ pub(super) type Made = Result<Held, String>;
 
 impl Builder {
     /// Weights, which a state holds.
-    pub fn state(&mut self, dims: &[usize], values: Vec<f32>) -> Tensor {
+    pub fn state(&mut self, value: HostTensor) -> Tensor {
         let name = format!("weights.{}", self.states.len());
-        let shape = Shape::from(dims.to_vec());
-        self.states.push((name.clone(), HostTensor::f32(shape.clone(), values)));
-        self.graph.state(&name, Type::f32(shape), Init::Zeros, Layout::Plain, false)
+        let ty = value.ty();
+        self.states.push((name.clone(), value));
+        self.graph.state(&name, ty, Init::Zeros, Layout::Plain, false)
     }
 
     pub fn input(&self, node: &Node, at: usize) -> Result<Held, String> {
@@ -157,7 +146,7 @@ impl Builder {
         match held {
             Held::Image(t) => Ok(t.permute(&[0, 3, 1, 2])),
             Held::Plain(t) => Ok(t.clone()),
-            Held::Floats { dims, values } => Ok(self.state(dims, values.to_vec())),
+            Held::Floats(value) => Ok(self.state(HostTensor::clone(value))),
             Held::Ints(_) => Err("it has whole numbers where a network has others".into()),
         }
     }
@@ -172,10 +161,7 @@ impl Builder {
         match held {
             Held::Image(t) => Ok(t.clone()),
             Held::Plain(t) => Ok(t.reshape(four).permute(&[0, 2, 3, 1])),
-            Held::Floats { values, .. } => {
-                let values = permuted(&four, values, &[0, 2, 3, 1]);
-                Ok(self.state(&[four[0], four[2], four[3], four[1]], values))
-            }
+            Held::Floats(value) => Ok(self.state(reshaped(value, four).permuted(&[0, 2, 3, 1]))),
             Held::Ints(_) => Err("it has whole numbers where a network has others".into()),
         }
     }
@@ -187,9 +173,9 @@ impl Builder {
         }
     }
 
-    pub fn floats(&self, node: &Node, at: usize, what: &str) -> Result<(Vec<usize>, Arc<Vec<f32>>), String> {
+    pub fn floats(&self, node: &Node, at: usize, what: &str) -> Result<Arc<HostTensor>, String> {
         match self.input(node, at)? {
-            Held::Floats { dims, values } => Ok((dims, values)),
+            Held::Floats(value) => Ok(value),
             _ => Err(format!("its {what} are not in the file")),
         }
     }
@@ -247,9 +233,9 @@ impl Builder {
             "Div" => self.both(node, |a, b| a / b),
             "Max" => self.both(node, Tensor::max),
             "Min" => self.both(node, Tensor::min),
-            "Pow" => match self.floats(node, 1, "exponents")?.1.as_slice() {
-                [2.0] => self.each(node, Tensor::square),
-                [0.5] => self.each(node, Tensor::sqrt),
+            "Pow" => match self.floats(node, 1, "exponents")?.item() {
+                Some(2.0) => self.each(node, Tensor::square),
+                Some(0.5) => self.each(node, Tensor::sqrt),
                 _ => Err("of powers, squares and roots are read".into()),
             },
             "Conv" => self.conv(node),
@@ -257,9 +243,8 @@ impl Builder {
             "InstanceNormalization" => {
                 let x = self.input(node, 0)?;
                 let x = self.four_axes(&x)?;
-                let (dims, scale) = self.floats(node, 1, "scales")?;
-                let (scale, shift) = (self.state(&dims, scale.to_vec()), self.floats(node, 2, "shifts")?.1);
-                let shift = self.state(&dims, shift.to_vec());
+                let (scale, shift) = (self.floats(node, 1, "scales")?, self.floats(node, 2, "shifts")?);
+                let [scale, shift] = [scale, shift].map(|value| self.state(HostTensor::clone(&value)));
                 Ok(Held::Image(x.instance_norm(Some((&scale, &shift)), node.float("epsilon", 1e-5))))
             }
             "MaxPool" | "AveragePool" => self.pool(node),
@@ -290,10 +275,7 @@ impl Builder {
                 }
                 match x {
                     // Weights that the file has in another order are weights still.
-                    Held::Floats { dims, values } => Ok(Held::Floats {
-                        values: Arc::new(permuted(&dims, &values, &axes)),
-                        dims: axes.iter().map(|&axis| dims[axis]).collect(),
-                    }),
+                    Held::Floats(value) => Ok(Held::floats(value.permuted(&axes))),
                     other => Ok(Held::Plain(self.plain(&other)?.permute(&axes))),
                 }
             }
@@ -331,7 +313,7 @@ impl Builder {
 
     fn clip(&mut self, node: &Node) -> Made {
         let bound = |name: &str, at: usize, default: f32| match (self.optional(node, at)?, node.attributes.get(name)) {
-            (Some(Held::Floats { values, .. }), _) => values.first().copied().ok_or_else(|| format!("its {name} is empty")),
+            (Some(Held::Floats(value)), _) => value.item().ok_or_else(|| format!("its {name} is not one number")),
             (None, Some(Attribute::Float(v))) => Ok(*v),
             (None, None) => Ok(default),
             _ => Err(format!("its {name} is not in the file")),
@@ -387,11 +369,10 @@ pub(super) fn axis(at: i64, rank: usize) -> Result<usize, String> {
 }
 
 fn constant(node: &Node) -> Made {
-    let floats = |dims: Vec<usize>, values: Vec<f32>| Held::Floats { dims, values: Arc::new(values) };
     match node.attributes.iter().next() {
         Some((_, Attribute::Tensor(constant))) => Ok(constant_of(constant)),
-        Some((_, Attribute::Float(v))) => Ok(floats(vec![], vec![*v])),
-        Some((_, Attribute::Floats(all))) => Ok(floats(vec![all.len()], all.clone())),
+        Some((_, Attribute::Float(v))) => Ok(Held::floats(HostTensor::scalar(*v))),
+        Some((_, Attribute::Floats(all))) => Ok(Held::floats(HostTensor::f32([all.len()], all.clone()))),
         Some((_, Attribute::Int(n))) => Ok(Held::Ints(Ints { dims: vec![], values: vec![*n] })),
         Some((_, Attribute::Ints(all))) => Ok(Held::Ints(Ints::line(all.clone()))),
         _ => Err("its value is of a kind that is not read".into()),

@@ -1,23 +1,12 @@
 //! Whole numbers that are known when a program is built: shapes, and what is worked out of them.
 
+use calotype_graph::HostTensor;
+
 use super::build::{Held, axis};
-use super::{Attribute, Constant, Node};
+use super::{Attribute, Constant, Ints, Node};
 
 /// Whole numbers that are made of one, at most: what shapes are worked out of is short.
 const MOST_FILLED: usize = 1 << 16;
-
-/// Whole numbers of these sizes.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Ints {
-    pub dims: Vec<usize>,
-    pub values: Vec<i64>,
-}
-
-impl Ints {
-    pub fn line(values: Vec<i64>) -> Self {
-        Ints { dims: vec![values.len()], values }
-    }
-}
 
 /// What a node makes of whole numbers; none where it has others, or is of another kind.
 pub(super) fn folded(node: &Node, inputs: &[Option<Held>]) -> Option<Result<Held, String>> {
@@ -41,8 +30,8 @@ pub(super) fn folded(node: &Node, inputs: &[Option<Held>]) -> Option<Result<Held
         ("Identity", [_]) => Ok(first.clone()),
         ("Cast", [_]) if node.int("to", 1) != 1 => Ok(first.clone()),
         ("Cast", [x]) => {
-            let values = x.values.iter().map(|&n| n as f32).collect();
-            return Some(Ok(Held::Floats { dims: x.dims.clone(), values: std::sync::Arc::new(values) }));
+            let values: Vec<f32> = x.values.iter().map(|&n| n as f32).collect();
+            return Some(Ok(Held::floats(HostTensor::f32(x.dims.clone(), values))));
         }
         _ => return None,
     };
@@ -106,7 +95,7 @@ fn transposed(x: &Ints, perm: Option<&[i64]>) -> Result<Ints, String> {
 /// The value of a tensor of one number, in every place of a shape.
 fn filled(node: &Node, shape: &Ints) -> Result<Ints, String> {
     let value = match node.attributes.get("value") {
-        Some(Attribute::Tensor(Constant::Ints { values, .. })) => values.first().copied().ok_or("its value is empty")?,
+        Some(Attribute::Tensor(Constant::Ints(ints))) => ints.values.first().copied().ok_or("its value is empty")?,
         _ => return Err("it is read of whole numbers".into()),
     };
     let dims =

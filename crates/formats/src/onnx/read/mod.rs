@@ -9,6 +9,7 @@ mod shapes;
 mod windows;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use calotype_graph::{GraphError, HostTensor, Program};
 
@@ -46,8 +47,22 @@ pub struct Network {
 /// A constant of the file, its axes as they are there.
 #[derive(Clone, Debug, PartialEq)]
 enum Constant {
-    Floats { dims: Vec<usize>, values: Vec<f32> },
-    Ints { dims: Vec<usize>, values: Vec<i64> },
+    /// f32.
+    Floats(Arc<HostTensor>),
+    Ints(Ints),
+}
+
+/// Whole numbers of these sizes.
+#[derive(Clone, Debug, PartialEq)]
+struct Ints {
+    dims: Vec<usize>,
+    values: Vec<i64>,
+}
+
+impl Ints {
+    fn line(values: Vec<i64>) -> Self {
+        Ints { dims: vec![values.len()], values }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -108,6 +123,3 @@ impl Network {
         build::program(self, self.input.dims[0].unwrap_or(batch), image)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,8 +1,11 @@
 //! The messages of `onnx.proto3`: <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3>.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use super::{Attribute, Constant, Input, Network, Node, ReadError};
+use calotype_graph::HostTensor;
+
+use super::{Attribute, Constant, Input, Ints, Network, Node, ReadError};
 use crate::protobuf::{Fields, Wire};
 
 /// Types of elements.
@@ -161,11 +164,24 @@ fn tensor(message: &[u8]) -> Result<(String, Constant)> {
     }
     let dims = dims.into_iter().map(usize::try_from).collect::<Result<Vec<_>, _>>();
     let dims = dims.map_err(|_| ReadError::Broken(format!("`{name}` has a size below 0")))?;
+    let wanted = dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
+    let whole = |n: usize| match wanted == Some(n) {
+        true => Ok(()),
+        false => Err(ReadError::Broken(format!("`{name}` of {dims:?} holds {n} numbers"))),
+    };
+    let of_floats = |values: Vec<f32>| {
+        whole(values.len())?;
+        Ok(Constant::Floats(Arc::new(HostTensor::f32(dims.clone(), values))))
+    };
+    let of_ints = |values: Vec<i64>| {
+        whole(values.len())?;
+        Ok(Constant::Ints(Ints { dims: dims.clone(), values }))
+    };
     let constant = match (element, raw) {
-        (FLOAT, Some(raw)) => Constant::Floats { dims, values: many(raw).map(f32::from_le_bytes).collect() },
-        (FLOAT, None) => Constant::Floats { dims, values: floats },
-        (DOUBLE, Some(raw)) => Constant::Floats { dims, values: many(raw).map(|b| f64::from_le_bytes(b) as f32).collect() },
-        (DOUBLE, None) => Constant::Floats { dims, values: doubles },
+        (FLOAT, Some(raw)) => of_floats(many(raw).map(f32::from_le_bytes).collect()),
+        (FLOAT, None) => of_floats(floats),
+        (DOUBLE, Some(raw)) => of_floats(many(raw).map(|b| f64::from_le_bytes(b) as f32).collect()),
+        (DOUBLE, None) => of_floats(doubles),
         (FLOAT16 | BFLOAT16, raw) => {
             let bits: Vec<u16> = match raw {
                 Some(raw) => many(raw).map(u16::from_le_bytes).collect(),
@@ -175,23 +191,15 @@ fn tensor(message: &[u8]) -> Result<(String, Constant)> {
                 FLOAT16 => half::f16::from_bits(bits).to_f32(),
                 _ => half::bf16::from_bits(bits).to_f32(),
             };
-            Constant::Floats { dims, values: bits.into_iter().map(single).collect() }
+            of_floats(bits.into_iter().map(single).collect())
         }
-        (INT64, Some(raw)) => Constant::Ints { dims, values: many(raw).map(i64::from_le_bytes).collect() },
-        (INT64, None) => Constant::Ints { dims, values: ints },
-        (INT32, Some(raw)) => Constant::Ints { dims, values: many(raw).map(|b| i32::from_le_bytes(b).into()).collect() },
-        (INT32, None) => Constant::Ints { dims, values: halves },
-        (other, _) => return Err(ReadError::Unfit(format!("`{name}` has elements of type {other}, which are not read"))),
+        (INT64, Some(raw)) => of_ints(many(raw).map(i64::from_le_bytes).collect()),
+        (INT64, None) => of_ints(ints),
+        (INT32, Some(raw)) => of_ints(many(raw).map(|b| i32::from_le_bytes(b).into()).collect()),
+        (INT32, None) => of_ints(halves),
+        (other, _) => Err(ReadError::Unfit(format!("`{name}` has elements of type {other}, which are not read"))),
     };
-    let (dims, n) = match &constant {
-        Constant::Floats { dims, values } => (dims, values.len()),
-        Constant::Ints { dims, values } => (dims, values.len()),
-    };
-    let wanted = dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
-    match wanted == Some(n) {
-        true => Ok((name, constant)),
-        false => Err(ReadError::Broken(format!("`{name}` of {dims:?} holds {n} numbers"))),
-    }
+    constant.map(|constant| (name.clone(), constant))
 }
 
 /// Numbers of N bytes each; what is left over is no number.

@@ -1,8 +1,7 @@
 //! What changes the axes of arrays, and nothing else.
 
-use super::Node;
-use super::build::{Builder, Held, Made, axis};
-use super::fold::Ints;
+use super::build::{Builder, Held, Made, axis, reshaped};
+use super::{Ints, Node};
 
 impl Builder {
     pub fn reshape(&mut self, node: &Node) -> Made {
@@ -23,7 +22,7 @@ impl Builder {
             return Err(format!("{dims:?} does not become {wanted:?}; if the file was made for a fixed batch, make it for any"));
         }
         match x {
-            Held::Floats { values, .. } => Ok(Held::Floats { dims: to, values }),
+            Held::Floats(value) => Ok(Held::floats(reshaped(&value, to))),
             Held::Ints(Ints { values, .. }) => Ok(Held::Ints(Ints { dims: to, values })),
             other => Ok(Held::Plain(self.plain(&other)?.reshape(to))),
         }
@@ -52,7 +51,7 @@ impl Builder {
             }
         }
         match x {
-            Held::Floats { values, .. } => Ok(Held::Floats { dims, values }),
+            Held::Floats(value) => Ok(Held::floats(reshaped(&value, dims))),
             other => Ok(Held::Plain(self.plain(&other)?.reshape(dims))),
         }
     }
@@ -86,7 +85,7 @@ impl Builder {
             return Err(format!("its mode is {}, and borders of one value are read", node.text("mode")));
         }
         let value = match self.optional(node, 2)? {
-            Some(Held::Floats { values, .. }) => values.first().copied().unwrap_or(0.0),
+            Some(Held::Floats(value)) => value.item().ok_or("its value is not one number")?,
             _ => node.float("value", 0.0),
         };
         let (is_image, x) = match x {

@@ -1,10 +1,10 @@
 //! What walks over images: convolutions and poolings; and normalisations by channel.
 
-use calotype_graph::Tensor;
 use calotype_graph::op::{Pool2d, PoolKind, PoolWindow, Window};
+use calotype_graph::{HostTensor, Tensor};
 
 use super::Node;
-use super::build::{Builder, Held, Made, permuted};
+use super::build::{Builder, Held, Made};
 
 /// Groups of a convolution, at most: each is a convolution of its own here.
 const MOST_GROUPS: usize = 32;
@@ -43,8 +43,8 @@ impl Builder {
     pub fn conv(&mut self, node: &Node) -> Made {
         let x = self.input(node, 0)?;
         let x = self.four_axes(&x)?;
-        let (dims, weights) = self.floats(node, 1, "weights")?;
-        let &[m, c_in, kh, kw] = dims.as_slice() else { return Err("its weights are of no image".into()) };
+        let weights = self.floats(node, 1, "weights")?;
+        let &[m, c_in, kh, kw] = weights.shape.dims() else { return Err("its weights are of no image".into()) };
         if kh * kw == 0 {
             return Err("its kernel is empty".into());
         }
@@ -58,11 +58,11 @@ impl Builder {
         let borders = Self::borders(node, [*h, *w], [kh, kw], stride, dilation)?;
         let (x, pad) = bordered(&x, borders, 0.0);
         let window = Window { stride, pad, dilation };
-        let (per_group, n) = (m / groups, c_in * kh * kw);
+        let (per_group, n, values) = (m / groups, c_in * kh * kw, weights.as_f32().unwrap_or_default());
         let mut y: Option<Tensor> = None;
         for group in 0..groups {
-            let part = &weights[group * per_group * n..][..per_group * n];
-            let weight = self.state(&[kh, kw, c_in, per_group], permuted(&[per_group, c_in, kh, kw], part, &[2, 3, 1, 0]));
+            let part = &values[group * per_group * n..][..per_group * n];
+            let weight = self.state(HostTensor::f32([per_group, c_in, kh, kw], part).permuted(&[2, 3, 1, 0]));
             let of_group = match groups {
                 1 => x.clone(),
                 _ => x.slice(3, group * c_in, (group + 1) * c_in),
@@ -73,7 +73,7 @@ impl Builder {
         let y = y.ok_or("it has no groups")?;
         Ok(Held::Image(match self.optional(node, 2)? {
             None => y,
-            Some(Held::Floats { dims, values }) => &y + &self.state(&dims, values.to_vec()),
+            Some(Held::Floats(bias)) => &y + &self.state(HostTensor::clone(&bias)),
             Some(_) => return Err("its bias is not in the file".into()),
         }))
     }
@@ -81,7 +81,7 @@ impl Builder {
     /// As it is after training: x · scale / √(variance + ε) + (shift - mean · scale / √(variance + ε)).
     pub fn batch_norm(&mut self, node: &Node) -> Made {
         let x = self.input(node, 0)?;
-        let of = |at: usize, what: &str| self.floats(node, at, what).map(|found| found.1);
+        let of = |at: usize, what: &str| self.floats(node, at, what).map(|found| found.as_f32().unwrap_or_default().to_vec());
         let (scale, shift, mean, var) = (of(1, "scales")?, of(2, "shifts")?, of(3, "means")?, of(4, "variances")?);
         let n = scale.len();
         if [&shift, &mean, &var].iter().any(|all| all.len() != n) || x.dims().get(1) != Some(&n) {
@@ -91,7 +91,8 @@ impl Builder {
         let by: Vec<f64> = scale.iter().zip(var.iter()).map(|(&s, &v)| f64::from(s) / (f64::from(v) + eps).sqrt()).collect();
         let add =
             shift.iter().zip(mean.iter()).zip(&by).map(|((&b, &m), by)| (f64::from(b) - f64::from(m) * by) as f32).collect();
-        let (by, add) = (self.state(&[n], by.iter().map(|v| *v as f32).collect()), self.state(&[n], add));
+        let by: Vec<f32> = by.into_iter().map(|v| v as f32).collect();
+        let [by, add] = [by, add].map(|values| self.state(HostTensor::f32([n], values)));
         match x {
             Held::Plain(x) if x.dims().len() == 2 => Ok(Held::Plain(&(&x * &by) + &add)),
             other => Ok(Held::Image(&(&self.four_axes(&other)? * &by) + &add)),
